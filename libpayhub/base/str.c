@@ -1,0 +1,170 @@
+/*
+ * str.c - searching, splitting and classifying borrowed strings.
+ */
+#include "libpayhub/base/str.h"
+
+int
+ph_str_cmp(struct ph_str a, struct ph_str b)
+{
+    size_t common = a.len < b.len ? a.len : b.len;
+    int    order  = common != 0 ? memcmp(a.ptr, b.ptr, common) : 0;
+
+    if (order != 0) {
+        return order;
+    }
+    return (a.len > b.len) - (a.len < b.len);
+}
+
+bool
+ph_str_cut(struct ph_str in, char sep, struct ph_str *head, struct ph_str *tail)
+{
+    const char *hit = in.len != 0 ? memchr(in.ptr, sep, in.len) : NULL;
+
+    if (hit == NULL) {
+        return false;
+    }
+    size_t at = (size_t) (hit - in.ptr);
+    *head     = ph_str_make(in.ptr, at);
+    *tail     = ph_str_make(hit + 1, in.len - at - 1);
+    return true;
+}
+
+bool
+ph_str_next(struct ph_str *in, char sep, struct ph_str *piece)
+{
+    struct ph_str head, tail;
+
+    if (in->ptr == NULL) {
+        return false;
+    }
+    if (ph_str_cut(*in, sep, &head, &tail)) {
+        *piece = head;
+        *in    = tail;
+        return true;
+    }
+    *piece = *in;
+    *in    = ph_str_make(NULL, 0); /* NULL marks "used up" */
+    return true;
+}
+
+struct ph_str
+ph_str_trim(struct ph_str in)
+{
+    while (in.len != 0 && (in.ptr[0] == ' ' || in.ptr[0] == '\t')) {
+        in.ptr++;
+        in.len--;
+    }
+    while (in.len != 0
+           && (in.ptr[in.len - 1] == ' ' || in.ptr[in.len - 1] == '\t')) {
+        in.len--;
+    }
+    return in;
+}
+
+bool
+ph_str_u64(struct ph_str in, uint64_t max, uint64_t *out)
+{
+    uint64_t value = 0;
+
+    if (in.len == 0 || (in.len > 1 && in.ptr[0] == '0')) {
+        return false;
+    }
+    for (size_t i = 0; i < in.len; i++) {
+        char ch = in.ptr[i];
+
+        if (ch < '0' || ch > '9' || __builtin_mul_overflow(value, 10, &value)
+            || __builtin_add_overflow(value, (uint64_t) (ch - '0'), &value))
+        {
+            return false;
+        }
+    }
+    if (value > max) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+bool
+ph_str_is_token(struct ph_str in, size_t len_max)
+{
+    if (in.len == 0 || in.len > len_max) {
+        return false;
+    }
+    for (size_t i = 0; i < in.len; i++) {
+        char ch = in.ptr[i];
+
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+              || (ch >= '0' && ch <= '9') || ch == '_' || ch == '-'))
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool
+ph_str_has_control(struct ph_str in)
+{
+    for (size_t i = 0; i < in.len; i++) {
+        unsigned char ch = (unsigned char) in.ptr[i];
+
+        if (ch < 0x20 || ch == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Length of the well-formed sequence at ptr, 0 when ill-formed (Unicode 3.9,
+ * table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF). */
+static size_t
+utf8_sequence(const unsigned char *ptr, size_t left)
+{
+    unsigned char lead = ptr[0];
+    unsigned char low = 0x80, high = 0xbf;
+    size_t        len;
+
+    if (lead < 0x80) {
+        return 1;
+    }
+    if (lead >= 0xc2 && lead <= 0xdf) {
+        len = 2;
+    } else if (lead >= 0xe0 && lead <= 0xef) {
+        len  = 3;
+        low  = lead == 0xe0 ? 0xa0 : 0x80;
+        high = lead == 0xed ? 0x9f : 0xbf;
+    } else if (lead >= 0xf0 && lead <= 0xf4) {
+        len  = 4;
+        low  = lead == 0xf0 ? 0x90 : 0x80;
+        high = lead == 0xf4 ? 0x8f : 0xbf;
+    } else {
+        return 0;
+    }
+    if (left < len || ptr[1] < low || ptr[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < len; i++) {
+        if (ptr[i] < 0x80 || ptr[i] > 0xbf) {
+            return 0;
+        }
+    }
+    return len;
+}
+
+size_t
+ph_str_utf8_count(struct ph_str in)
+{
+    const unsigned char *bytes = (const unsigned char *) in.ptr;
+    size_t               count = 0;
+
+    for (size_t at = 0; at < in.len; count++) {
+        size_t len = utf8_sequence(bytes + at, in.len - at);
+
+        if (len == 0) {
+            return SIZE_MAX;
+        }
+        at += len;
+    }
+    return count;
+}

@@ -1,0 +1,216 @@
+/*
+ * counter.c - names of counters, and the SQL that recounts them.
+ */
+#include "libpayhub/domain/counter.h"
+
+#include <assert.h>
+#include <time.h>
+
+#define MINUTE_MS UINT64_C(60000)
+#define DAY_MS UINT64_C(86400000)
+#define DAY_OFFSET_MAX_MIN (14 * 60)
+#define COUNTER_MS_MAX UINT64_C(253402300799999) /* 9999-12-31T23:59:59.999 */
+
+const struct ph_counter_happening ph_counter_happenings[] = {
+    { "created", "created_at" }, { "sent", "sent_at" },
+    { "paid", "paid_at" },       { "failed", "failed_at" },
+    { "closed", "closed_at" },   { "conflict", "conflict_at" },
+};
+
+const size_t ph_counter_happening_count = PH_COUNT(ph_counter_happenings);
+
+static void
+counter_tag(struct ph_buf *buf, struct ph_str prefix)
+{
+    ph_buf_byte(buf, '{');
+    ph_buf_add(buf, prefix);
+    ph_buf_add(buf, PH_STR(":c0}:"));
+}
+
+void
+ph_counter_epoch_key(struct ph_buf *buf, struct ph_str prefix)
+{
+    counter_tag(buf, prefix);
+    ph_buf_add(buf, PH_STR("epoch"));
+}
+
+void
+ph_counter_position_key(struct ph_buf *buf, struct ph_str prefix,
+                        uint64_t epoch)
+{
+    counter_tag(buf, prefix);
+    ph_buf_u64(buf, epoch);
+    ph_buf_add(buf, PH_STR(":pos"));
+}
+
+/* value in decimal, with zeros in front up to `width` digits */
+static void
+counter_digits(struct ph_buf *buf, unsigned value, unsigned width)
+{
+    unsigned limit = 1;
+
+    for (unsigned i = 1; i < width; i++) {
+        limit *= 10;
+        if (value < limit) {
+            ph_buf_byte(buf, '0');
+        }
+    }
+    ph_buf_u64(buf, value);
+}
+
+/* the calendar of unix time at_ms, in a zone `offset_min` east of UTC */
+static struct tm
+counter_calendar(uint64_t at_ms, int offset_min)
+{
+    struct tm tm = { 0 };
+    time_t    at;
+
+    assert(at_ms <= COUNTER_MS_MAX);
+    assert(offset_min >= -DAY_OFFSET_MAX_MIN
+           && offset_min <= DAY_OFFSET_MAX_MIN);
+
+    at = (time_t) (at_ms / 1000) + (time_t) offset_min * 60;
+    (void) gmtime_r(&at, &tm); /* fails only beyond year 2^31 */
+    return tm;
+}
+
+static void
+counter_date(struct ph_buf *buf, const struct tm *tm, struct ph_str sep)
+{
+    counter_digits(buf, (unsigned) tm->tm_year + 1900, 4);
+    ph_buf_add(buf, sep);
+    counter_digits(buf, (unsigned) tm->tm_mon + 1, 2);
+    ph_buf_add(buf, sep);
+    counter_digits(buf, (unsigned) tm->tm_mday, 2);
+}
+
+void
+ph_counter_bucket_key(struct ph_buf *buf, struct ph_str prefix, uint64_t epoch,
+                      enum ph_counter_grain grain, uint64_t at_ms,
+                      int day_offset_min)
+{
+    counter_tag(buf, prefix);
+    ph_buf_u64(buf, epoch);
+    if (grain == PH_COUNTER_MINUTE) {
+        ph_buf_add(buf, PH_STR(":m:"));
+        ph_buf_u64(buf, at_ms / MINUTE_MS);
+        return;
+    }
+    struct tm day = counter_calendar(at_ms, day_offset_min);
+
+    ph_buf_add(buf, PH_STR(":d:"));
+    counter_date(buf, &day, PH_STR(""));
+}
+
+void
+ph_counter_field(struct ph_buf *buf, struct ph_str channel,
+                 struct ph_str method, struct ph_str state,
+                 struct ph_str measure)
+{
+    ph_buf_add(buf, channel);
+    ph_buf_byte(buf, '|');
+    ph_buf_add(buf, method);
+    ph_buf_byte(buf, '|');
+    ph_buf_add(buf, state);
+    ph_buf_byte(buf, '|');
+    ph_buf_add(buf, measure);
+}
+
+/* start of the bucket that holds from_ms, in unix ms */
+static uint64_t
+counter_bucket_start(enum ph_counter_grain grain, uint64_t from_ms,
+                     int day_offset_min)
+{
+    if (grain == PH_COUNTER_MINUTE) {
+        return from_ms - from_ms % MINUTE_MS;
+    }
+    int64_t shift = (int64_t) day_offset_min * (int64_t) MINUTE_MS;
+    int64_t local = (int64_t) from_ms + shift;
+    int64_t start = local - local % (int64_t) DAY_MS - shift;
+
+    return start > 0 ? (uint64_t) start : 0;
+}
+
+/* the bucket's name, computed without the session's time zone */
+static void
+counter_sql_bucket(struct ph_buf *buf, struct ph_str column,
+                   enum ph_counter_grain grain, int day_offset_min)
+{
+    if (grain == PH_COUNTER_MINUTE) {
+        ph_buf_add(buf, PH_STR("TIMESTAMPDIFF(SECOND,'1970-01-01 00:00:00',"));
+        ph_buf_add(buf, column);
+        ph_buf_add(buf, PH_STR(") DIV 60"));
+        return;
+    }
+    ph_buf_add(buf, PH_STR("DATE_FORMAT("));
+    ph_buf_add(buf, column);
+    ph_buf_add(buf, PH_STR(" + INTERVAL "));
+    ph_buf_i64(buf, day_offset_min);
+    ph_buf_add(buf, PH_STR(" MINUTE,'%Y%m%d')"));
+}
+
+static void
+counter_sql_time(struct ph_buf *buf, uint64_t at_ms)
+{
+    struct tm tm = counter_calendar(at_ms, 0);
+
+    ph_buf_byte(buf, '\'');
+    counter_date(buf, &tm, PH_STR("-"));
+    ph_buf_byte(buf, ' ');
+    counter_digits(buf, (unsigned) tm.tm_hour, 2);
+    ph_buf_byte(buf, ':');
+    counter_digits(buf, (unsigned) tm.tm_min, 2);
+    ph_buf_byte(buf, ':');
+    counter_digits(buf, (unsigned) tm.tm_sec, 2);
+    ph_buf_byte(buf, '\'');
+}
+
+void
+ph_counter_sql(struct ph_buf *buf, const struct ph_counter_happening *what,
+               enum ph_counter_grain grain, uint64_t from_ms,
+               int day_offset_min)
+{
+    struct ph_str column = ph_str_z(what->column);
+
+    ph_buf_add(buf, PH_STR("SELECT "));
+    counter_sql_bucket(buf, column, grain, day_offset_min);
+    ph_buf_add(buf, PH_STR(" AS bucket,channel,method,currency,COUNT(*) AS n,"
+                           "SUM(amount) AS amount FROM payment WHERE "));
+    ph_buf_add(buf, column);
+    ph_buf_add(buf, PH_STR(" >= "));
+    counter_sql_time(buf, counter_bucket_start(grain, from_ms, day_offset_min));
+    ph_buf_add(buf, PH_STR(" GROUP BY bucket,channel,method,currency"));
+}
+
+/* two digits at `at`, or -1 */
+static int
+offset_pair(struct ph_str text, size_t at)
+{
+    char tens = text.ptr[at], ones = text.ptr[at + 1];
+
+    if (tens < '0' || tens > '9' || ones < '0' || ones > '9') {
+        return -1;
+    }
+    return (tens - '0') * 10 + (ones - '0');
+}
+
+enum ph_rc
+ph_day_offset(struct ph_str text, int *minutes)
+{
+    if (text.len != sizeof("+00:00") - 1 || text.ptr[3] != ':'
+        || (text.ptr[0] != '+' && text.ptr[0] != '-'))
+    {
+        return PH_E_SYNTAX;
+    }
+    int hour   = offset_pair(text, 1);
+    int minute = offset_pair(text, 4);
+
+    if (hour < 0 || minute < 0 || minute > 59) {
+        return PH_E_SYNTAX;
+    }
+    if (hour * 60 + minute > DAY_OFFSET_MAX_MIN) {
+        return PH_E_RANGE;
+    }
+    *minutes = (hour * 60 + minute) * (text.ptr[0] == '-' ? -1 : 1);
+    return PH_OK;
+}

@@ -1,0 +1,249 @@
+/*
+ * db.c - opening MySQL and Redis connections.
+ *
+ * Only calls that MariaDB's Connector/C and Oracle's libmysqlclient share.
+ * Automatic reconnection is off by default in both and stays off: a statement
+ * that may have run is never sent again behind our back.
+ */
+#include "libpayhub/io/db.h"
+
+#include <hiredis/hiredis.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <sys/time.h>
+
+#include "libpayhub/io/daemon.h"
+
+#define DB_PASSWORD_MAX 256
+#define REDIS_LOAD_TRIES 3
+
+struct db_login {
+    const char *user;
+    const char *password_file;
+    char        password[DB_PASSWORD_MAX]; /* NUL-terminated */
+};
+
+static const char db_session[]
+    = "SET time_zone='+00:00',sql_mode='STRICT_ALL_TABLES,"
+      "NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'";
+static const char db_isolation[]
+    = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+
+static bool
+login_read(const struct ph_conf *conf, enum ph_db_user user,
+           struct db_login *login, struct ph_buf *why)
+{
+    /* clang-format off */
+    static const struct {
+        enum ph_conf_key name, file;
+    } keys[] = {
+        [PH_DB_WORKER]  = { PH_CONF_store_user, PH_CONF_store_password_file },
+        [PH_DB_OWNER]   = { PH_CONF_store_owner,
+                            PH_CONF_store_owner_password_file },
+        [PH_DB_SIDECAR] = { PH_CONF_sidecar_user,
+                            PH_CONF_sidecar_password_file },
+    };
+    /* clang-format on */
+    struct ph_buf text;
+
+    login->user          = ph_conf_text(conf, keys[user].name);
+    login->password_file = ph_conf_text(conf, keys[user].file);
+    login->password[0]   = '\0';
+    if (login->password_file[0] == '\0') {
+        return true;
+    }
+    ph_buf_init(&text, login->password, sizeof(login->password));
+    if (!ph_secret_read(login->password_file, &text, why)) {
+        return false;
+    }
+    if (ph_buf_z(&text)[0] == '\0') {
+        ph_buf_add(why, ph_str_z(login->password_file));
+        ph_buf_add(why, PH_STR(": found an empty file or over 255 bytes, "
+                               "expected a password"));
+        return false;
+    }
+    return true;
+}
+
+/* "MySQL USER@WHERE: found ERROR, expected WHAT" */
+static void
+why_mysql(struct ph_buf *why, const char *user, const char *where, MYSQL *mysql,
+          const char *expected)
+{
+    ph_buf_add(why, PH_STR("MySQL "));
+    ph_buf_add(why, ph_str_z(user));
+    ph_buf_byte(why, '@');
+    ph_buf_add(why, ph_str_z(where));
+    ph_buf_add(why, PH_STR(": found \""));
+    ph_buf_add(why, ph_str_z(mysql_error(mysql)));
+    ph_buf_add(why, PH_STR("\" ("));
+    ph_buf_u64(why, mysql_errno(mysql));
+    ph_buf_add(why, PH_STR("), expected "));
+    ph_buf_add(why, ph_str_z(expected));
+}
+
+/* Whole seconds, rounded up: all that the API knows. */
+static unsigned
+timeout_s(const struct ph_conf *conf)
+{
+    return (unsigned) ((ph_conf_number(conf, PH_CONF_store_timeout) + 999)
+                       / 1000);
+}
+
+static bool
+mysql_set_up(MYSQL *mysql, const struct ph_conf *conf)
+{
+    unsigned timeout = timeout_s(conf);
+    unsigned off     = 0;
+
+    return mysql_options(mysql, MYSQL_OPT_CONNECT_TIMEOUT, &timeout) == 0
+           && mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &timeout) == 0
+           && mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &timeout) == 0
+           && mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &off) == 0
+           && mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0;
+}
+
+static bool
+mysql_join(MYSQL *mysql, const struct ph_conf *conf, enum ph_db_user user,
+           const struct db_login *login, const char *host)
+{
+    const char *socket = ph_conf_text(conf, PH_CONF_store_socket);
+    const char *schema = ph_conf_text(conf, PH_CONF_store_database);
+    unsigned    port   = (unsigned) ph_conf_number(conf, PH_CONF_store_port);
+    bool        local  = host[0] == '\0';
+
+    /* the replica's account has no rights on the schema, so it names none */
+    return mysql_real_connect(
+               mysql, local ? NULL : host, login->user, login->password,
+               user == PH_DB_SIDECAR ? NULL : schema, local ? 0 : port,
+               local ? socket : NULL, CLIENT_MULTI_STATEMENTS)
+               != NULL
+           && (user == PH_DB_SIDECAR
+               || (mysql_query(mysql, db_session) == 0
+                   && mysql_query(mysql, db_isolation) == 0));
+}
+
+MYSQL *
+ph_mysql_open(const struct ph_conf *conf, enum ph_db_user user,
+              struct ph_buf *why)
+{
+    const char *host = ph_conf_text(conf, PH_CONF_store_host);
+    const char *where
+        = host[0] != '\0' ? host : ph_conf_text(conf, PH_CONF_store_socket);
+    struct db_login login;
+    MYSQL          *mysql;
+
+    if (!login_read(conf, user, &login, why)) {
+        OPENSSL_cleanse(login.password, sizeof(login.password));
+        return NULL;
+    }
+    mysql = mysql_init(NULL);
+    if (mysql == NULL) {
+        ph_buf_add(why, PH_STR("MySQL: found no memory, expected some"));
+    } else if (!mysql_set_up(mysql, conf)
+               || !mysql_join(mysql, conf, user, &login, host))
+    {
+        why_mysql(why, login.user, where, mysql,
+                  "a running server and this account; see [store]");
+        mysql_close(mysql);
+        mysql = NULL;
+    }
+    OPENSSL_cleanse(login.password, sizeof(login.password));
+    return mysql;
+}
+
+/* "Redis WHERE: found ERROR, expected WHAT" */
+static void
+why_redis(struct ph_buf *why, const char *where, const char *found,
+          const char *expected)
+{
+    ph_buf_add(why, PH_STR("Redis "));
+    ph_buf_add(why, ph_str_z(where));
+    ph_buf_add(why, PH_STR(": found \""));
+    ph_buf_add(why, ph_str_z(found));
+    ph_buf_add(why, PH_STR("\", expected "));
+    ph_buf_add(why, ph_str_z(expected));
+}
+
+struct redisContext *
+ph_redis_open(const struct ph_conf *conf, struct ph_buf *why)
+{
+    const char    *host   = ph_conf_text(conf, PH_CONF_redis_host);
+    const char    *socket = ph_conf_text(conf, PH_CONF_redis_socket);
+    int            port   = (int) ph_conf_number(conf, PH_CONF_redis_port);
+    int64_t        ms     = ph_conf_number(conf, PH_CONF_redis_timeout);
+    struct timeval timeout
+        = { (time_t) (ms / 1000), (suseconds_t) (ms % 1000 * 1000) };
+    redisContext *redis = host[0] != '\0'
+                              ? redisConnectWithTimeout(host, port, timeout)
+                              : redisConnectUnixWithTimeout(socket, timeout);
+
+    if (redis != NULL && redis->err == 0
+        && redisSetTimeout(redis, timeout) == REDIS_OK)
+    {
+        return redis;
+    }
+    why_redis(why, host[0] != '\0' ? host : socket,
+              redis != NULL ? redis->errstr : "no memory",
+              "a running server; see [redis]");
+    redisFree(redis);
+    return NULL;
+}
+
+/* The server's library: its version, 0 when it has none, -1 when it does not
+ * answer (then the context is dead). */
+static long long
+library_version(redisContext *redis)
+{
+    redisReply *reply   = redisCommand(redis, "FCALL_RO ph_version 0");
+    long long   version = 0;
+
+    if (reply == NULL) {
+        return -1;
+    }
+    if (reply->type == REDIS_REPLY_INTEGER) {
+        version = reply->integer;
+    }
+    freeReplyObject(reply);
+    return version;
+}
+
+/* false only when the server refuses; `why` then says so */
+static bool
+library_load(redisContext *redis, struct ph_buf *why)
+{
+    redisReply *reply
+        = redisCommand(redis, "FUNCTION LOAD REPLACE %s", ph_redis_library);
+    bool ok = reply != NULL && reply->type == REDIS_REPLY_STRING;
+
+    if (!ok) {
+        why_redis(why, "FUNCTION LOAD",
+                  reply != NULL ? reply->str : redis->errstr,
+                  "Redis 7.0 or newer and leave to load functions");
+    }
+    freeReplyObject(reply);
+    return ok;
+}
+
+bool
+ph_redis_functions(struct redisContext *redis, struct ph_buf *why)
+{
+    /* a second process may load an older library between look and load */
+    for (int i = 0; i < REDIS_LOAD_TRIES; i++) {
+        long long version = library_version(redis);
+
+        if (version < 0) {
+            why_redis(why, "FCALL", redis->errstr, "an answer");
+            return false;
+        }
+        if ((unsigned long long) version >= ph_redis_library_version) {
+            return true;
+        }
+        if (!library_load(redis, why)) {
+            return false;
+        }
+    }
+    why_redis(why, "FUNCTION LOAD", "an older library again and again",
+              "all payhub programs of one version");
+    return false;
+}

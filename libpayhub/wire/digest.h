@@ -1,0 +1,50 @@
+/*
+ * digest.h - SHA-256, HMAC-SHA256 on kept keyed contexts, the shard of an
+ * order.  Algorithms are fetched from OpenSSL once a process.
+ *
+ * A ph_hmac holds one keyed context; keying costs several times more than a
+ * short message, so whoever verifies often keeps one per key.  One thread at
+ * a time may use a ph_hmac.
+ */
+#ifndef PH_WIRE_DIGEST_H
+#define PH_WIRE_DIGEST_H
+
+#include "libpayhub/base/rc.h"
+#include "libpayhub/base/str.h"
+
+#define PH_SHA256_LEN 32
+
+struct ph_hmac; /* opaque */
+
+/* Fetches the algorithms; call once at start, false = no usable OpenSSL. */
+bool ph_digest_init(void) PH_MUST_CHECK;
+void ph_digest_deinit(void);
+
+/* over the concatenation of `count` pieces */
+bool ph_sha256(const struct ph_str *pieces, size_t count,
+               uint8_t out[PH_SHA256_LEN]) PH_MUST_CHECK;
+
+/* NULL on failure of the crypto library.  @owns: caller, ph_hmac_free(). */
+struct ph_hmac *ph_hmac_new(struct ph_str key) PH_MUST_CHECK;
+void            ph_hmac_free(struct ph_hmac *mac); /* accepts NULL */
+
+/* Puts another key into the same context; on false it may only be freed. */
+bool ph_hmac_rekey(struct ph_hmac *mac, struct ph_str key) PH_MUST_CHECK;
+
+/* begin, add any number of pieces, end; begin resets what came before */
+bool ph_hmac_begin(struct ph_hmac *mac) PH_MUST_CHECK;
+bool ph_hmac_add(struct ph_hmac *mac, struct ph_str piece) PH_MUST_CHECK;
+bool ph_hmac_end(struct ph_hmac *mac, uint8_t out[PH_SHA256_LEN]) PH_MUST_CHECK;
+
+/* One message under a key that is not kept: adapters, rare events. */
+bool ph_hmac_once(struct ph_str key, const struct ph_str *pieces, size_t count,
+                  uint8_t out[PH_SHA256_LEN]) PH_MUST_CHECK;
+
+/* constant time for equal lengths */
+bool ph_same_secret(struct ph_str a, struct ph_str b);
+
+/* SHA-256(app_id 0x0A order_no), first 10 bits: 0..1023 */
+bool ph_shard_of(struct ph_str app_id, struct ph_str order_no,
+                 unsigned *shard) PH_MUST_CHECK;
+
+#endif

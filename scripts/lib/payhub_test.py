@@ -1,0 +1,279 @@
+"""The bands of scripts/test: what each runs, and how its output is counted.
+
+A band is a list of commands.  Each command's output goes to build/test/, is
+counted by its reader (TAP, cmocka, prove, a line "N passed, N failed"; one
+that only exits is one test), and is shown only where it failed.  A command that
+exits with an error counts as at least one failed test, one that ran
+nothing as well: silence is not success.
+"""
+
+import argparse
+import glob
+import os
+import re
+import subprocess
+import sys
+import time
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+LOGS = os.path.join("build", "test")
+LOG_TAIL = 40
+LINE_MAX = 240
+COMMAND_WAIT_S = 900
+
+
+class Command:
+    def __init__(self, name, argv, reader, env=None):
+        self.name = name
+        self.argv = argv
+        self.reader = reader
+        self.env = env or {}
+
+
+# -- readers: text -> (passed, failed), or None when it is not theirs ---------
+
+def read_tap(text):
+    passed = len(re.findall(r"^ok\b", text, re.MULTILINE))
+    failed = len(re.findall(r"^not ok\b", text, re.MULTILINE))
+    return (passed, failed) if passed or failed else None
+
+
+def read_cmocka(text):
+    passed = sum(map(int, re.findall(r"^\[  PASSED  \] (\d+) test", text,
+                                     re.MULTILINE)))
+    failed = sum(map(int, re.findall(r"^\[  FAILED  \] (\d+) test", text,
+                                     re.MULTILINE)))
+    return (passed, failed) if passed or failed else None
+
+
+def read_prove(text):
+    total = sum(map(int, re.findall(r"^Files=\d+, Tests=(\d+)", text,
+                                    re.MULTILINE)))
+    failed = sum(map(int, re.findall(r"Failed (\d+)/\d+ subtests", text)))
+    return (total - failed, failed) if total else None
+
+
+def read_total(text):
+    found = re.findall(r"^(?:[\w-]+: )?(\d+) passed, (\d+) failed$", text, re.MULTILINE)
+    return tuple(map(int, found[-1])) if found else None
+
+
+def read_exit(_):
+    return (1, 0)
+
+
+# -- bands ---------------------------------------------------------------------
+
+def tap_files(*patterns):
+    """Programs that speak TAP."""
+    return [Command(path, [path], read_tap)
+            for pattern in patterns for path in sorted(glob.glob(pattern))]
+
+
+def unit_programs(pattern="t/unit/test_*.c"):
+    names = [os.path.basename(path)[:-2] for path in sorted(glob.glob(pattern))]
+    return [f"build/asan/t/{name}" for name in names]
+
+
+def band_check(_):
+    return [Command("make check", ["make", "check"], read_exit)]
+
+
+def band_tools(_):
+    return tap_files("t/tools/*.test") \
+        + [Command(path, [path], read_total)
+           for path in ("t/tools/run", "t/nginx-selftest/run")]
+
+
+def band_unit(_):
+    return [Command(path, [path], read_cmocka)
+            for path in unit_programs() if "vector" not in path]
+
+
+def band_vectors(_):
+    return [Command(path, [path], read_cmocka)
+            for path in unit_programs("t/unit/test_*vector*.c")] \
+        + tap_files("t/vectors/*.test")
+
+
+def band_fuzz(options):
+    commands = [Command(f"replay {name}",
+                        [f"build/asan/t/replay_{name}",
+                         f"t/fuzz/corpus/{name}"], read_exit)
+                for name in fuzz_names()]
+    if not options.quick:
+        commands.append(Command("make fuzz", ["make", "fuzz",
+                                              "FUZZ_SECONDS=5"], read_exit))
+    return commands
+
+
+def band_component(_):
+    return tap_files("t/component/*/*.test")
+
+
+def band_nginx(options):
+    ways = [[]] if options.quick else [[], ["--hup"], ["--workers", "2"]]
+    return [Command("t/run-nginx " + " ".join(["--asan", *way]),
+                    ["t/run-nginx", "--asan", *way], read_prove)
+            for way in ways]
+
+
+def band_e2e(_):
+    return tap_files("t/e2e/run", "t/e2e/sandbox-*.test")
+
+
+def band_short_chaos(options):
+    words = ["--quick"] if options.quick else []
+    return [Command(path, [path, *words], read_tap)
+            for path in sorted(glob.glob("t/chaos/short/*.test"))]
+
+
+BANDS = {"check": band_check, "tools": band_tools, "unit": band_unit,
+         "vectors": band_vectors, "fuzz": band_fuzz,
+         "component": band_component, "nginx": band_nginx, "e2e": band_e2e,
+         "short-chaos": band_short_chaos}
+
+
+def fuzz_names():
+    return [os.path.basename(path)[5:-2]
+            for path in sorted(glob.glob("t/fuzz/fuzz_*.c"))]
+
+
+# -- building and running --------------------------------------------------------
+
+# band -> profile and what make has to bring
+NEEDS = {
+    "unit": ("asan", lambda: unit_programs()),
+    "vectors": ("asan", lambda: [*unit_programs("t/unit/test_*vector*.c"),
+                                 "build/asan/payhub"]),
+    "fuzz": ("asan", lambda: [f"build/asan/t/replay_{name}"
+                              for name in fuzz_names()]),
+    "component": ("asan", lambda: ["programs"]),
+    "nginx": ("asan", lambda: ["module"]),
+    "e2e": ("asan", lambda: ["all"]),
+    "short-chaos": ("release", lambda: ["all"]),
+}
+
+
+def build(bands):
+    targets = {}
+    for band in bands & NEEDS.keys():
+        profile, names = NEEDS[band]
+        targets.setdefault(profile, set()).update(names())
+    jobs = f"-j{os.cpu_count() or 1}"
+    for profile, names in sorted(targets.items(), reverse=True):
+        began = time.monotonic()
+        done = run(Command(f"build {profile}",
+                           ["make", jobs, "PROFILE=" + profile,
+                            *sorted(names)], read_exit))
+        report("build " + profile, *done[:2], time.monotonic() - began)
+        if done[1]:
+            show(done[2])
+            return False
+    return True
+
+
+def log_path(command):
+    name = re.sub(r"[^A-Za-z0-9]+", "-", command.name).strip("-")
+    return os.path.join(LOGS, name + ".log")
+
+
+def run(command):
+    """(passed, failed, log)"""
+    log = log_path(command)
+    status = None
+    with open(log, "wb") as file:
+        try:
+            status = subprocess.run(
+                command.argv, stdin=subprocess.DEVNULL, stdout=file,
+                stderr=subprocess.STDOUT, timeout=COMMAND_WAIT_S,
+                env={**os.environ, **command.env}).returncode
+        except subprocess.TimeoutExpired:
+            file.write(f"\nno end within {COMMAND_WAIT_S} s\n".encode())
+        except OSError as error:
+            file.write(f"\n{error}\n".encode())
+    with open(log, encoding="utf-8", errors="replace") as file:
+        counted = command.reader(file.read())
+    passed, failed = counted or (0, 1)
+    if status != 0 and command.reader is read_exit:
+        passed, failed = 0, 1
+    elif status != 0 and failed == 0:
+        failed = 1
+    return passed, failed, log
+
+
+def show(log):
+    """The failing lines and the end of a log."""
+    with open(log, encoding="utf-8", errors="replace") as file:
+        lines = file.read().splitlines()
+    bad = [line for line in lines[:-LOG_TAIL]
+           if line.startswith("not ok") or " error: " in line]
+    print(f"    {log}:")
+    for line in bad + lines[-LOG_TAIL:]:
+        print("    |", line[:LINE_MAX])
+
+
+def report(name, passed, failed, seconds):
+    print(f"{name:<14} {passed:>6} passed {failed:>4} failed "
+          f"{seconds:>7.1f} s", flush=True)
+
+
+def chosen(patterns):
+    """{band: [parts]}; a name that is none is an error."""
+    picked = {}
+    for pattern in patterns or BANDS:
+        band, _, part = pattern.partition(":")
+        if band not in BANDS:
+            print(f"test: found '{pattern}', expected one of: "
+                  f"{' '.join(BANDS)}; BAND:PART runs what has PART in its "
+                  "name", file=sys.stderr)
+            sys.exit(2)
+        picked.setdefault(band, [])
+        if part:
+            picked[band].append(part)
+    return {band: picked[band] for band in BANDS if band in picked}
+
+
+def run_band(band, parts, options):
+    began = time.monotonic()
+    passed = failed = 0
+    logs = []
+    commands = [command for command in BANDS[band](options)
+                if not parts or any(part in command.name for part in parts)]
+    for command in commands:
+        good, bad, log = run(command)
+        passed, failed = passed + good, failed + bad
+        if bad:
+            logs.append(log)
+    if not commands:
+        failed += 1
+        print(f"    {band}: found no test"
+              + (f" with {' or '.join(parts)} in its name" if parts else ""))
+    report(band, passed, failed, time.monotonic() - began)
+    for log in logs:
+        show(log)
+    return passed, failed
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="test")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("patterns", nargs="*", metavar="BAND")
+    options = parser.parse_args()
+    os.chdir(TREE)
+    picked = chosen(options.patterns)
+    os.makedirs(LOGS, exist_ok=True)
+    passed = failed = 0
+    if not build(set(picked)):
+        failed = 1
+    else:
+        for band, parts in picked.items():
+            good, bad = run_band(band, parts, options)
+            passed, failed = passed + good, failed + bad
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,35 @@
+"""Reads a payment from standard input, prints it as a receipt; exit 0 only if
+it is paid."""
+
+import json
+import sys
+
+# minor units of the currencies that are not in hundredths; a receipt only
+EXPONENTS = {"JPY": 0, "KRW": 0, "VND": 0, "KWD": 3, "BHD": 3, "JOD": 3}
+
+
+def money(amount, currency):
+    exponent = EXPONENTS.get(currency, 2)
+    digits = str(amount).rjust(exponent + 1, "0")
+    whole = digits[:-exponent] if exponent else digits
+    return f"{whole}.{digits[-exponent:]} {currency}" if exponent \
+        else f"{whole} {currency}"
+
+
+def main():
+    payment = json.load(sys.stdin)
+    rows = {
+        "payment": payment["id"],
+        "order": payment["order_no"],
+        "status": payment["status"],
+        "amount": money(payment["amount"], payment["currency"]),
+        "channel": f"{payment['channel']} ({payment['method']})",
+        "trade": payment["channel_trade_no"],
+        "paid at": payment["paid_at"],
+    }
+    for name, value in rows.items():
+        print(f"  {name:<9} {value}")
+    return 0 if payment["status"] == "paid" else 1
+
+
+sys.exit(main())

@@ -1,0 +1,12 @@
+# The pure sources of libpayhub, by tier.  Read by Makefile and by nginx's
+# `config`, so keep it to plain "NAME := files" lines.  The nginx module links
+# the edge set only: no inih, no daemon configuration.
+PURE_EDGE_SRCS := \
+  libpayhub/base/arena.c libpayhub/base/buf.c libpayhub/base/crc32c.c \
+  libpayhub/base/id.c libpayhub/base/money.c libpayhub/base/str.c \
+  libpayhub/wire/auth_v3.c libpayhub/wire/b64.c libpayhub/wire/digest.c \
+  libpayhub/wire/frame.c libpayhub/domain/error.c libpayhub/domain/states.c
+
+PURE_SRCS := $(PURE_EDGE_SRCS) \
+  libpayhub/base/conf.c libpayhub/base/conf_rules.c libpayhub/wire/seal.c libpayhub/wire/webhook.c \
+  libpayhub/domain/channel_fields.c libpayhub/domain/counter.c

@@ -1,0 +1,88 @@
+# Unit tests, fuzz targets and generated documents.
+#
+#   make unit           every t/unit/test_*.c, in order, stops at the first fault
+#   make fuzz-replay    every corpus through its target, without libFuzzer
+#   make fuzz           every target for FUZZ_SECONDS by libFuzzer (clang)
+#   make docs           docs/configuration.md, errors.md, states.md from tables
+
+UNIT_SRCS  := $(sort $(wildcard t/unit/test_*.c))
+UNIT_TESTS := $(patsubst t/unit/%.c,$(B)/t/%,$(UNIT_SRCS))
+UNIT_HELP  := $(call obj,t/unit/support.c scripts/docs/docs.c \
+              libpayhub/io/daemon.c libpayhub/io/log.c)
+
+FUZZ_NAMES   := $(patsubst t/fuzz/fuzz_%.c,%,$(sort $(wildcard t/fuzz/fuzz_*.c)))
+FUZZ_REPLAYS := $(FUZZ_NAMES:%=$(B)/t/replay_%)
+FUZZ_BINS    := $(FUZZ_NAMES:%=build/fuzz/fuzz_%)
+FUZZ_SECONDS ?= 10
+FUZZ_CC      ?= clang-14
+FUZZ_FLAGS   := $(filter-out -Werror,$(WARN)) -I. -g -O1 -D_GNU_SOURCE \
+                -fsanitize=fuzzer,address,undefined \
+                -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+
+.PHONY: docs
+.SECONDARY: $(call obj,$(UNIT_SRCS) $(wildcard t/fuzz/*.c)) $(UNIT_HELP)
+
+$(B)/t/test_%: $(B)/obj/t/unit/test_%.o $(UNIT_HELP) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS_ALL) -lcmocka $(LIBS_PURE) -lpthread
+
+unit: $(UNIT_TESTS)
+	@for test in $(UNIT_TESTS); do echo "== $$test"; $$test || exit 1; done
+
+$(B)/t/replay_%: $(B)/obj/t/fuzz/fuzz_%.o $(B)/obj/t/fuzz/replay.o $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
+
+fuzz-replay: $(FUZZ_REPLAYS)
+	@for name in $(FUZZ_NAMES); do \
+	    $(B)/t/replay_$$name t/fuzz/corpus/$$name || exit 1; done
+
+build/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(PURE_SRCS) $(wildcard libpayhub/*/*.h libpayhub/*/*.def)
+	@mkdir -p $(@D)
+	@echo "  FUZZ $@"
+	@$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $< $(PURE_SRCS) $(LIBS_PURE)
+
+fuzz: $(FUZZ_BINS)
+	@for name in $(FUZZ_NAMES); do scripts/fuzz $$name $(FUZZ_SECONDS) || exit 1; done
+
+$(B)/t/make-docs: $(call obj,scripts/docs/main.c scripts/docs/docs.c) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
+
+docs: $(B)/t/make-docs
+	$(B)/t/make-docs docs
+
+$(B)/bench/hmac: $(call obj,bench/hmac.c) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
+
+# What scripts/bench.d/ runs against servers.
+$(B)/bench/http/load: $(call obj,bench/http/main.c bench/http/load.c \
+        bench/http/request.c) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
+$(B)/bench/http/responder: $(call obj,bench/http/responder.c) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
+
+# Tests of rooms beside libpayhub name the objects that they need.
+$(B)/t/test_vectors_v3: LIBS_PURE += -ljansson
+$(B)/t/test_address: $(call obj,worker/address.c)
+$(B)/t/test_cli_args: $(call obj,cli/args.c)
+$(B)/t/test_cli_texts: $(call obj,cli/sql_split.c cli/gtid.c cli/when.c)
+$(B)/t/test_channel_sandbox $(B)/t/test_channel_fields: $(call obj,$(CHANNEL_SRCS))
+$(B)/t/test_channel_sandbox $(B)/t/test_channel_fields: LIBS_PURE += -ljansson
+
+# The call engine behind a line protocol, for t/component/call/call.test.
+$(B)/t/call-driver: $(call obj,t/component/call/driver.c worker/address.c \
+        $(wildcard worker/call*.c) libpayhub/io/daemon.c libpayhub/io/log.c) \
+        $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) -luv -lcurl -lssl $(LIBS_PURE) -lpthread
+
+-include scripts/check.mk
