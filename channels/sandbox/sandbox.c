@@ -1,0 +1,362 @@
+/*
+ * sandbox.c - the adapter of the sandbox channel.
+ *
+ * One request and one answer an operation.  What an answer proves is decided
+ * by two tables, codes[] and statuses[]; whatever is in neither, is not signed
+ * or cannot be read is UNKNOWN.
+ *
+ * It does not compare amount, currency or number: it echoes them, the core
+ * compares.
+ */
+#include "channels/sandbox/sandbox.h"
+
+#include "channels/sandbox/message.h"
+#include "libpayhub/domain/channel_fields.h"
+
+enum { FIELD_BASE_URL, FIELD_KEY, FIELDS };
+
+#define KEY_LEN_MIN 16
+
+static const char *const methods[] = { "sandbox_qr", "sandbox_bar", NULL };
+
+/* clang-format off */
+static const struct ph_channel_field fields[FIELDS] = {
+    [FIELD_BASE_URL] = { "base_url", true, false, "address of the sandbox" },
+    [FIELD_KEY]      = { "key", true, true, "key that signs both ways" },
+};
+
+/* ascending by code; a code that is not here proves nothing */
+static const struct ph_channel_code codes[] = {
+    { PH_STR_INIT("auth_code_invalid"), PH_RESULT_FAILED,
+      PH_STR_INIT("auth_code") },
+    { PH_STR_INIT("declined"), PH_RESULT_FAILED, PH_STR_INIT("declined") },
+    { PH_STR_INIT("not_found"), PH_RESULT_NOT_FOUND,
+      PH_STR_INIT("not_found") },
+    { PH_STR_INIT("rate_limited"), PH_RESULT_NOT_SENT,
+      PH_STR_INIT("rate_limited") },
+};
+
+/* what the order's status proves when the code is "ok" */
+static const struct {
+    struct ph_str        status;
+    enum ph_result_class result;
+} statuses[] = {
+    { PH_STR_INIT("closed"), PH_RESULT_CLOSED },
+    { PH_STR_INIT("failed"), PH_RESULT_FAILED },
+    { PH_STR_INIT("paid"), PH_RESULT_SUCCEEDED },
+    { PH_STR_INIT("pending"), PH_RESULT_WAIT_USER },
+};
+/* clang-format on */
+
+/* --- the account -------------------------------------------------------- */
+
+static const char *
+account_check(const struct ph_channel_account *account, struct ph_arena *arena)
+{
+    (void) arena;
+    if (!ph_base_url_ok(account->values[FIELD_BASE_URL])) {
+        return "base_url: found no address that we call, expected "
+               "https://HOST[:PORT][/PATH], or http:// to loopback";
+    }
+    if (account->values[FIELD_KEY].len < KEY_LEN_MIN) {
+        return "key: found fewer than 16 bytes, expected the key that the "
+               "sandbox was started with";
+    }
+    return NULL;
+}
+
+/* --- requests ----------------------------------------------------------- */
+
+static void
+member_add(struct ph_buf *buf, struct ph_str name, struct ph_str text)
+{
+    if (text.len == 0) {
+        return;
+    }
+    ph_buf_byte(buf, ',');
+    ph_buf_json(buf, name);
+    ph_buf_byte(buf, ':');
+    ph_buf_json(buf, text);
+}
+
+static void
+create_members_add(struct ph_buf *buf, const struct ph_channel_order *order,
+                   struct ph_str auth_code)
+{
+    char          text[32];
+    struct ph_buf expires = PH_BUF_INIT(text);
+
+    ph_buf_add(buf, PH_STR(",\"amount\":"));
+    ph_buf_i64(buf, order->amount);
+    member_add(buf, PH_STR("currency"), order->currency);
+    member_add(buf, PH_STR("method"), order->method);
+    member_add(buf, PH_STR("subject"), order->subject);
+    member_add(buf, PH_STR("auth_code"), auth_code);
+    member_add(buf, PH_STR("notify_url"), order->notify_url);
+    if (order->expires_at_ms != 0) {
+        sandbox_time_format(&expires, order->expires_at_ms);
+        member_add(buf, PH_STR("expires_at"), ph_buf_str(&expires));
+    }
+}
+
+/* {NULL, 0} = no such operation */
+static struct ph_str
+path_of(enum ph_channel_op op)
+{
+    switch (op) {
+    case PH_OP_CREATE:
+        return PH_STR("/pay");
+    case PH_OP_QUERY:
+        return PH_STR("/query");
+    case PH_OP_CLOSE:
+        return PH_STR("/close");
+    case PH_OP_REVERSE:
+    case PH_OP_REFUND:
+    case PH_OP_REFUND_QUERY:
+    case PH_OP_ACCOUNT_REFRESH:
+        break;
+    }
+    return ph_str_make(NULL, 0);
+}
+
+static void
+url_make(const struct ph_channel_call *call, struct ph_str path,
+         struct ph_channel_request *request)
+{
+    struct ph_str base = call->account->values[FIELD_BASE_URL];
+    struct ph_buf buf;
+
+    while (base.len > 0 && base.ptr[base.len - 1] == '/') {
+        base.len--;
+    }
+    ph_arena_open(call->arena, &buf);
+    ph_buf_add(&buf, base);
+    ph_buf_add(&buf, path);
+    request->url = ph_arena_close(call->arena, &buf);
+}
+
+static enum ph_channel_step
+request_make(struct ph_channel_call *call, struct ph_channel_request *request)
+{
+    const struct ph_channel_order *order     = call->order;
+    struct ph_str                  path      = path_of(call->op);
+    struct ph_str                  auth_code = { NULL, 0 };
+    struct ph_buf                  buf;
+
+    if (path.ptr == NULL) {
+        return PH_STEP_ERROR;
+    }
+    if (call->op == PH_OP_CREATE && order->extra.len != 0) {
+        auth_code = sandbox_member(order->extra, "auth_code", call->arena);
+    }
+    url_make(call, path, request);
+
+    ph_arena_open(call->arena, &buf);
+    ph_buf_add(&buf, PH_STR("{\"out_trade_no\":"));
+    ph_buf_json(&buf, order->attempt_id);
+    if (call->op == PH_OP_CREATE) {
+        create_members_add(&buf, order, auth_code);
+    }
+    ph_buf_byte(&buf, '}');
+    request->body = ph_arena_close(call->arena, &buf);
+
+    return sandbox_request_sign(request, call->account->values[FIELD_KEY],
+                                call->now_ms, call->arena)
+               ? PH_STEP_NEED_REQUEST
+               : PH_STEP_ERROR;
+}
+
+/* --- what a message proves ---------------------------------------------- */
+
+static const struct ph_channel_code *
+code_find(struct ph_str code)
+{
+    size_t low = 0, high = PH_COUNT(codes);
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int    order  = ph_str_cmp(code, codes[middle].code);
+
+        if (order == 0) {
+            return &codes[middle];
+        }
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    return NULL;
+}
+
+static enum ph_result_class
+status_judge(struct ph_str status)
+{
+    for (size_t i = 0; i < PH_COUNT(statuses); i++) {
+        if (ph_str_eq(statuses[i].status, status)) {
+            return statuses[i].result;
+        }
+    }
+    return PH_RESULT_UNKNOWN;
+}
+
+static void
+action_set(struct ph_channel_result *result, struct ph_str qr_code,
+           struct ph_arena *arena)
+{
+    struct ph_buf buf;
+
+    if (result->class != PH_RESULT_WAIT_USER || qr_code.len == 0) {
+        return;
+    }
+    ph_arena_open(arena, &buf);
+    ph_buf_json(&buf, qr_code);
+    result->action      = PH_ACTION_QR_CODE;
+    result->action_data = ph_arena_close(arena, &buf);
+}
+
+static void
+echo_set(struct ph_channel_result *result, const struct sandbox_message *said)
+{
+    result->number       = said->out_trade_no;
+    result->trade_no     = said->trade_no;
+    result->amount       = said->amount;
+    result->currency     = said->currency;
+    result->paid_at_ms   = said->paid_at_ms;
+    result->message      = said->message;
+    result->channel_code = said->code;
+}
+
+static void
+unknown_set(struct ph_channel_result *result, struct ph_str error_class)
+{
+    result->class       = PH_RESULT_UNKNOWN;
+    result->error_class = error_class;
+}
+
+/* A failed order carries the reason as its code beside the status. */
+static void
+failure_name(struct ph_channel_result *result)
+{
+    if (result->class == PH_RESULT_FAILED && result->error_class.len == 0) {
+        result->error_class = PH_STR("declined");
+    }
+}
+
+/*
+ * A refusal by code speaks of the request that it answers.  Only of a CREATE is
+ * that the payment itself; a query that was refused proves nothing about it.
+ */
+static bool
+code_proves(const struct ph_channel_code *row, enum ph_channel_op op)
+{
+    return row != NULL
+           && (row->result == PH_RESULT_NOT_FOUND) == (op != PH_OP_CREATE);
+}
+
+static void
+code_judge(struct ph_channel_result *result, const struct sandbox_message *said,
+           enum ph_channel_op op)
+{
+    const struct ph_channel_code *row = code_find(said->code);
+
+    if (ph_str_eq(said->code, PH_STR("ok"))) {
+        result->class = status_judge(said->status);
+        failure_name(result);
+        return;
+    }
+    if (!code_proves(row, op)) {
+        unknown_set(result,
+                    row != NULL ? row->error_class : PH_STR("unknown_code"));
+        return;
+    }
+    result->class       = row->result;
+    result->error_class = row->error_class;
+}
+
+static void
+answer_read(const struct ph_channel_call  *call,
+            const struct ph_channel_reply *reply,
+            struct ph_channel_result      *result)
+{
+    struct sandbox_message said = { 0 };
+
+    *result = (struct ph_channel_result){ .amount = -1 };
+    if (sandbox_verify(reply->headers, reply->header_count, reply->body,
+                       call->account->values[FIELD_KEY], call->now_ms)
+        != PH_OK)
+    {
+        unknown_set(result, reply->status >= 500 ? PH_STR("channel_error")
+                                                 : PH_STR("signature"));
+        return;
+    }
+    if (reply->status >= 500) {
+        unknown_set(result, PH_STR("channel_error"));
+        return;
+    }
+    if (sandbox_read(reply->body, call->arena, &said) != PH_OK) {
+        unknown_set(result, PH_STR("unreadable"));
+        return;
+    }
+    echo_set(result, &said);
+    code_judge(result, &said, call->op);
+    action_set(result, said.qr_code, call->arena);
+}
+
+static enum ph_channel_step
+step(struct ph_channel_call *call, const struct ph_channel_reply *last,
+     struct ph_channel_out *out)
+{
+    call->state_len = 0; /* every operation can begin anew anywhere */
+    if (last == NULL) {
+        return request_make(call, &out->request);
+    }
+    answer_read(call, last, &out->result);
+    return PH_STEP_DONE;
+}
+
+/* --- notices ------------------------------------------------------------ */
+
+static enum ph_rc
+notice(const struct ph_channel_account *account,
+       const struct ph_channel_notice *in, uint64_t now_ms,
+       struct ph_arena *arena, struct ph_channel_notice_out *out)
+{
+    struct sandbox_message said = { 0 };
+    enum ph_rc rc = sandbox_verify(in->headers, in->header_count, in->body,
+                                   account->values[FIELD_KEY], now_ms);
+
+    if (rc != PH_OK) {
+        return rc;
+    }
+    rc = sandbox_read(in->body, arena, &said);
+    if (rc != PH_OK) {
+        return rc;
+    }
+    if (said.notice_id.len == 0 || said.out_trade_no.len == 0) {
+        return PH_E_MISSING;
+    }
+    *out        = (struct ph_channel_notice_out){ .id = said.notice_id };
+    out->result = (struct ph_channel_result){ .amount = -1 };
+    echo_set(&out->result, &said);
+    out->result.class = status_judge(said.status);
+    failure_name(&out->result);
+    out->ack_body         = PH_STR("ok");
+    out->ack_content_type = PH_STR("text/plain");
+    return PH_OK;
+}
+
+const struct ph_channel ph_channel_sandbox = {
+    .abi           = PH_CHANNEL_ABI,
+    .size          = sizeof(struct ph_channel),
+    .name          = "sandbox",
+    .caps          = PH_CAP_QUERY | PH_CAP_CLOSE | PH_CAP_NOTICE,
+    .methods       = methods,
+    .fields        = fields,
+    .field_count   = PH_COUNT(fields),
+    .codes         = codes,
+    .code_count    = PH_COUNT(codes),
+    .account_check = account_check,
+    .step          = step,
+    .notice        = notice,
+};

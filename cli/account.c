@@ -1,0 +1,531 @@
+/*
+ * account.c - `payhub channel account add|list|set|drain|resume`.
+ *
+ * Keys are checked against libpayhub/domain/channel_fields.def.  Settings are
+ * stored as one JSON object, secrets as another, sealed for the row.  A secret
+ * comes from a file only: argv is visible to every process of the host.
+ */
+#include "cli/cli.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/secrets.h"
+#include "libpayhub/domain/channel_fields.h"
+#include "libpayhub/io/daemon.h"
+
+#define KEY_LEN_MAX 64
+#define NAME_LEN_MAX 128
+#define WEIGHT_MAX 1000
+#define JSON_MAX 16000 /* of settings, of secrets */
+#define SQL_MAX (8 * JSON_MAX)
+#define RANDOM_LEN 16
+
+struct account {
+    char          id[CLI_TOKEN_MAX];
+    struct ph_str channel;
+    json_t       *settings;
+    json_t       *secrets;
+    uint64_t      weight;
+};
+
+/* reads "key=value" or "key=@FILE" into one of the two objects */
+static enum cli_exit
+pair_take(struct account *account, const char *text, bool secret_option)
+{
+    char                         memory[CLI_VALUE_FILE_MAX];
+    char                         key_text[KEY_LEN_MAX + 1], says[CLI_WHY_MAX];
+    struct ph_str                key, value;
+    struct ph_buf                file = PH_BUF_INIT(memory);
+    struct ph_buf                why  = PH_BUF_INIT(says);
+    const struct ph_channel_key *row;
+
+    if (!ph_str_cut(ph_str_z(text), '=', &key, &value) || key.len > KEY_LEN_MAX)
+    {
+        return cli_usage("found '%.*s', expected KEY=VALUE",
+                         secret_option ? 0 : 64, text);
+    }
+    row = ph_channel_key_find(account->channel, key);
+    if (row == NULL) {
+        return cli_usage("found the unknown key %.*s for channel %.*s",
+                         (int) key.len, key.ptr, (int) account->channel.len,
+                         account->channel.ptr);
+    }
+    bool from_file = ph_str_starts(value, PH_STR("@"));
+    if (row->secret != secret_option) {
+        return cli_usage("%s is %s: expected %s", row->key,
+                         row->secret ? "a secret" : "no secret",
+                         row->secret ? "--secret KEY=@FILE"
+                                     : "--set KEY=VALUE");
+    }
+    if (row->secret && !from_file) {
+        return cli_usage("%s: a secret in the command line is seen by every "
+                         "process of this host; put it in a file (0600) and "
+                         "say %s=@FILE",
+                         row->key, row->key);
+    }
+    if (from_file) {
+        bool ok = row->secret ? ph_secret_read(value.ptr + 1, &file, &why)
+                              : ph_file_read(value.ptr + 1, &file, &why);
+        if (!ok) {
+            return cli_usage("%s: %.*s", row->key, (int) why.len, why.ptr);
+        }
+        value = ph_buf_str(&file);
+    }
+    if (value.len == 0 || ph_str_utf8_count(value) == SIZE_MAX
+        || memchr(value.ptr, '\0', value.len) != NULL)
+    {
+        return cli_usage("%s: expected a value of UTF-8 text", row->key);
+    }
+    if (strcmp(row->key, "base_url") == 0 && !ph_base_url_ok(value)) {
+        return cli_usage("base_url: found %.*s, expected https://..., or "
+                         "http:// of a loopback address",
+                         (int) value.len, value.ptr);
+    }
+    (void) snprintf(key_text, sizeof(key_text), "%s", row->key);
+    json_t *object = row->secret ? account->secrets : account->settings;
+    bool    twice  = json_object_get(object, key_text) != NULL;
+    int     failed = json_object_set_new(object, key_text,
+                                         json_stringn(value.ptr, value.len));
+    OPENSSL_cleanse(memory, sizeof(memory));
+    return twice    ? cli_usage("found %s twice, expected it once", key_text)
+           : failed ? CLI_FAILED
+                    : CLI_OK;
+}
+
+static enum cli_exit
+pairs_take(const struct cli *cli, struct account *account, const char *option)
+{
+    bool        secret = strcmp(option, "secret") == 0;
+    size_t      at     = 0;
+    const char *text;
+
+    while ((text = cli_args_next(&cli->args, option, &at)) != NULL) {
+        enum cli_exit code = pair_take(account, text, secret);
+        if (code != CLI_OK) {
+            return code;
+        }
+    }
+    return CLI_OK;
+}
+
+static enum cli_exit
+missing_check(const struct account *account)
+{
+    const struct ph_channel_key *row;
+
+    for (size_t i = 0; (row = ph_channel_key_at(account->channel, i)) != NULL;
+         i++) {
+        if (row->required
+            && json_object_get(account->settings, row->key) == NULL
+            && json_object_get(account->secrets, row->key) == NULL)
+        {
+            return cli_usage("%s is missing: expected --%s %s=%s (%s)",
+                             row->key, row->secret ? "secret" : "set", row->key,
+                             row->secret ? "@FILE" : "VALUE", row->meaning);
+        }
+    }
+    return CLI_OK;
+}
+
+static enum cli_exit
+channel_check(struct ph_str channel)
+{
+    char          memory[256];
+    struct ph_buf list = PH_BUF_INIT(memory);
+
+    if (ph_channel_key_at(channel, 0) != NULL) {
+        return CLI_OK;
+    }
+    for (size_t i = 0; ph_channel_name_at(i) != NULL; i++) {
+        ph_buf_add(&list, i != 0 ? PH_STR(", ") : PH_STR(""));
+        ph_buf_add(&list, ph_str_z(ph_channel_name_at(i)));
+    }
+    return cli_usage("found channel %.*s, expected one of: %.*s",
+                     (int) channel.len, channel.ptr, (int) list.len, list.ptr);
+}
+
+static enum cli_exit
+weight_take(const struct cli *cli, struct account *account)
+{
+    const char *text = cli_args_value(&cli->args, "weight");
+
+    if (text != NULL
+        && !ph_str_u64(ph_str_z(text), WEIGHT_MAX, &account->weight)) {
+        return cli_usage("--weight: found %s, expected 0-%d", text, WEIGHT_MAX);
+    }
+    return CLI_OK;
+}
+
+static enum cli_exit
+name_check(const struct cli *cli)
+{
+    struct ph_str name  = ph_str_z(cli_args_value(&cli->args, "name"));
+    size_t        count = ph_str_utf8_count(name);
+
+    if (count == 0 || count > NAME_LEN_MAX || ph_str_has_control(name)) {
+        return cli_usage("--name: expected 1-%d characters of UTF-8 without "
+                         "control characters",
+                         NAME_LEN_MAX);
+    }
+    return CLI_OK;
+}
+
+/* the secrets' object, sealed for this row */
+static bool
+secrets_seal(struct cli *cli, const struct account *account,
+             struct ph_buf *sealed)
+{
+    char *text = json_dumps(account->secrets, JSON_COMPACT | JSON_SORT_KEYS);
+    bool  ok   = text != NULL
+              && cli_seal(cli, sealed, "channel_account", account->id,
+                          "secrets", ph_str_z(text));
+
+    if (text != NULL) {
+        OPENSSL_cleanse(text, strlen(text));
+        free(text);
+    }
+    return ok;
+}
+
+static bool
+settings_add(MYSQL *db, struct ph_buf *sql, const struct account *account)
+{
+    char *text = json_dumps(account->settings, JSON_COMPACT | JSON_SORT_KEYS);
+
+    if (text == NULL) {
+        return false;
+    }
+    cli_sql_quote(db, sql, ph_str_z(text));
+    free(text);
+    return true;
+}
+
+static bool
+app_exists(MYSQL *db, const char *app)
+{
+    char          memory[512], count[24];
+    struct ph_buf sql = PH_BUF_INIT(memory);
+    struct ph_buf out = PH_BUF_INIT(count);
+
+    ph_buf_add(&sql, PH_STR("SELECT COUNT(*) FROM app WHERE id="));
+    cli_sql_quote(db, &sql, ph_str_z(app));
+    if (sql.full || !cli_sql_text(db, ph_buf_str(&sql), &out)
+        || !ph_str_eq(ph_buf_str(&out), PH_STR("1")))
+    {
+        cli_say("--app: found %s, expected the id of an app", app);
+        return false;
+    }
+    return true;
+}
+
+static bool
+sql_done(MYSQL *db, const struct ph_buf *sql)
+{
+    if (sql->full) {
+        cli_say("found settings and secrets over %d bytes", JSON_MAX);
+        return false;
+    }
+    return cli_sql_run(db, ph_buf_str(sql));
+}
+
+static bool
+account_insert(struct cli *cli, MYSQL *db, const struct account *account)
+{
+    static char   memory[SQL_MAX], box[JSON_MAX];
+    struct ph_buf sql    = PH_BUF_INIT(memory);
+    struct ph_buf sealed = PH_BUF_INIT(box);
+    const char   *app    = cli_args_value(&cli->args, "app");
+
+    if ((app != NULL && !app_exists(db, app))
+        || !secrets_seal(cli, account, &sealed))
+    {
+        return false;
+    }
+    ph_buf_add(&sql, PH_STR("INSERT INTO channel_account (id,channel,name,"
+                            "app_id,weight,status,settings,secrets,created_at,"
+                            "updated_at) VALUES ("));
+    cli_sql_quote(db, &sql, ph_str_z(account->id));
+    ph_buf_byte(&sql, ',');
+    cli_sql_quote(db, &sql, account->channel);
+    ph_buf_byte(&sql, ',');
+    cli_sql_quote(db, &sql, ph_str_z(cli_args_value(&cli->args, "name")));
+    ph_buf_byte(&sql, ',');
+    cli_sql_quote(db, &sql, ph_str_z(app != NULL ? app : ""));
+    ph_buf_byte(&sql, ',');
+    ph_buf_u64(&sql, account->weight);
+    ph_buf_add(&sql, PH_STR(",'active',"));
+    if (!settings_add(db, &sql, account)) {
+        return false;
+    }
+    ph_buf_byte(&sql, ',');
+    cli_sql_bytes(&sql, ph_buf_str(&sealed));
+    ph_buf_add(&sql, PH_STR(",UTC_TIMESTAMP(3),UTC_TIMESTAMP(3))"));
+    return cli_sql_run(db, PH_STR("START TRANSACTION")) && sql_done(db, &sql)
+           && cli_sql_audit(db, "account.add", ph_str_z(account->id),
+                            account->channel)
+           && cli_sql_run(db, PH_STR("COMMIT"));
+}
+
+enum cli_exit
+cli_account_add(struct cli *cli)
+{
+    struct account account = { .channel  = ph_str_z(cli->args.words[0]),
+                               .settings = json_object(),
+                               .secrets  = json_object(),
+                               .weight   = 1 };
+    enum cli_exit  code    = channel_check(account.channel);
+
+    code = code != CLI_OK ? code : name_check(cli);
+    code = code != CLI_OK ? code : weight_take(cli, &account);
+    code = code != CLI_OK ? code : pairs_take(cli, &account, "set");
+    code = code != CLI_OK ? code : pairs_take(cli, &account, "secret");
+    code = code != CLI_OK ? code : missing_check(&account);
+    if (code == CLI_OK) {
+        MYSQL *db = cli_sql_open(cli);
+        code      = CLI_FAILED;
+        cli_token(account.id, sizeof(account.id), "acc_", RANDOM_LEN);
+        if (db != NULL && account_insert(cli, db, &account)) {
+            code = CLI_OK;
+            cli_out(cli, json_pack("{s:s}", "account_id", account.id));
+        }
+        if (db != NULL) {
+            mysql_close(db);
+        }
+    }
+    json_decref(account.settings);
+    json_decref(account.secrets);
+    return code;
+}
+
+static json_t *
+account_row(MYSQL_ROW row)
+{
+    uint64_t weight = 0;
+
+    (void) ph_str_u64(ph_str_z(row[4]), UINT32_MAX, &weight);
+    json_t *settings = json_loads(row[6], JSON_REJECT_DUPLICATES, NULL);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:o}", "account_id",
+                     row[0], "channel", row[1], "name", row[2], "app_id",
+                     row[3], "weight", (json_int_t) weight, "status", row[5],
+                     "settings", settings != NULL ? settings : json_null());
+}
+
+enum cli_exit
+cli_account_list(struct cli *cli)
+{
+    MYSQL  *db   = cli_sql_open(cli);
+    json_t *list = json_array();
+
+    MYSQL_RES *rows
+        = db == NULL
+              ? NULL
+              : cli_sql_rows(db, PH_STR("SELECT id,channel,name,app_id,weight,"
+                                        "status,settings FROM channel_account "
+                                        "ORDER BY channel,created_at,id "
+                                        "LIMIT 10000"));
+    if (rows != NULL) {
+        for (MYSQL_ROW row; (row = mysql_fetch_row(rows)) != NULL;) {
+            (void) json_array_append_new(list, account_row(row));
+        }
+        cli_out(cli, json_incref(list));
+    }
+    mysql_free_result(rows);
+    json_decref(list);
+    if (db != NULL) {
+        mysql_close(db);
+    }
+    return rows != NULL ? CLI_OK : CLI_FAILED;
+}
+
+/* locks and reads the row into `account`; the texts stay in *rows */
+static enum cli_exit
+account_load(struct cli *cli, MYSQL *db, struct account *account,
+             MYSQL_RES **rows)
+{
+    static char   memory[1024], plain[JSON_MAX];
+    struct ph_buf sql  = PH_BUF_INIT(memory);
+    struct ph_buf text = PH_BUF_INIT(plain);
+    const char   *id   = cli->args.words[0];
+
+    if (!ph_str_is_token(ph_str_z(id), 32)) {
+        return cli_usage("found %s, expected an account id", id);
+    }
+    struct ph_buf copy;
+    ph_buf_init(&copy, account->id, sizeof(account->id));
+    ph_buf_add(&copy, ph_str_z(id));
+    (void) ph_buf_z(&copy);
+    ph_buf_add(&sql, PH_STR("SELECT channel,weight,settings,secrets FROM "
+                            "channel_account WHERE id="));
+    cli_sql_quote(db, &sql, ph_str_z(id));
+    ph_buf_add(&sql, PH_STR(" FOR UPDATE"));
+    if (!cli_sql_run(db, PH_STR("START TRANSACTION"))) {
+        return CLI_FAILED;
+    }
+    *rows         = cli_sql_rows(db, ph_buf_str(&sql));
+    MYSQL_ROW row = *rows != NULL ? mysql_fetch_row(*rows) : NULL;
+    if (row == NULL) {
+        cli_say("found no account %s; `payhub channel account list` shows them",
+                id);
+        return CLI_REFUSED;
+    }
+    unsigned long *lengths = mysql_fetch_lengths(*rows);
+    account->channel       = ph_str_z(row[0]);
+    (void) ph_str_u64(ph_str_z(row[1]), UINT32_MAX, &account->weight);
+    account->settings = json_loads(row[2], JSON_REJECT_DUPLICATES, NULL);
+    if (!cli_unseal(cli, &text, "channel_account", id, "secrets",
+                    ph_str_make(row[3], lengths[3])))
+    {
+        return CLI_FAILED;
+    }
+    account->secrets
+        = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+    OPENSSL_cleanse(plain, sizeof(plain));
+    if (account->settings == NULL || account->secrets == NULL) {
+        cli_say("account %s: found settings that are no JSON object", id);
+        return CLI_FAILED;
+    }
+    return CLI_OK;
+}
+
+/* the options' pairs over the stored ones: a key may be given once */
+static enum cli_exit
+changes_take(const struct cli *cli, struct account *account)
+{
+    struct account change = { .channel  = account->channel,
+                              .settings = json_object(),
+                              .secrets  = json_object(),
+                              .weight   = account->weight };
+    enum cli_exit  code   = weight_take(cli, &change);
+
+    for (size_t i = 1; code == CLI_OK && i < cli->args.word_count; i++) {
+        code = pair_take(&change, cli->args.words[i], false);
+    }
+    code = code != CLI_OK ? code : pairs_take(cli, &change, "set");
+    code = code != CLI_OK ? code : pairs_take(cli, &change, "secret");
+    if (code == CLI_OK
+        && (json_object_update(account->settings, change.settings) != 0
+            || json_object_update(account->secrets, change.secrets) != 0))
+    {
+        code = CLI_FAILED;
+    }
+    account->weight = change.weight;
+    json_decref(change.settings);
+    json_decref(change.secrets);
+    return code;
+}
+
+static bool
+account_update(struct cli *cli, MYSQL *db, const struct account *account)
+{
+    static char   memory[SQL_MAX], box[JSON_MAX];
+    struct ph_buf sql    = PH_BUF_INIT(memory);
+    struct ph_buf sealed = PH_BUF_INIT(box);
+
+    if (!secrets_seal(cli, account, &sealed)) {
+        return false;
+    }
+    ph_buf_add(&sql, PH_STR("UPDATE channel_account SET ver=ver+1,"
+                            "updated_at=UTC_TIMESTAMP(3),weight="));
+    ph_buf_u64(&sql, account->weight);
+    ph_buf_add(&sql, PH_STR(",settings="));
+    if (!settings_add(db, &sql, account)) {
+        return false;
+    }
+    ph_buf_add(&sql, PH_STR(",secrets="));
+    cli_sql_bytes(&sql, ph_buf_str(&sealed));
+    ph_buf_add(&sql, PH_STR(" WHERE id="));
+    cli_sql_quote(db, &sql, ph_str_z(account->id));
+    return sql_done(db, &sql)
+           && cli_sql_audit(db, "account.set", ph_str_z(account->id),
+                            account->channel)
+           && cli_sql_run(db, PH_STR("COMMIT"));
+}
+
+enum cli_exit
+cli_account_set(struct cli *cli)
+{
+    struct account account = { 0 };
+    MYSQL         *db      = cli_sql_open(cli);
+    MYSQL_RES     *rows    = NULL;
+    enum cli_exit  code    = CLI_FAILED;
+
+    if (db == NULL) {
+        return CLI_FAILED;
+    }
+    code = account_load(cli, db, &account, &rows);
+    code = code != CLI_OK ? code : changes_take(cli, &account);
+    if (code == CLI_OK && !account_update(cli, db, &account)) {
+        code = CLI_FAILED;
+    }
+    if (code == CLI_OK) {
+        cli_out(cli, json_pack("{s:s, s:I, s:O}", "account_id", account.id,
+                               "weight", (json_int_t) account.weight,
+                               "settings", account.settings));
+    }
+    mysql_free_result(rows);
+    mysql_close(db);
+    json_decref(account.settings);
+    json_decref(account.secrets);
+    return code;
+}
+
+static bool
+status_update(MYSQL *db, const char *id, const char *status, uint64_t *matched)
+{
+    char          memory[1024], act[32];
+    struct ph_buf sql = PH_BUF_INIT(memory);
+
+    ph_buf_add(&sql, PH_STR("UPDATE channel_account SET ver=ver+1,"
+                            "updated_at=UTC_TIMESTAMP(3),status="));
+    cli_sql_quote(db, &sql, ph_str_z(status));
+    ph_buf_add(&sql, PH_STR(" WHERE id="));
+    cli_sql_quote(db, &sql, ph_str_z(id));
+    (void) snprintf(act, sizeof(act), "account.%s", status);
+    if (!cli_sql_run(db, PH_STR("START TRANSACTION"))
+        || mysql_real_query(db, sql.ptr, sql.len) != 0)
+    {
+        cli_say("MySQL error %u: %s", mysql_errno(db), mysql_error(db));
+        return false;
+    }
+    *matched = mysql_affected_rows(db);
+    return cli_sql_audit(db, act, ph_str_z(id), PH_STR(""))
+           && cli_sql_run(db, *matched == 1 ? PH_STR("COMMIT")
+                                            : PH_STR("ROLLBACK"));
+}
+
+static enum cli_exit
+status_set(struct cli *cli, const char *status)
+{
+    const char *id      = cli->args.words[0];
+    uint64_t    matched = 0;
+    MYSQL      *db      = cli_sql_open(cli);
+    bool        ok      = db != NULL && status_update(db, id, status, &matched);
+
+    if (db != NULL) {
+        mysql_close(db);
+    }
+    if (!ok) {
+        return CLI_FAILED;
+    }
+    if (matched != 1) {
+        cli_say("found no account %s; `payhub channel account list` shows them",
+                id);
+        return CLI_REFUSED;
+    }
+    cli_out(cli, json_pack("{s:s, s:s}", "account_id", id, "status", status));
+    return CLI_OK;
+}
+
+enum cli_exit
+cli_account_drain(struct cli *cli)
+{
+    return status_set(cli, "drained");
+}
+
+enum cli_exit
+cli_account_resume(struct cli *cli)
+{
+    return status_set(cli, "active");
+}

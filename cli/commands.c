@@ -1,0 +1,160 @@
+/*
+ * commands.c - the one table of commands: name, operands, options, help,
+ * function.  docs/cli.md follows it.
+ */
+#include "cli/cli.h"
+
+const struct cli_option cli_common_options[] = {
+    { "json", NULL, false, "one JSON value on stdout" },
+    { "config", "FILE", false, "payhub.conf; else $PAYHUB_CONFIG, else /etc" },
+    { "help", NULL, false, "this text" },
+    { NULL, NULL, false, NULL },
+};
+
+/* clang-format off */
+static const struct cli_option none[] = {
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option schema_options[] = {
+    { "dir", "DIR", false, "folder of the NNNN_name.sql files" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option app_add_options[] = {
+    { "merchant", "ID", false, "merchant, made when absent" },
+    { "name", "NAME", false, "what people call the app" },
+    { "alg", "ALG", false, "algorithm of the key: hmac-sha256" },
+    { "public-key", "FILE", false, "PEM of a caller's public key: not yet" },
+    { "scheme", "SCHEME", true, "signature schemes taken: payhub-v3" },
+    { "secret-out", "FILE", false, "also write the secret there, 0600" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option key_list_options[] = {
+    { "app", "ID", false, "only this app's keys" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option account_add_options[] = {
+    { "name", "NAME", false, "what people call the account" },
+    { "set", "KEY=VALUE", true, "a setting; KEY=@FILE reads it from a file" },
+    { "secret", "KEY=@FILE", true, "a secret, from a file only" },
+    { "weight", "N", false, "share among accounts, 0-1000, default 1" },
+    { "app", "ID", false, "only this app may use it; default every app" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option account_set_options[] = {
+    { "set", "KEY=VALUE", true, "the same as a KEY=VALUE word" },
+    { "secret", "KEY=@FILE", true, "a secret, from a file only" },
+    { "weight", "N", false, "share among accounts, 0-1000" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option sign_options[] = {
+    { "key-id", "ID", false, "else $PAYHUB_KEY_ID" },
+    { "secret-file", "FILE", false, "else $PAYHUB_SECRET_FILE" },
+    { "body", "FILE", false, "the body's bytes; - is stdin" },
+    { "timestamp", "T", false, "unix seconds, for tests" },
+    { "nonce", "N", false, "8-64 of [A-Za-z0-9_-], for tests" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option verify_options[] = {
+    { "authorization", "VALUE", false, "value of the Authorization header" },
+    { "key-id", "ID", false, "else $PAYHUB_KEY_ID" },
+    { "secret-file", "FILE", false, "else $PAYHUB_SECRET_FILE" },
+    { "body", "FILE", false, "the body's bytes; - is stdin" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option call_options[] = {
+    { "url", "URL", false, "else $PAYHUB_URL, else admin.url" },
+    { "key-id", "ID", false, "else $PAYHUB_KEY_ID" },
+    { "secret-file", "FILE", false, "else $PAYHUB_SECRET_FILE" },
+    { "body", "FILE", false, "the body's bytes; - is stdin" },
+    { "timeout", "S", false, "seconds, 1-600, default 60" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option counters_options[] = {
+    { "from", "TIME", false, "2026-01-02, RFC 3339, unix s, or 10m 2h 3d ago" },
+    { "to", "TIME", false, "the same; default now" },
+    { "by", "LIST", false, "of time,channel,method,state; default last three" },
+    { "grain", "GRAIN", false, "minute or day; default by the range" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option drift_options[] = {
+    { "wait", "S", false, "longest wait for the sidecar, 0-600, default 10" },
+    { NULL, NULL, false, NULL },
+};
+
+const struct cli_command cli_commands[] = {
+    { { "schema", "up", NULL }, "", 0, 0, schema_options,
+      "apply migrations, make monthly partitions ahead",
+      "  payhub schema up\n"
+      "  payhub schema up --dir /usr/share/payhub/schema\n"
+      "Each statement is sent by itself as store.owner and noted, so a cut run\n"
+      "goes on where it stood.  An applied file that has changed is refused.\n",
+      cli_schema_up },
+    { { "schema", "status", NULL }, "", 0, 0, schema_options,
+      "which migrations and partitions there are", NULL, cli_schema_status },
+    { { "app", "add", NULL }, "", 0, 0, app_add_options,
+      "a new app with its first key",
+      "  payhub app add --merchant acme --name shop\n"
+      "  payhub app add --merchant acme --name shop --secret-out shop.secret\n"
+      "The secret is shown once.  The HMAC key is the ASCII bytes of the text.\n",
+      cli_app_add },
+    { { "key", "list", NULL }, "", 0, 0, key_list_options,
+      "the keys of apps, never their secrets", NULL, cli_key_list },
+    { { "channel", "account", "add" }, "CHANNEL", 1, 1, account_add_options,
+      "a new account at a channel",
+      "  payhub channel account add sandbox --name try \\\n"
+      "      --set base_url=https://127.0.0.1:8443 --secret key=@sandbox.key\n",
+      cli_account_add },
+    { { "channel", "account", "list" }, "", 0, 0, none,
+      "the accounts at channels", NULL, cli_account_list },
+    { { "channel", "account", "set" }, "ID [KEY=VALUE ...]", 1, 32,
+      account_set_options, "change settings of an account", NULL,
+      cli_account_set },
+    { { "channel", "account", "drain" }, "ID", 1, 1, none,
+      "no new payments; notices, queries, refunds go on", NULL,
+      cli_account_drain },
+    { { "channel", "account", "resume" }, "ID", 1, 1, none,
+      "new payments again", NULL, cli_account_resume },
+    { { "sign", NULL, NULL }, "METHOD TARGET", 2, 2, sign_options,
+      "header lines of a signed request, and what was signed",
+      "  payhub sign POST /v1/payments --key-id K --secret-file F --body B\n",
+      cli_sign },
+    { { "verify", NULL, NULL }, "METHOD TARGET", 2, 2, verify_options,
+      "is this Authorization header right for these bytes",
+      "  payhub verify POST /v1/payments --authorization 'PAYHUB-V3 ...' \\\n"
+      "      --secret-file F --body B\n"
+      "Exit 3: it is not, and what was signed is shown.  The clock is not\n"
+      "looked at.\n",
+      cli_verify },
+    { { "call", NULL, NULL }, "METHOD TARGET", 2, 2, call_options,
+      "a signed request: answer on stdout, status on stderr",
+      "  payhub call GET '/v1/payments?order_no=1'\n"
+      "  payhub call POST /v1/payments --body order.json\n"
+      "The request is sent once and never again by itself.\n",
+      cli_call },
+    { { "counters", NULL, NULL }, "", 0, 0, counters_options,
+      "what Redis counts",
+      "  payhub counters\n"
+      "  payhub counters --from 10m --by time,state\n",
+      cli_counters },
+    { { "drift", NULL, NULL }, "", 0, 0, drift_options,
+      "are Redis's counters equal to SQL's",
+      "Exit 0 all equal, 3 each difference is named, 4 not caught up.\n",
+      cli_drift },
+    { { "invariants", NULL, NULL }, "", 0, 0, none,
+      "nothing lost, nothing doubled: SQL, Redis, the sandbox's books",
+      "Exit 0 all hold, 3 each breach is named.\n", cli_invariants },
+    { { "frame", "decode", NULL }, "[FILE|-]", 0, 1, none,
+      "a frame's head and fields as text", NULL, cli_frame_decode },
+    { { NULL, NULL, NULL }, NULL, 0, 0, NULL, NULL, NULL, NULL },
+};
+/* clang-format on */

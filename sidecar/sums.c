@@ -1,0 +1,223 @@
+/*
+ * sums.c - the cells of a batch.
+ *
+ * Linear probing, at most half full, keys spread by one multiplication.
+ */
+#include "sidecar/sums.h"
+
+#include <stdlib.h>
+
+#define CELLS_FIRST 1024
+#define DIMS_FIRST 64
+#define SPREAD UINT64_C(0x9E3779B97F4A7C15) /* 2^64 / golden ratio */
+
+bool
+bl_cells_init(struct bl_cells *cells)
+{
+    cells->cell = calloc(CELLS_FIRST, sizeof(*cells->cell));
+    cells->size = CELLS_FIRST;
+    cells->used = 0;
+    return cells->cell != NULL;
+}
+
+/* A giant's table goes; if the small one cannot be had, the giant stays. */
+void
+bl_cells_clear(struct bl_cells *cells)
+{
+    struct bl_cell *old = cells->cell;
+
+    if (cells->size > CELLS_FIRST && cells->used * 8 < cells->size
+        && bl_cells_init(cells))
+    {
+        free(old);
+        return;
+    }
+    cells->cell = old;
+    cells->used = 0;
+    memset(cells->cell, 0, cells->size * sizeof(*cells->cell));
+}
+
+static size_t
+cell_place(const struct bl_cells *cells, uint64_t key)
+{
+    size_t mask = cells->size - 1;
+    size_t at   = (size_t) (key * SPREAD >> 32) & mask;
+
+    while (cells->cell[at].key != 0 && cells->cell[at].key != key) {
+        at = (at + 1) & mask;
+    }
+    return at;
+}
+
+static bool
+cells_grow(struct bl_cells *cells)
+{
+    struct bl_cells more = { .size = cells->size * 2 };
+
+    if (cells->used >= BL_CELLS_MAX) {
+        return false;
+    }
+    more.cell = calloc(more.size, sizeof(*more.cell));
+    if (more.cell == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < cells->size; i++) {
+        if (cells->cell[i].key != 0) {
+            more.cell[cell_place(&more, cells->cell[i].key)] = cells->cell[i];
+        }
+    }
+    more.used = cells->used;
+    free(cells->cell);
+    *cells = more;
+    return true;
+}
+
+enum ph_rc
+bl_cells_add(struct bl_cells *cells, uint64_t key, int64_t count,
+             int64_t amount)
+{
+    size_t at = cell_place(cells, key);
+
+    if (cells->cell[at].key == 0) {
+        if (cells->used * 2 >= cells->size) {
+            if (!cells_grow(cells)) {
+                return PH_E_FULL;
+            }
+            at = cell_place(cells, key);
+        }
+        cells->cell[at].key = key;
+        cells->used++;
+    }
+    struct bl_cell *cell = &cells->cell[at];
+    return __builtin_add_overflow(cell->count, count, &cell->count)
+                   || __builtin_add_overflow(cell->amount, amount,
+                                             &cell->amount)
+               ? PH_E_RANGE
+               : PH_OK;
+}
+
+bool
+bl_sums_init(struct bl_sums *sums)
+{
+    memset(sums, 0, sizeof(*sums));
+    sums->dim      = calloc(DIMS_FIRST, sizeof(*sums->dim));
+    sums->dim_size = DIMS_FIRST;
+    return bl_cells_init(&sums->cells) && sums->dim != NULL;
+}
+
+void
+bl_sums_deinit(struct bl_sums *sums)
+{
+    free(sums->cells.cell);
+    free(sums->dim);
+    memset(sums, 0, sizeof(*sums));
+}
+
+void
+bl_sums_clear(struct bl_sums *sums)
+{
+    bl_cells_clear(&sums->cells);
+    sums->dims         = 0;
+    sums->dim_last     = 0;
+    sums->xids         = 0;
+    sums->has_pending  = false;
+    sums->transactions = 0;
+    sums->row_changes  = 0;
+    sums->first_ns     = 0;
+    sums->unsure[0]    = '\0';
+}
+
+bool
+bl_sums_is_idle(const struct bl_sums *sums)
+{
+    return sums->cells.used == 0 && sums->xids == 0 && sums->unsure[0] == '\0';
+}
+
+static bool
+dim_is(const struct bl_dim *dim, struct ph_str channel, struct ph_str method,
+       struct ph_str currency)
+{
+    return dim->channel_len == channel.len && dim->method_len == method.len
+           && memcmp(dim->channel, channel.ptr, channel.len) == 0
+           && memcmp(dim->method, method.ptr, method.len) == 0
+           && memcmp(dim->currency, currency.ptr, BL_CURRENCY_LEN) == 0;
+}
+
+static bool
+dims_grow(struct bl_sums *sums)
+{
+    size_t size = sums->dim_size * 2;
+
+    if (sums->dims < sums->dim_size) {
+        return true;
+    }
+    if (size > BL_DIMS_MAX) {
+        return false;
+    }
+    struct bl_dim *more = realloc(sums->dim, size * sizeof(*more));
+    if (more == NULL) {
+        return false;
+    }
+    sums->dim      = more;
+    sums->dim_size = size;
+    return true;
+}
+
+/*
+ * A batch meets a handful of dimensions, mostly the one before again: that
+ * one first, then the others from the last added on.
+ */
+enum ph_rc
+bl_sums_dim(struct bl_sums *sums, struct ph_str channel, struct ph_str method,
+            struct ph_str currency, uint16_t *dim)
+{
+    if (channel.len > BL_DIM_TEXT_MAX || method.len > BL_DIM_TEXT_MAX
+        || currency.len != BL_CURRENCY_LEN)
+    {
+        return PH_E_RANGE;
+    }
+    if (sums->dims != 0
+        && dim_is(&sums->dim[sums->dim_last], channel, method, currency))
+    {
+        *dim = (uint16_t) sums->dim_last;
+        return PH_OK;
+    }
+    size_t at = 0;
+    while (at < sums->dims
+           && !dim_is(&sums->dim[at], channel, method, currency)) {
+        at++;
+    }
+    if (at == sums->dims) {
+        if (!dims_grow(sums)) {
+            return PH_E_FULL;
+        }
+        struct bl_dim *fresh = &sums->dim[sums->dims++];
+        fresh->channel_len   = (uint8_t) channel.len;
+        fresh->method_len    = (uint8_t) method.len;
+        memcpy(fresh->channel, channel.ptr, channel.len);
+        memcpy(fresh->method, method.ptr, method.len);
+        memcpy(fresh->currency, currency.ptr, BL_CURRENCY_LEN);
+    }
+    sums->dim_last = at;
+    *dim           = (uint16_t) at;
+    return PH_OK;
+}
+
+uint8_t
+bl_sums_xid(struct bl_sums *sums, struct ph_str text)
+{
+    for (size_t i = 0; i < sums->xids; i++) {
+        if (ph_str_eq(ph_str_z(sums->xid[i].text), text)) {
+            return (uint8_t) (i + 1);
+        }
+    }
+    if (sums->xids == BL_XIDS_MAX || text.len >= BL_XID_TEXT_MAX) {
+        return 0;
+    }
+    struct bl_xid *xid = &sums->xid[sums->xids++];
+    memcpy(xid->text, text.ptr, text.len);
+    xid->text[text.len] = '\0';
+    xid->is_resolved    = false;
+    xid->is_committed   = false;
+    return (uint8_t) sums->xids;
+}

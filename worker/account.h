@@ -1,0 +1,61 @@
+/*
+ * account.h - the channel accounts, as the tables say them within a second.
+ *
+ * A store job looks once a second whether channel_account changed and reads
+ * all of it when it did.  An account is kept as it was while somebody holds
+ * it; one whose values its adapter refuses is named in the log and in
+ * /readyz, and never used.  @thread loop.
+ */
+#ifndef WK_ACCOUNT_H
+#define WK_ACCOUNT_H
+
+#include "channels/channel.h"
+#include "worker/worker.h"
+
+#define WK_ACCOUNTS_MAX 4096
+
+struct wk_account {
+    struct ph_channel_account face; /* what adapters see */
+    const struct ph_channel  *channel;
+    struct ph_str             app_id; /* "" = every app */
+    int64_t                   weight;
+    bool                      is_active; /* takes new payments */
+    int64_t                   ver;
+    size_t                    inflight; /* calls under way */
+    size_t                    refs;
+    char                     *memory;
+    size_t                    memory_len;
+};
+
+struct wk_accounts *wk_accounts_new(struct wk_worker *worker) PH_MUST_CHECK;
+void                wk_accounts_stop(struct wk_accounts *accounts);
+void                wk_accounts_free(struct wk_accounts *accounts);
+
+/* Borrowed until the loop turns; wk_account_hold() to keep it. */
+struct wk_account *wk_account_find(struct wk_accounts *accounts,
+                                   struct ph_str       id);
+
+/*
+ * The best account for a new payment: the forced one, else the first of the
+ * route's candidates, else the heaviest, then the lowest id.  NULL = none of
+ * them is active, open to the app and offers the method.
+ */
+struct wk_choice {
+    struct ph_str app_id;
+    struct ph_str method;
+    struct ph_str forced;     /* {NULL, 0} = free choice */
+    struct ph_str frame_meta; /* CANDIDATE fields, best first */
+};
+struct wk_account *wk_account_choose(struct wk_accounts     *accounts,
+                                     const struct wk_choice *choice);
+
+struct wk_account *wk_account_hold(struct wk_account *account);
+void               wk_account_release(struct wk_account *account);
+
+size_t wk_accounts_count(const struct wk_accounts *accounts);
+size_t wk_accounts_bad(const struct wk_accounts *accounts);
+
+/* the tables were read within the last few seconds */
+bool wk_accounts_are_fresh(const struct wk_accounts *accounts);
+
+#endif

@@ -1,0 +1,680 @@
+/*
+ * create.c - POST /v1/payments as an explicit state machine.
+ *
+ *   LOCKING --held, away--> INSERTING --ours--> CALLING --> SETTLING --> END
+ *      |  ^                     '--another's--> (replayed)                ^
+ *      | busy                                                             |
+ *      v  | no row yet, 50 ms                                             |
+ *   LOOKING ------- row: (replayed), 2 s: 409 ----------------------------'
+ *
+ * Invariants:
+ *   1. The attempt is committed as `sent` before the first byte leaves; what
+ *      cannot be committed is never called.
+ *   2. After the call only rows tell what happened: if they cannot be written
+ *      the answer is UNKNOWN and the attempt stays `sent`.
+ *   3. The request is answered exactly once; the job may outlive it.
+ *   4. The lock is given back after the last commit.
+ */
+#include <strings.h>
+
+#include "libpayhub/io/daemon.h"
+#include "libpayhub/io/log.h"
+#include "worker/lock.h"
+#include "worker/notify.h"
+#include "worker/op.h"
+#include "worker/order_face.h"
+#include "worker/payment_request.h"
+#include "worker/payment_view.h"
+#include "worker/route.h"
+#include "worker/rows.h"
+#include "worker/settle.h"
+
+#define LOOK_EVERY_MS 50
+#define LOOK_FOR_MS 2000
+#define NS_PER_MS UINT64_C(1000000)
+
+enum create_state {
+    CREATE_LOCKING = 1,
+    CREATE_LOOKING,
+    CREATE_INSERTING,
+    CREATE_CALLING,
+    CREATE_SETTLING
+};
+
+struct create {
+    struct wk_store_job store; /* first: insert and look */
+    struct wk_worker   *worker;
+    struct wk_block    *block;
+    struct ph_arena    *arena;
+    struct wk_request  *request; /* NULL = answered */
+    enum create_state   state;
+    struct wk_account  *account; /* NULL = none: only a replay is possible */
+    enum ph_frame_type  no_account_type;
+    enum ph_error       no_account;
+    const char         *no_account_detail;
+    struct wk_lock      lock;
+    struct wk_timer    *deadline;
+    struct wk_timer    *pause;
+    uint64_t            arrived_ns;
+    uint64_t            insert_ns; /* when the insert was handed over */
+    char                request_id[WK_REQUEST_ID_TEXT_LEN + 1];
+
+    struct wk_payment_request asked;
+    struct ph_str             app_id;
+    struct ph_str             merchant_id;
+    uint8_t                   hash[PH_SHA256_LEN];
+    struct ph_id              payment_id;
+    struct ph_id              attempt_id;
+    struct ph_str             shard; /* characters of the id */
+
+    struct wk_order order;     /* ours, or the one that was here before */
+    bool            is_replay; /* the number has another owner */
+    struct ph_str   owner_hash;
+    enum wk_found   looked;
+
+    struct wk_op     op;
+    struct wk_settle settle;
+};
+
+static void create_lock(struct create *job);
+
+/* ---- answers ---- */
+
+static bool
+order_is_unclear(const struct wk_order *order)
+{
+    const struct wk_attempt *newest = &order->attempt[order->attempt_count - 1];
+
+    return order->payment.status == PH_PAYMENT_PAYING
+           && (newest->status == PH_ATTEMPT_UNKNOWN
+               || newest->status == PH_ATTEMPT_SENT);
+}
+
+static void
+create_answer(struct create *job)
+{
+    const struct wk_payment *payment = &job->order.payment;
+    struct wk_reply          reply   = { .type = PH_FRAME_RESULT };
+
+    if (job->request == NULL) {
+        return;
+    }
+    struct ph_buf *text = wk_server_text(job->worker);
+
+    wk_payment_view(text, &job->order);
+    reply.body      = ph_buf_str(text);
+    reply.order_id  = payment->id;
+    reply.channel   = payment->channel;
+    reply.outcome   = ph_str_z(ph_payment_state_text(payment->status));
+    reply.is_replay = job->is_replay;
+    reply.status    = job->is_replay                  ? 200
+                      : order_is_unclear(&job->order) ? 202
+                                                      : 201;
+    wk_reply(job->request, &reply);
+    job->request = NULL;
+}
+
+static void
+create_refuse(struct create *job, enum ph_frame_type type, enum ph_error error,
+              const char *detail)
+{
+    const struct ph_problem problem
+        = { .error = error, .detail = ph_str_z(detail) };
+    const bool again_soon
+        = error == PH_ERROR_IN_PROGRESS || error == PH_ERROR_NOT_EXECUTED;
+    const struct wk_reply more = { .retry_after_s = again_soon ? 1 : 0 };
+
+    if (job->request != NULL) {
+        wk_reply_problem(job->request, type, &problem, &more);
+        job->request = NULL;
+    }
+}
+
+static void
+create_end(struct create *job)
+{
+    struct wk_worker *worker = job->worker;
+
+    wk_timer_stop(&job->deadline);
+    wk_timer_stop(&job->pause);
+    wk_lock_drop(&job->lock);
+    wk_account_release(job->account);
+    wk_block_give(worker, job->block);
+    wk_job_end(worker);
+}
+
+/* The number had an owner before us: its payment as it is now, or 422. */
+static void
+create_replay(struct create *job)
+{
+    const struct ph_str ours
+        = ph_str_make((const char *) job->hash, sizeof(job->hash));
+
+    job->is_replay = true;
+    if (ph_str_eq(job->owner_hash, ours)) {
+        create_answer(job);
+    } else {
+        create_refuse(job, PH_FRAME_RESULT, PH_ERROR_MISMATCH,
+                      "this order_no was used with another body");
+    }
+    create_end(job);
+}
+
+/* ---- settle ---- */
+
+static void
+create_on_settled(struct wk_settle *settle)
+{
+    struct create *job = settle->data;
+
+    if (settle->store.outcome != WK_STORE_DONE) {
+        ph_log(PH_LOG_ERROR, "settle_failed",
+               { "order", job->order.payment.id },
+               { "request", ph_str_z(job->request_id) });
+        create_refuse(job, PH_FRAME_UNKNOWN, PH_ERROR_OUTCOME_UNKNOWN,
+                      "the channel was called; ask by order_no");
+        create_end(job);
+        return;
+    }
+    create_answer(job);
+    if (settle->delivery.is_due && (job->worker->roles & WK_ROLE_NOTIFY) != 0) {
+        (void) wk_notify_deliver(job->worker->notify, &settle->delivery, NULL,
+                                 NULL);
+    }
+    create_end(job);
+}
+
+static void
+create_settle(struct create *job)
+{
+    struct wk_op     *op     = &job->op;
+    struct wk_settle *settle = &job->settle;
+
+    job->state = CREATE_SETTLING;
+    *settle    = (struct wk_settle){
+           .worker     = job->worker,
+           .arena      = job->arena,
+           .attempt_id = ph_str_z(job->attempt_id.text),
+           .is_fresh   = true,
+           .order      = &job->order,
+           .evidence
+           = { .source       = WK_SOURCE_ANSWER,
+               .result       = &op->result,
+               .fence        = job->lock.fence,
+               .config_error = op->config_error,
+               .state = ph_str_make((const char *) op->state, op->state_len) },
+           .done = create_on_settled,
+           .data = job
+    };
+    if (op->has_digest) {
+        settle->evidence.digest
+            = ph_str_make((const char *) op->digest, sizeof(op->digest));
+    }
+    if (!wk_settle_start(settle)) {
+        settle->store.outcome = WK_STORE_FAILED;
+        create_on_settled(settle);
+    }
+}
+
+/* ---- the call ---- */
+
+static void
+create_on_op(struct wk_op *op)
+{
+    create_settle(op->data);
+}
+
+/* A commit that took too long, or a lock that was lost meanwhile: somebody
+ * may already be asking the channel about this attempt, so it stays unsent,
+ * which is proof enough. */
+static bool
+create_is_too_late(const struct create *job)
+{
+    uint64_t passed_ms = (ph_monotonic_ns() - job->insert_ns) / NS_PER_MS;
+
+    return passed_ms
+               >= (uint64_t) wk_conf(job->worker, PH_CONF_pay_channel_deadline)
+           || (job->lock.fence != 0 && !wk_lock_is_ours(&job->lock));
+}
+
+static void
+create_call(struct create *job)
+{
+    struct wk_op *op = &job->op;
+
+    job->state = CREATE_CALLING;
+    *op        = (struct wk_op){ .worker  = job->worker,
+                                 .account = job->account,
+                                 .kind    = PH_OP_CREATE,
+                                 .arena   = job->arena,
+                                 .done    = create_on_op,
+                                 .data    = job };
+    op->order  = wk_order_face(job->worker, &job->order.payment,
+                               &job->order.attempt[0], job->arena);
+    if (create_is_too_late(job)) {
+        op->result = (struct ph_channel_result){
+            .class       = PH_RESULT_NOT_SENT,
+            .amount      = -1,
+            .error_class = PH_STR("too_late"),
+            .message     = PH_STR("too late to call; nothing was sent")
+        };
+        create_settle(job);
+        return;
+    }
+    wk_op_start(op);
+}
+
+/* The caller waits no longer; the job goes on without it. */
+static void
+create_on_deadline(void *data)
+{
+    struct create *job = data;
+
+    wk_timer_stop(&job->deadline);
+    if (job->state == CREATE_CALLING || job->state == CREATE_SETTLING) {
+        create_answer(job);
+    }
+}
+
+/* ---- the insert ---- */
+
+static void
+insert_rows_fill(struct create *job, uint64_t now_ms)
+{
+    const struct wk_payment_request *asked   = &job->asked;
+    struct wk_payment               *payment = &job->order.payment;
+    struct wk_attempt               *attempt = &job->order.attempt[0];
+    struct ph_str channel = ph_str_z(job->account->channel->name);
+
+    *payment = (struct wk_payment){
+        .id            = ph_str_z(job->payment_id.text),
+        .merchant_id   = job->merchant_id,
+        .app_id        = job->app_id,
+        .order_no      = asked->order_no,
+        .status        = PH_PAYMENT_PAYING,
+        .amount        = asked->amount,
+        .currency      = asked->currency,
+        .method        = asked->method,
+        .channel       = channel,
+        .account_id    = job->account->face.id,
+        .attempt_ids   = ph_str_z(job->attempt_id.text),
+        .subject       = asked->subject,
+        .description   = asked->description,
+        .notify_url    = asked->notify_url,
+        .return_url    = asked->return_url,
+        .client_ip     = asked->client_ip,
+        .extra         = asked->extra,
+        .metadata      = asked->metadata,
+        .proof_source  = PH_STR("none"),
+        .fence         = job->lock.fence,
+        .created_at_ms = now_ms,
+        .expires_at_ms = now_ms + (uint64_t) asked->expires_in_s * 1000,
+        .sent_at_ms    = now_ms,
+    };
+    *attempt = (struct wk_attempt){
+        .id            = ph_str_z(job->attempt_id.text),
+        .payment_id    = payment->id,
+        .merchant_id   = job->merchant_id,
+        .app_id        = job->app_id,
+        .status        = PH_ATTEMPT_SENT,
+        .channel       = channel,
+        .account_id    = payment->account_id,
+        .method        = asked->method,
+        .amount        = asked->amount,
+        .currency      = asked->currency,
+        .action_type   = PH_STR("none"),
+        .proof_source  = PH_STR("none"),
+        .fence         = job->lock.fence,
+        .created_at_ms = now_ms,
+        .sent_at_ms    = now_ms,
+    };
+    job->order.attempt_count = 1;
+}
+
+static void
+sql_payment_no(struct wk_db *db, const struct create *job)
+{
+    wk_sql(db, PH_STR("INSERT INTO payment_no (app_id,order_no,payment_id,"
+                      "request_hash,ver) VALUES ("));
+    wk_sql_text(db, job->app_id);
+    wk_sql(db, PH_STR(","));
+    wk_sql_text(db, job->asked.order_no);
+    wk_sql(db, PH_STR(","));
+    wk_sql_text(db, ph_str_z(job->payment_id.text));
+    wk_sql(db, PH_STR(","));
+    wk_sql_bytes(db, ph_str_make((const char *) job->hash, sizeof(job->hash)));
+    wk_sql(db, PH_STR(",0) ON DUPLICATE KEY UPDATE ver=ver"));
+    wk_sql_end(db);
+}
+
+static void
+sql_work(struct wk_db *db, const struct create *job)
+{
+    int64_t look_ms = wk_conf(job->worker, PH_CONF_janitor_first_look);
+
+    wk_sql(db, PH_STR("INSERT INTO work (payment_id,due_at) VALUES ("));
+    wk_sql_text(db, ph_str_z(job->payment_id.text));
+    wk_sql(db, PH_STR(","));
+    wk_sql_time(db, db->now_ms + (uint64_t) look_ms);
+    wk_sql(db, PH_STR(")"));
+    wk_sql_end(db);
+}
+
+/* All four rows in one packet.  When the number turns out to have an owner
+ * everything is rolled back, and the second run only reads. */
+static enum wk_run
+insert_run(struct wk_db *db, struct wk_store_job *store)
+{
+    struct create *job = (struct create *) store;
+
+    if (job->is_replay) {
+        job->looked = wk_order_load_by_no(db, job->arena, job->app_id,
+                                          job->asked.order_no, &job->order,
+                                          &job->owner_hash);
+        return job->looked == WK_FOUND_ROW ? WK_RUN_DONE : WK_RUN_FAILED;
+    }
+    insert_rows_fill(job, db->now_ms);
+    sql_payment_no(db, job);
+    wk_sql_insert(db, &wk_payment_table, &job->order.payment);
+    wk_sql_end(db);
+    wk_sql_insert(db, &wk_attempt_table, &job->order.attempt[0]);
+    wk_sql_end(db);
+    sql_work(db, job);
+    if (!wk_db_run(db)) {
+        return WK_RUN_FAILED;
+    }
+    if (db->answer[0].affected != 1) {
+        job->is_replay = true;
+        return WK_RUN_AGAIN;
+    }
+    return WK_RUN_DONE;
+}
+
+static void
+insert_done(struct wk_store_job *store)
+{
+    struct create *job = (struct create *) store;
+
+    switch (store->outcome) {
+    case WK_STORE_FAILED:
+        create_refuse(job, PH_FRAME_BUSY, PH_ERROR_NOT_EXECUTED,
+                      "the database is not to be reached");
+        create_end(job);
+        return;
+    case WK_STORE_UNKNOWN:
+        create_refuse(job, PH_FRAME_UNKNOWN, PH_ERROR_OUTCOME_UNKNOWN,
+                      "the database did not confirm; no channel was called");
+        create_end(job);
+        return;
+    case WK_STORE_DONE:
+        break;
+    }
+    if (job->is_replay) {
+        create_replay(job);
+        return;
+    }
+    ph_log(PH_LOG_INFO, "payment_created", { "order", job->order.payment.id },
+           { "attempt", job->order.attempt[0].id },
+           { "request", ph_str_z(job->request_id) },
+           { "account", job->account->face.id });
+    create_call(job);
+}
+
+static void
+create_insert(struct create *job)
+{
+    job->state     = CREATE_INSERTING;
+    job->insert_ns = ph_monotonic_ns();
+    job->store     = (struct wk_store_job){ .writes      = true,
+                                            .run         = insert_run,
+                                            .done        = insert_done,
+                                            .crash_after = "after_insert_commit" };
+    if (!wk_store_submit(job->worker->store, &job->store)) {
+        job->store.outcome = WK_STORE_FAILED;
+        insert_done(&job->store);
+    }
+}
+
+/* ---- the lock is somebody else's ---- */
+
+static enum wk_run
+look_run(struct wk_db *db, struct wk_store_job *store)
+{
+    struct create *job = (struct create *) store;
+
+    job->looked
+        = wk_order_load_by_no(db, job->arena, job->app_id, job->asked.order_no,
+                              &job->order, &job->owner_hash);
+    return job->looked == WK_FOUND_FAILED ? WK_RUN_FAILED : WK_RUN_DONE;
+}
+
+static void
+look_again(void *data)
+{
+    struct create *job = data;
+
+    wk_timer_stop(&job->pause);
+    create_lock(job);
+}
+
+static void
+look_done(struct wk_store_job *store)
+{
+    struct create *job = (struct create *) store;
+    uint64_t passed_ms = (ph_monotonic_ns() - job->arrived_ns) / NS_PER_MS;
+
+    if (store->outcome != WK_STORE_DONE) {
+        create_refuse(job, PH_FRAME_BUSY, PH_ERROR_NOT_EXECUTED,
+                      "the database is not to be reached");
+        create_end(job);
+        return;
+    }
+    if (job->looked == WK_FOUND_ROW) {
+        create_replay(job);
+        return;
+    }
+    if (job->account == NULL) {
+        create_refuse(job, job->no_account_type, job->no_account,
+                      job->no_account_detail);
+        create_end(job);
+        return;
+    }
+    if (passed_ms < LOOK_FOR_MS) {
+        job->pause
+            = wk_timer_start(job->worker, LOOK_EVERY_MS, look_again, job);
+        if (job->pause != NULL) {
+            return;
+        }
+    }
+    create_refuse(job, PH_FRAME_RESULT, PH_ERROR_IN_PROGRESS, "");
+    create_end(job);
+}
+
+static void
+create_look(struct create *job)
+{
+    job->state = CREATE_LOOKING;
+    job->store = (struct wk_store_job){ .run = look_run, .done = look_done };
+    if (!wk_store_submit(job->worker->store, &job->store)) {
+        job->store.outcome = WK_STORE_FAILED;
+        look_done(&job->store);
+    }
+}
+
+static void
+create_on_lock(struct wk_lock *lock, enum wk_lock_answer answer)
+{
+    struct create *job = lock->data;
+
+    if (answer == WK_LOCK_BUSY) {
+        create_look(job);
+    } else {
+        create_insert(job);
+    }
+}
+
+static void
+create_lock(struct create *job)
+{
+    job->state     = CREATE_LOCKING;
+    job->lock.done = create_on_lock;
+    job->lock.data = job;
+    wk_lock_take(job->worker->locks, &job->lock, job->app_id,
+                 job->asked.order_no, job->shard, 0);
+}
+
+/* ---- the beginning ---- */
+
+static bool
+create_ids_make(struct create *job)
+{
+    unsigned shard;
+
+    if (!ph_shard_of(job->app_id, job->asked.order_no, &shard)) {
+        return false;
+    }
+    job->payment_id = wk_id_make(job->worker, PH_ID_PAYMENT, shard);
+    job->attempt_id = wk_id_make(job->worker, PH_ID_ATTEMPT, shard);
+    job->shard      = ph_str_make(job->payment_id.text + 11, 2);
+    return true;
+}
+
+static void
+create_deadline_start(struct create *job)
+{
+    uint64_t ms = (uint64_t) wk_conf(job->worker, PH_CONF_pay_request_deadline);
+    uint64_t left_ms = job->request->frame.ms_left;
+
+    if (left_ms != 0 && left_ms < ms) {
+        ms = left_ms;
+    }
+    job->deadline = wk_timer_start(job->worker, ms, create_on_deadline, job);
+}
+
+static bool
+media_type_is_json(struct ph_str type)
+{
+    struct ph_str name = type, rest;
+
+    (void) ph_str_cut(type, ';', &name, &rest);
+    name = ph_str_trim(name);
+    return type.ptr == NULL
+           || (name.len == 16
+               && strncasecmp(name.ptr, "application/json", 16) == 0);
+}
+
+static struct create *
+create_new(struct wk_request *request, struct wk_block *block)
+{
+    struct create *job
+        = ph_arena_take(&block->arena, sizeof(*job)); /* always fits */
+
+    job->worker      = request->worker;
+    job->block       = block;
+    job->arena       = &block->arena;
+    job->request     = request;
+    job->arrived_ns  = request->arrived_ns;
+    job->app_id      = ph_arena_dup(job->arena, request->app_id);
+    job->merchant_id = ph_arena_dup(job->arena, request->merchant_id);
+    memcpy(job->request_id, request->id_text, sizeof(job->request_id));
+    wk_job_begin(job->worker);
+    return job;
+}
+
+static bool
+create_parse(struct create *job)
+{
+    const struct wk_request_rules rules
+        = { .expires_min_s
+            = wk_conf(job->worker, PH_CONF_pay_expires_min) / 1000,
+            .allow_loopback
+            = wk_conf(job->worker, PH_CONF_notify_allow_loopback) != 0 };
+    struct wk_request_fault fault;
+
+    if (wk_payment_request_parse(job->request->frame.body, &rules, job->arena,
+                                 &job->asked, &fault))
+    {
+        return true;
+    }
+    const struct ph_problem problem = { .error       = fault.error,
+                                        .detail      = fault.detail,
+                                        .places      = fault.places,
+                                        .place_count = fault.place_count };
+
+    wk_reply_problem(job->request, PH_FRAME_RESULT, &problem, NULL);
+    job->request = NULL;
+    return false;
+}
+
+static void
+create_choose(struct create *job)
+{
+    const struct wk_choice choice
+        = { job->app_id, job->asked.method, job->asked.account,
+            job->request->frame.meta };
+    struct wk_account *account
+        = wk_account_choose(job->worker->accounts, &choice);
+
+    job->no_account_type = PH_FRAME_RESULT;
+    if (ph_str_eq(job->asked.method, PH_STR("qr"))) {
+        job->no_account        = PH_ERROR_NOT_FOUND;
+        job->no_account_detail = "the cashier's method qr is not there yet";
+    } else if (account == NULL) {
+        job->no_account = PH_ERROR_NO_ACCOUNT;
+        job->no_account_detail
+            = "no active account of this app offers the method";
+    } else if (account->inflight >= (size_t) wk_conf(
+                   job->worker, PH_CONF_pay_max_inflight_account))
+    {
+        job->no_account_type   = PH_FRAME_BUSY;
+        job->no_account        = PH_ERROR_NOT_EXECUTED;
+        job->no_account_detail = "too many calls of this account are under way";
+    } else {
+        job->account = wk_account_hold(account);
+    }
+}
+
+void
+wk_payment_create(struct wk_request           *request,
+                  const struct wk_route_match *match)
+{
+    struct wk_block    *block;
+    const struct ph_str body = request->frame.body;
+
+    (void) match;
+    if (!media_type_is_json(
+            ph_field_find(request->frame.meta, PH_FIELD_CONTENT_TYPE)))
+    {
+        wk_reply_error(request, PH_ERROR_MEDIA_TYPE,
+                       "expected application/json");
+        return;
+    }
+    if (request->query.ptr != NULL) {
+        wk_reply_error(request, PH_ERROR_UNKNOWN_MEMBER,
+                       "expected no query parameters");
+        return;
+    }
+    block = wk_block_take(request->worker);
+    if (block == NULL) {
+        wk_reply_error(request, PH_ERROR_NOT_EXECUTED, "no memory");
+        return;
+    }
+    struct create *job = create_new(request, block);
+
+    if (!create_parse(job)) {
+        create_end(job);
+        return;
+    }
+    create_choose(job);
+    if (!ph_sha256(&body, 1, job->hash) || !create_ids_make(job)) {
+        create_refuse(job, PH_FRAME_RESULT, PH_ERROR_INTERNAL, "");
+        create_end(job);
+        return;
+    }
+    create_deadline_start(job);
+    if (job->account == NULL) {
+        create_look(job);
+    } else {
+        create_lock(job);
+    }
+}

@@ -1,0 +1,473 @@
+/* judge.c - one judge for every piece of evidence; see judge.h. */
+#include "worker/judge.h"
+
+struct judging {
+    struct wk_payment              *payment;
+    struct wk_attempt              *attempt;
+    struct wk_order                *order;
+    const struct wk_evidence       *evidence;
+    const struct ph_channel_result *result;
+    const struct wk_judge_rules    *rules;
+    struct wk_verdict              *verdict;
+};
+
+struct ph_str
+wk_action_text(enum ph_action_type action)
+{
+    static const struct ph_str texts[] = {
+        [PH_ACTION_NONE]          = PH_STR_INIT("none"),
+        [PH_ACTION_QR_CODE]       = PH_STR_INIT("qr_code"),
+        [PH_ACTION_REDIRECT]      = PH_STR_INIT("redirect"),
+        [PH_ACTION_FORM]          = PH_STR_INIT("form"),
+        [PH_ACTION_APP]           = PH_STR_INIT("app"),
+        [PH_ACTION_JSAPI]         = PH_STR_INIT("jsapi"),
+        [PH_ACTION_CLIENT_SECRET] = PH_STR_INIT("client_secret"),
+    };
+
+    return (size_t) action < PH_COUNT(texts) ? texts[action] : texts[0];
+}
+
+static struct ph_str
+source_text(enum wk_source source)
+{
+    return source == WK_SOURCE_ANSWER  ? PH_STR("answer")
+           : source == WK_SOURCE_QUERY ? PH_STR("query")
+                                       : PH_STR("notice");
+}
+
+static struct ph_str
+text_cut(struct ph_str text, size_t len_max)
+{
+    while (text.len > len_max || ph_str_utf8_count(text) == SIZE_MAX) {
+        if (text.len == 0) {
+            break;
+        }
+        text.len--; /* never through the middle of a character */
+    }
+    return text;
+}
+
+/* ---- marks ---- */
+
+/* A column of a happening is written once. */
+static void
+mark(uint64_t *column_ms, uint64_t now_ms)
+{
+    if (*column_ms == 0) {
+        *column_ms = now_ms;
+    }
+}
+
+static void
+attempt_mark(struct judging *it, enum ph_attempt_state to)
+{
+    uint64_t now_ms = it->rules->now_ms;
+
+    switch (to) {
+    case PH_ATTEMPT_SUCCEEDED:
+        mark(&it->attempt->paid_at_ms, now_ms);
+        break;
+    case PH_ATTEMPT_FAILED:
+        mark(&it->attempt->failed_at_ms, now_ms);
+        break;
+    case PH_ATTEMPT_CLOSED:
+        mark(&it->attempt->closed_at_ms, now_ms);
+        break;
+    case PH_ATTEMPT_UNKNOWN:
+        mark(&it->attempt->unknown_at_ms, now_ms);
+        break;
+    case PH_ATTEMPT_SENT:
+        mark(&it->attempt->sent_at_ms, now_ms);
+        break;
+    case PH_ATTEMPT_NONE:
+    case PH_ATTEMPT_NEW:
+    case PH_ATTEMPT_WAIT_USER:
+    case PH_ATTEMPT_CLOSING:
+    case PH_ATTEMPT_DUPLICATE:
+    case PH_ATTEMPT_STATES:
+        break;
+    }
+}
+
+static void
+payment_mark(struct judging *it, enum ph_payment_state to)
+{
+    uint64_t now_ms = it->rules->now_ms;
+
+    switch (to) {
+    case PH_PAYMENT_PAID:
+    case PH_PAYMENT_PAID_LATE:
+        mark(&it->payment->paid_at_ms, now_ms);
+        break;
+    case PH_PAYMENT_FAILED:
+        mark(&it->payment->failed_at_ms, now_ms);
+        break;
+    case PH_PAYMENT_CLOSED:
+        mark(&it->payment->closed_at_ms, now_ms);
+        break;
+    case PH_PAYMENT_CONFLICT:
+        mark(&it->payment->conflict_at_ms, now_ms);
+        break;
+    case PH_PAYMENT_NONE:
+    case PH_PAYMENT_CREATED:
+    case PH_PAYMENT_PAYING:
+    case PH_PAYMENT_STATES:
+        break;
+    }
+}
+
+/* ---- moves ---- */
+
+static void
+attempt_prove(struct judging *it)
+{
+    it->attempt->proof_source = source_text(it->evidence->source);
+    it->attempt->proof_digest = it->evidence->digest;
+}
+
+static bool
+attempt_step(struct judging *it, enum ph_attempt_state to)
+{
+    if (ph_attempt_move(it->attempt->status, to, PH_BY_PROVED) != PH_MOVE_OK) {
+        return false;
+    }
+    it->attempt->status        = to;
+    it->verdict->attempt_moved = true;
+    attempt_mark(it, to);
+    return true;
+}
+
+/* Proof may stand behind `unknown`: sent or waiting, then unknown, then it. */
+static bool
+attempt_to(struct judging *it, enum ph_attempt_state to)
+{
+    if (it->attempt->status == to) {
+        return false;
+    }
+    if (attempt_step(it, to)) {
+        return true;
+    }
+    if (ph_attempt_move(it->attempt->status, PH_ATTEMPT_UNKNOWN, PH_BY_PROVED)
+            != PH_MOVE_OK
+        || ph_attempt_move(PH_ATTEMPT_UNKNOWN, to, PH_BY_PROVED) != PH_MOVE_OK)
+    {
+        return false;
+    }
+    return attempt_step(it, PH_ATTEMPT_UNKNOWN) && attempt_step(it, to);
+}
+
+static bool
+payment_to(struct judging *it, enum ph_payment_state to, struct ph_str event)
+{
+    struct wk_payment *payment = it->payment;
+
+    if (ph_payment_move(payment->status, to, PH_BY_PROVED) != PH_MOVE_OK) {
+        return false;
+    }
+    payment->status            = to;
+    payment->proof_source      = source_text(it->evidence->source);
+    payment->proof_digest      = it->evidence->digest;
+    it->verdict->payment_moved = true;
+    it->verdict->event         = event;
+    payment_mark(it, to);
+    return true;
+}
+
+/* ---- errors ---- */
+
+static enum ph_error
+error_of(const struct judging *it)
+{
+    if (it->evidence->config_error != PH_ERROR_NONE) {
+        return it->evidence->config_error;
+    }
+    switch (it->result->class) {
+    case PH_RESULT_FAILED:
+        return PH_ERROR_DECLINED;
+    case PH_RESULT_NOT_SENT:
+    case PH_RESULT_NOT_FOUND:
+        return PH_ERROR_NOT_SENT;
+    case PH_RESULT_UNKNOWN:
+    case PH_RESULT_SUCCEEDED:
+    case PH_RESULT_WAIT_USER:
+    case PH_RESULT_CLOSED:
+        break;
+    }
+    return PH_ERROR_CHANNEL_UNKNOWN;
+}
+
+static void
+attempt_error(struct judging *it, enum ph_error error)
+{
+    const struct ph_error_info *info    = ph_error_info(error);
+    struct wk_attempt          *attempt = it->attempt;
+    struct ph_str               message = it->result->message;
+
+    attempt->error_code = info->code;
+    attempt->error_message
+        = text_cut(message.len != 0 ? message : info->title, 255);
+    attempt->channel_code = text_cut(it->result->channel_code, 63);
+    attempt->error_class  = text_cut(it->result->error_class, 32);
+}
+
+static void
+attempt_error_clear(struct judging *it)
+{
+    it->attempt->error_code    = ph_str_make(NULL, 0);
+    it->attempt->error_message = ph_str_make(NULL, 0);
+    it->attempt->channel_code  = ph_str_make(NULL, 0);
+    it->attempt->error_class   = ph_str_make(NULL, 0);
+}
+
+static void
+payment_error_from_attempt(struct judging *it)
+{
+    it->payment->error_code    = it->attempt->error_code;
+    it->payment->error_message = it->attempt->error_message;
+    it->payment->channel_code  = it->attempt->channel_code;
+    it->payment->error_class   = it->attempt->error_class;
+}
+
+/* ---- classes ---- */
+
+static bool
+tells_another_payment(const struct judging *it)
+{
+    const struct ph_channel_result *result  = it->result;
+    const struct wk_attempt        *attempt = it->attempt;
+
+    if (result->class != PH_RESULT_SUCCEEDED
+        && result->class != PH_RESULT_WAIT_USER)
+    {
+        return false;
+    }
+    return (result->number.len != 0 && !ph_str_eq(result->number, attempt->id))
+           || (result->amount >= 0 && result->amount != attempt->amount)
+           || (result->currency.len != 0
+               && !ph_str_eq(result->currency, attempt->currency))
+           || it->evidence->trade_is_taken;
+}
+
+static void
+judge_conflict(struct judging *it)
+{
+    it->verdict->is_conflict = true;
+    if (!payment_to(it, PH_PAYMENT_CONFLICT, PH_STR("payment.conflict"))) {
+        return; /* paid stays paid; conflict is already there */
+    }
+    attempt_error(it, PH_ERROR_CHANNEL_CONFLICT);
+    it->attempt->error_message
+        = PH_STR("the channel told another number, amount or currency");
+    it->attempt->error_class = PH_STR("conflict");
+    payment_error_from_attempt(it);
+    mark(&it->attempt->conflict_at_ms, it->rules->now_ms);
+    it->verdict->attempt_moved = true;
+    (void) attempt_step(it, PH_ATTEMPT_UNKNOWN);
+}
+
+static void
+trade_keep(struct judging *it)
+{
+    struct ph_str trade_no = it->result->trade_no;
+
+    if (trade_no.len == 0 || trade_no.len > 64
+        || ph_str_eq(trade_no, it->attempt->channel_trade_no))
+    {
+        return;
+    }
+    it->attempt->channel_trade_no = trade_no;
+    it->verdict->attempt_moved    = true;
+}
+
+static void
+judge_succeeded(struct judging *it)
+{
+    bool was_late = it->payment->status == PH_PAYMENT_FAILED
+                    || it->payment->status == PH_PAYMENT_CLOSED;
+
+    if (!attempt_to(it, PH_ATTEMPT_SUCCEEDED)) {
+        return;
+    }
+    trade_keep(it);
+    attempt_prove(it);
+    attempt_error_clear(it);
+    it->verdict->records_trade = it->attempt->channel_trade_no.len != 0;
+    if (was_late
+            ? payment_to(it, PH_PAYMENT_PAID_LATE, PH_STR("payment.paid_late"))
+            : payment_to(it, PH_PAYMENT_PAID, PH_STR("payment.paid")))
+    {
+        it->payment->channel_trade_no = it->attempt->channel_trade_no;
+        payment_error_from_attempt(it);
+    }
+}
+
+static bool
+order_is_proved(const struct wk_order *order)
+{
+    for (size_t i = 0; i < order->attempt_count; i++) {
+        if (!ph_attempt_is_proved(order->attempt[i].status)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+judge_ended(struct judging *it, enum ph_attempt_state to)
+{
+    if (!attempt_to(it, to)) {
+        return;
+    }
+    attempt_prove(it);
+    if (to == PH_ATTEMPT_FAILED) {
+        attempt_error(it, error_of(it));
+    } else {
+        attempt_error_clear(it);
+    }
+    if (!order_is_proved(it->order)) {
+        return;
+    }
+    bool has_moved
+        = to == PH_ATTEMPT_FAILED
+              ? payment_to(it, PH_PAYMENT_FAILED, PH_STR("payment.failed"))
+              : payment_to(it, PH_PAYMENT_CLOSED, PH_STR("payment.closed"));
+    if (has_moved) {
+        payment_error_from_attempt(it);
+    }
+}
+
+static void
+judge_wait_user(struct judging *it)
+{
+    struct ph_str shown    = it->attempt->action_type;
+    bool          is_first = shown.len == 0 || ph_str_eq(shown, PH_STR("none"));
+
+    if (!attempt_to(it, PH_ATTEMPT_WAIT_USER)
+        && it->attempt->status != PH_ATTEMPT_WAIT_USER)
+    {
+        return;
+    }
+    trade_keep(it);
+    if (it->verdict->attempt_moved) {
+        attempt_error_clear(it);
+    }
+    if (is_first && it->result->action != PH_ACTION_NONE) {
+        it->attempt->action_type   = wk_action_text(it->result->action);
+        it->attempt->action_data   = it->result->action_data;
+        it->verdict->attempt_moved = true;
+    }
+    it->verdict->look_in_ms = it->rules->paying_first_ms;
+}
+
+static void
+judge_unknown(struct judging *it)
+{
+    if (ph_attempt_is_proved(it->attempt->status)) {
+        return;
+    }
+    /* Silence about what was known before changes nothing. */
+    if (it->attempt->status == PH_ATTEMPT_SENT) {
+        (void) attempt_step(it, PH_ATTEMPT_UNKNOWN);
+        attempt_error(it, PH_ERROR_CHANNEL_UNKNOWN);
+    }
+    it->verdict->look_in_ms = it->rules->unknown_first_ms;
+}
+
+static bool
+is_gone_for_good(const struct judging *it)
+{
+    uint64_t sent_ms = it->attempt->sent_at_ms;
+    uint64_t now_ms  = it->rules->now_ms;
+
+    return it->attempt->not_found >= WK_NOT_FOUND_TELLINGS && now_ms > sent_ms
+           && now_ms - sent_ms >= (uint64_t) it->rules->not_found_final_ms;
+}
+
+static void
+judge_not_found(struct judging *it)
+{
+    if (it->evidence->source != WK_SOURCE_QUERY
+        || ph_attempt_is_proved(it->attempt->status))
+    {
+        return;
+    }
+    it->attempt->not_found++;
+    it->verdict->attempt_moved = true;
+    if (is_gone_for_good(it)) {
+        judge_ended(it, PH_ATTEMPT_FAILED);
+        return;
+    }
+    judge_unknown(it);
+}
+
+static void
+judge_class(struct judging *it)
+{
+    switch (it->result->class) {
+    case PH_RESULT_SUCCEEDED:
+        if (it->result->amount < 0) { /* a success of no amount proves none */
+            judge_unknown(it);
+        } else {
+            judge_succeeded(it);
+        }
+        return;
+    case PH_RESULT_FAILED:
+        judge_ended(it, PH_ATTEMPT_FAILED);
+        return;
+    case PH_RESULT_WAIT_USER:
+        judge_wait_user(it);
+        return;
+    case PH_RESULT_CLOSED:
+        judge_ended(it, PH_ATTEMPT_CLOSED);
+        return;
+    case PH_RESULT_NOT_FOUND:
+        judge_not_found(it);
+        return;
+    case PH_RESULT_NOT_SENT:
+        if (it->evidence->source == WK_SOURCE_ANSWER) {
+            judge_ended(it, PH_ATTEMPT_FAILED);
+        }
+        return;
+    case PH_RESULT_UNKNOWN:
+        break;
+    }
+    judge_unknown(it);
+}
+
+void
+wk_judge(struct wk_order *order, size_t which,
+         const struct wk_evidence *evidence, const struct wk_judge_rules *rules,
+         struct wk_verdict *verdict)
+{
+    struct judging it = { .payment  = &order->payment,
+                          .attempt  = &order->attempt[which],
+                          .order    = order,
+                          .evidence = evidence,
+                          .result   = evidence->result,
+                          .rules    = rules,
+                          .verdict  = verdict };
+
+    *verdict = (struct wk_verdict){ 0 };
+    if (tells_another_payment(&it)) {
+        judge_conflict(&it);
+    } else {
+        judge_class(&it);
+    }
+    if (evidence->state.ptr != NULL
+        && !ph_str_eq(evidence->state, it.attempt->state))
+    {
+        it.attempt->state      = evidence->state;
+        verdict->attempt_moved = true;
+    }
+    if (evidence->fence > it.attempt->fence) {
+        it.attempt->fence = evidence->fence;
+    }
+    if (evidence->fence > it.payment->fence) {
+        it.payment->fence = evidence->fence;
+    }
+    /* With several attempts the payment's ver is the order's: two settlers of
+     * different attempts must not both believe the other one open. */
+    if (verdict->attempt_moved && order->attempt_count > 1) {
+        verdict->payment_moved = true;
+    }
+}

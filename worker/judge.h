@@ -1,0 +1,60 @@
+/*
+ * judge.h - what a piece of evidence about an attempt does to its order.
+ *
+ * Pure: the order as it stands and what was learnt in, the order as it shall
+ * stand and what follows from it out.  Answer, query and notice are judged
+ * alike; the state tables of libpayhub/domain decide each move.
+ *
+ *   - Evidence that names another number, amount or currency never pays: the
+ *     payment becomes `conflict`.
+ *   - UNKNOWN never fails anything.  NOT_FOUND fails only when it was told
+ *     twice and the attempt is old enough; NOT_SENT only by the answer to a
+ *     create of which no byte left.
+ *   - A success is never taken back.
+ */
+#ifndef WK_JUDGE_H
+#define WK_JUDGE_H
+
+#include "channels/channel.h"
+#include "libpayhub/domain/error.h"
+#include "worker/row.h"
+
+#define WK_NOT_FOUND_TELLINGS 2
+
+enum wk_source { WK_SOURCE_ANSWER = 1, WK_SOURCE_QUERY, WK_SOURCE_NOTICE };
+
+struct wk_evidence {
+    enum wk_source                  source;
+    const struct ph_channel_result *result;
+    struct ph_str                   digest; /* SHA-256 of what was received */
+    struct ph_str                   state; /* the adapter's, {NULL, 0} = keep */
+    int64_t                         fence; /* 0 = no lock was held */
+    enum ph_error config_error; /* NOT_SENT by our own fault, else NONE */
+    bool trade_is_taken; /* its trade number belongs to another attempt */
+};
+
+struct wk_judge_rules {
+    int64_t  not_found_final_ms;
+    int64_t  unknown_first_ms; /* first query of an unknown attempt */
+    int64_t  paying_first_ms;  /* first query of a waiting one */
+    uint64_t now_ms;           /* the database's clock */
+};
+
+struct wk_verdict {
+    bool          payment_moved; /* its row is to be written */
+    bool          attempt_moved;
+    bool          is_conflict;
+    struct ph_str event;         /* webhook type, {NULL, 0} = none */
+    int64_t       look_in_ms;    /* bring the janitor's look forward; 0 = no */
+    bool          records_trade; /* channel_trade gets the trade number */
+};
+
+/* Changes *order, which must hold the attempt at `which`. */
+void wk_judge(struct wk_order *order, size_t which,
+              const struct wk_evidence    *evidence,
+              const struct wk_judge_rules *rules, struct wk_verdict *verdict);
+
+/* "none", "qr_code", ...; as the API shows it */
+struct ph_str wk_action_text(enum ph_action_type action);
+
+#endif

@@ -1,0 +1,260 @@
+/*
+ * notice.c - POST /notify/{channel}/{account_id}: what channels tell us.
+ *
+ * The adapter proves the notice, settle() applies it, the channel's success
+ * word is said after the commit and never before.  No order lock is taken: a
+ * notice calls nobody, its effect is one compare-and-set, and a create that
+ * waits for its answer holds that lock.
+ */
+#include <strings.h>
+
+#include "libpayhub/io/daemon.h"
+#include "libpayhub/io/log.h"
+#include "libpayhub/wire/digest.h"
+#include "worker/account.h"
+#include "worker/notify.h"
+#include "worker/route.h"
+#include "worker/settle.h"
+
+#define NOTICE_BODY_MAX (128 * 1024)
+#define NOTICE_HEADERS_MAX 64
+#define NOTICE_ID_MAX 64
+
+struct notice {
+    struct wk_settle             settle; /* first */
+    struct wk_request           *request;
+    struct wk_block             *block;
+    struct wk_account           *account;
+    struct ph_channel_header     headers[NOTICE_HEADERS_MAX];
+    size_t                       header_count;
+    struct ph_channel_notice_out out;
+    struct wk_notice_row         row;
+    struct ph_id                 event_id;
+    struct wk_order              order;
+    uint8_t                      digest[PH_SHA256_LEN];
+};
+
+static void
+notice_end(struct notice *notice, struct wk_worker *worker)
+{
+    wk_account_release(notice->account);
+    wk_block_give(worker, notice->block);
+}
+
+static void
+notice_away(struct notice *notice)
+{
+    const struct ph_problem problem
+        = { .error  = PH_ERROR_NOT_EXECUTED,
+            .detail = PH_STR("the database is not to be reached") };
+    const struct wk_reply more = { .retry_after_s = 1 };
+
+    wk_reply_problem(notice->request, PH_FRAME_BUSY, &problem, &more);
+}
+
+static void
+notice_acknowledge(struct notice *notice)
+{
+    const struct wk_settle *settle = &notice->settle;
+    struct wk_reply         reply  = { .type         = PH_FRAME_RESULT,
+                                       .status       = 200,
+                                       .body         = notice->out.ack_body,
+                                       .content_type = notice->out.ack_content_type,
+                                       .channel      = notice->row.channel };
+
+    if (settle->is_found) {
+        reply.order_id = notice->order.payment.id;
+        reply.outcome
+            = ph_str_z(ph_payment_state_text(notice->order.payment.status));
+    }
+    wk_reply(notice->request, &reply);
+}
+
+static void
+notice_on_settled(struct wk_settle *settle)
+{
+    struct notice    *notice = (struct notice *) settle;
+    struct wk_worker *worker = settle->worker;
+
+    if (settle->store.outcome != WK_STORE_DONE) {
+        notice_away(notice); /* the channel tells it again */
+        notice_end(notice, worker);
+        return;
+    }
+    if (!settle->is_found && !settle->is_repeated) {
+        ph_log(PH_LOG_WARN, "notice_of_nobody",
+               { "account", notice->row.account_id },
+               { "number", settle->attempt_id });
+    }
+    notice_acknowledge(notice);
+    if (settle->delivery.is_due && (worker->roles & WK_ROLE_NOTIFY) != 0) {
+        (void) wk_notify_deliver(worker->notify, &settle->delivery, NULL, NULL);
+    }
+    notice_end(notice, worker);
+}
+
+/* ---- reading ---- */
+
+static void
+headers_fill(struct notice *notice)
+{
+    struct ph_str meta = notice->request->frame.meta, value;
+    unsigned      type;
+
+    while (ph_field_next(&meta, &type, &value)
+           && notice->header_count < NOTICE_HEADERS_MAX)
+    {
+        struct ph_channel_header *header
+            = &notice->headers[notice->header_count];
+
+        if (type == PH_FIELD_HEADER
+            && ph_str_cut(value, '\0', &header->name, &header->value))
+        {
+            notice->header_count++;
+        }
+    }
+}
+
+static bool
+header_is_kept(const struct ph_channel_header *header)
+{
+    static const char *const secrets[]
+        = { "authorization", "cookie", "proxy-authorization" };
+
+    for (size_t i = 0; i < PH_COUNT(secrets); i++) {
+        if (header->name.len == strlen(secrets[i])
+            && strncasecmp(header->name.ptr, secrets[i], header->name.len) == 0)
+        {
+            return false;
+        }
+    }
+    return ph_str_utf8_count(header->name) != SIZE_MAX
+           && ph_str_utf8_count(header->value) != SIZE_MAX;
+}
+
+/* What the signature stood on, for those who look into it later. */
+static struct ph_str
+headers_text(struct notice *notice)
+{
+    struct ph_buf buf;
+    bool          is_first = true;
+
+    ph_arena_open(&notice->block->arena, &buf);
+    ph_buf_byte(&buf, '{');
+    for (size_t i = 0; i < notice->header_count; i++) {
+        if (header_is_kept(&notice->headers[i])) {
+            ph_buf_add(&buf, is_first ? PH_STR("") : PH_STR(","));
+            ph_buf_json(&buf, notice->headers[i].name);
+            ph_buf_byte(&buf, ':');
+            ph_buf_json(&buf, notice->headers[i].value);
+            is_first = false;
+        }
+    }
+    ph_buf_byte(&buf, '}');
+    return ph_arena_close(&notice->block->arena, &buf);
+}
+
+static struct ph_str
+digest_hex(struct notice *notice)
+{
+    struct ph_buf buf;
+
+    ph_arena_open(&notice->block->arena, &buf);
+    ph_buf_hex(&buf, ph_str_make((const char *) notice->digest,
+                                 sizeof(notice->digest)));
+    return ph_arena_close(&notice->block->arena, &buf);
+}
+
+static bool
+notice_read(struct notice *notice)
+{
+    const struct ph_channel *channel = notice->account->channel;
+
+    headers_fill(notice);
+    const struct ph_channel_notice in
+        = { .body         = notice->request->frame.body,
+            .headers      = notice->headers,
+            .header_count = notice->header_count };
+
+    return channel->notice != NULL
+           && channel->notice(&notice->account->face, &in, ph_now_ms(),
+                              &notice->block->arena, &notice->out)
+                  == PH_OK
+           && ph_id_is(notice->out.result.number, PH_ID_ATTEMPT)
+           && ph_sha256(&in.body, 1, notice->digest);
+}
+
+static void
+notice_settle(struct notice *notice)
+{
+    struct wk_worker *worker = notice->request->worker;
+    struct wk_settle *settle = &notice->settle;
+    struct ph_str     id     = notice->out.id;
+
+    if (id.len == 0 || id.len > NOTICE_ID_MAX) {
+        id = digest_hex(notice);
+    }
+    notice->event_id = wk_id_make(worker, PH_ID_EVENT,
+                                  ph_id_shard(notice->out.result.number));
+    notice->row
+        = (struct wk_notice_row){ .id = ph_str_z(notice->event_id.text),
+                                  .channel
+                                  = ph_str_z(notice->account->channel->name),
+                                  .account_id = notice->account->face.id,
+                                  .notice_id  = id,
+                                  .headers    = headers_text(notice),
+                                  .body       = notice->request->frame.body };
+    *settle = (struct wk_settle){
+        .worker     = worker,
+        .arena      = &notice->block->arena,
+        .attempt_id = notice->out.result.number,
+        .order      = &notice->order,
+        .evidence   = { .source = WK_SOURCE_NOTICE,
+                        .result = &notice->out.result,
+                        .digest = ph_str_make((const char *) notice->digest,
+                                              sizeof(notice->digest)) },
+        .notice     = &notice->row,
+        .done       = notice_on_settled
+    };
+    if (!wk_settle_start(settle)) {
+        settle->store.outcome = WK_STORE_FAILED;
+        notice_on_settled(settle);
+    }
+}
+
+void
+wk_notice_take(struct wk_request *request, const struct wk_route_match *match)
+{
+    struct wk_worker  *worker = request->worker;
+    struct wk_account *account
+        = wk_account_find(worker->accounts, match->star[1]);
+
+    if (account == NULL
+        || !ph_str_eq(ph_str_z(account->channel->name), match->star[0]))
+    {
+        wk_reply_error(request, PH_ERROR_NOT_FOUND, "");
+        return;
+    }
+    if (request->frame.body.len > NOTICE_BODY_MAX) {
+        wk_reply_error(request, PH_ERROR_TOO_LARGE,
+                       "expected at most 131072 bytes");
+        return;
+    }
+    struct wk_block *block = wk_block_take(worker);
+
+    if (block == NULL) {
+        wk_reply_error(request, PH_ERROR_NOT_EXECUTED, "no memory");
+        return;
+    }
+    struct notice *notice = ph_arena_take(&block->arena, sizeof(*notice));
+
+    notice->request = request;
+    notice->block   = block;
+    notice->account = wk_account_hold(account);
+    if (!notice_read(notice)) {
+        wk_reply_error(request, PH_ERROR_NOTICE, "");
+        notice_end(notice, worker);
+        return;
+    }
+    notice_settle(notice);
+}

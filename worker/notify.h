@@ -1,0 +1,30 @@
+/*
+ * notify.h - delivers webhooks: Standard Webhooks, at least once, the same id
+ * every time.
+ *
+ * The task stands in its table before the first try; a 2xx answer makes it
+ * delivered, anything else counts a try, the last of notify.schedule makes it
+ * dead.  @thread loop.
+ */
+#ifndef WK_NOTIFY_H
+#define WK_NOTIFY_H
+
+#include "worker/settle.h"
+
+struct wk_notify *wk_notify_new(struct wk_worker *worker) PH_MUST_CHECK;
+void              wk_notify_free(struct wk_notify *notify); /* none under way */
+
+/*
+ * Copies what it needs.  false = not tried: as many as notify.max_inflight are
+ * under way, or this task is.  done (may be NULL) is called when the outcome
+ * was committed, or could not be.
+ */
+bool wk_notify_deliver(struct wk_notify               *notify,
+                       const struct wk_delivery_order *order,
+                       void (*done)(void *data), void *data);
+
+/* When the task is to be tried next: the schedule counts from its birth. */
+uint64_t wk_notify_due_ms(const struct ph_conf *conf,
+                          const struct wk_task *task);
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * op.c - runs the steps of one channel operation; see op.h.
+ *
+ *   op_step -> adapter: NEED_REQUEST -> wk_call -> op_on_call -> op_step
+ *                       WAIT         -> timer   -> op_on_wait -> op_step
+ *                       DONE, ERROR  -> op_end
+ */
+#include "worker/op.h"
+
+#include "libpayhub/io/daemon.h"
+#include "libpayhub/io/log.h"
+#include "worker/crash.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+static void
+op_end(struct wk_op *op)
+{
+    wk_timer_stop(&op->timer);
+    op->account->inflight--;
+    op->done(op);
+}
+
+/* Nothing came of it: a proof when nothing left us, else unknown. */
+static void
+op_fail(struct wk_op *op, const char *error_class, const char *message)
+{
+    op->result             = (struct ph_channel_result){ .amount = -1 };
+    op->result.class       = op->may_have_arrived ? PH_RESULT_UNKNOWN
+                                                  : PH_RESULT_NOT_SENT;
+    op->result.error_class = ph_str_z(error_class);
+    op->result.message     = ph_arena_dup(op->arena, ph_str_z(message));
+    op_end(op);
+}
+
+static void op_step(struct wk_op *op, const struct ph_channel_reply *last);
+
+static void
+op_on_call(struct wk_call *call)
+{
+    struct wk_op *op = call->data;
+
+    ph_log(PH_LOG_DEBUG, "channel_called", { "attempt", op->order.attempt_id },
+           { "outcome", ph_log_i64(call->outcome) },
+           { "us", ph_log_i64((int64_t) call->total_us) });
+    switch (call->outcome) {
+    case WK_CALL_NOT_SENT:
+        op_fail(op, "not_sent", call->error);
+        return;
+    case WK_CALL_ANSWERED:
+        op->may_have_arrived = true;
+        wk_crash_point(op->kind == PH_OP_CREATE ? "call_answered" : NULL);
+        op->has_digest = ph_sha256(&call->reply.body, 1, op->digest);
+        op_step(op, &call->reply);
+        return;
+    case WK_CALL_UNKNOWN:
+        break;
+    }
+    op->may_have_arrived = true;
+    op_fail(op, "no_answer", call->error);
+}
+
+static uint64_t
+op_left_ms(const struct wk_op *op)
+{
+    uint64_t now = ph_monotonic_ns();
+
+    return op->deadline_ns > now ? (op->deadline_ns - now) / NS_PER_MS : 0;
+}
+
+static void
+op_send(struct wk_op *op)
+{
+    uint64_t deadline_ms
+        = (uint64_t) wk_conf(op->worker, PH_CONF_pay_channel_deadline);
+    uint64_t left_ms = op_left_ms(op);
+
+    if (left_ms == 0) {
+        op_fail(op, "timeout", "the operation took too long");
+        return;
+    }
+    op->call
+        = (struct wk_call){ .kind    = WK_CALL_CHANNEL,
+                            .request = &op->out.request,
+                            .timeout_ms
+                            = left_ms < deadline_ms ? left_ms : deadline_ms,
+                            .done = op_on_call,
+                            .data = op };
+    wk_crash_point(op->kind == PH_OP_CREATE ? "before_call" : NULL);
+    if (!wk_call_start(op->worker->calls, &op->call)) {
+        op_fail(op, "engine_full", "too many calls under way");
+        return;
+    }
+    wk_crash_point(op->kind == PH_OP_CREATE ? "call_sent" : NULL);
+}
+
+static void
+op_on_wait(void *data)
+{
+    struct wk_op *op = data;
+
+    wk_timer_stop(&op->timer);
+    op_step(op, NULL);
+}
+
+static void
+op_wait(struct wk_op *op)
+{
+    uint64_t wait_ms = op->out.wait_ms;
+
+    if (wait_ms >= op_left_ms(op)) {
+        op_fail(op, "timeout", "the operation took too long");
+        return;
+    }
+    op->timer = wk_timer_start(op->worker, wait_ms, op_on_wait, op);
+    if (op->timer == NULL) {
+        op_fail(op, "no_memory", "no memory");
+    }
+}
+
+static void
+op_step(struct wk_op *op, const struct ph_channel_reply *last)
+{
+    if (op->step.step >= PH_CHANNEL_STEPS_MAX) {
+        op_fail(op, "steps", "the adapter takes too many steps");
+        return;
+    }
+    ph_random(op->random, sizeof(op->random));
+    op->out         = (struct ph_channel_out){ 0 };
+    op->step.now_ms = ph_now_ms();
+
+    enum ph_channel_step next
+        = op->account->channel->step(&op->step, last, &op->out);
+
+    op->step.step++;
+    op->state_len = op->step.state_len < sizeof(op->state) ? op->step.state_len
+                                                           : sizeof(op->state);
+    if (op->arena->full) {
+        next = PH_STEP_ERROR;
+    }
+    switch (next) {
+    case PH_STEP_NEED_REQUEST:
+        op_send(op);
+        return;
+    case PH_STEP_WAIT:
+        op_wait(op);
+        return;
+    case PH_STEP_DONE:
+        op->result = op->out.result;
+        op_end(op);
+        return;
+    case PH_STEP_ERROR:
+        break;
+    }
+    if (!op->may_have_arrived) {
+        op->config_error = PH_ERROR_CHANNEL_CONFIG;
+    }
+    op_fail(op, "adapter", "the adapter cannot make this request");
+}
+
+void
+wk_op_start(struct wk_op *op)
+{
+    uint64_t whole_ms = (uint64_t) wk_conf(op->worker, PH_CONF_pay_bar_wait);
+
+    op->deadline_ns      = ph_monotonic_ns() + whole_ms * NS_PER_MS;
+    op->timer            = NULL;
+    op->has_digest       = false;
+    op->config_error     = PH_ERROR_NONE;
+    op->may_have_arrived = false;
+    op->step             = (struct ph_channel_call){ .op        = op->kind,
+                                                     .account   = &op->account->face,
+                                                     .order     = &op->order,
+                                                     .arena     = op->arena,
+                                                     .random    = op->random,
+                                                     .state     = op->state,
+                                                     .state_len = op->state_len };
+    op->account->inflight++;
+    op_step(op, NULL);
+}

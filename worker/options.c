@@ -1,0 +1,159 @@
+/* options.c - command line and configuration of the worker; see options.h. */
+#include "worker/options.h"
+
+#include <stdio.h>
+#include <sys/un.h>
+
+#include "libpayhub/base/version.h"
+#include "libpayhub/io/daemon.h"
+#include "libpayhub/io/log.h"
+#include "worker/payment_request.h"
+
+static const struct {
+    const char *name;
+    unsigned    bit;
+} roles[] = {
+    { "pay", WK_ROLE_PAY },
+    { "notify", WK_ROLE_NOTIFY },
+    { "janitor", WK_ROLE_JANITOR },
+    { "admin", WK_ROLE_ADMIN },
+};
+
+static bool
+usage_refuse(const char *found)
+{
+    (void) fprintf(stderr,
+                   "payhub-worker: found '%s', expected --config FILE, "
+                   "--check, --help or --version\n",
+                   found);
+    return false;
+}
+
+bool
+wk_options_read(struct wk_options *options, int argc, char **argv)
+{
+    *options = (struct wk_options){ 0 };
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc) {
+            options->config_path = argv[++i];
+        } else if (strcmp(argv[i], "--check") == 0) {
+            options->check_only = true;
+        } else if (strcmp(argv[i], "--version") == 0) {
+            (void) printf("payhub-worker %s\n", PH_VERSION);
+            options->tells = true;
+        } else if (strcmp(argv[i], "--help") == 0) {
+            (void) printf("usage: payhub-worker [--config FILE] [--check]\n"
+                          "  --check  reads the configuration and ends\n");
+            options->tells = true;
+        } else {
+            return usage_refuse(argv[i]);
+        }
+    }
+    return true;
+}
+
+/* "FILE:LINE: section.key: found X, expected Y" for a value that only the
+ * worker can judge. */
+static bool
+conf_refuse(const struct wk_options *options, const struct ph_conf *conf,
+            enum ph_conf_key key, const char *expected)
+{
+    const struct ph_conf_row *row = ph_conf_row(key);
+
+    (void) fprintf(stderr, "%s:%u: %s.%s: found '%s', expected %s\n",
+                   options->config_path != NULL ? options->config_path
+                                                : "payhub.conf",
+                   conf->line[key], row->section, row->key,
+                   ph_conf_text(conf, key), expected);
+    return false;
+}
+
+static bool
+roles_read(struct wk_options *options, const struct ph_conf *conf)
+{
+    struct ph_str rest = ph_str_z(ph_conf_text(conf, PH_CONF_worker_roles));
+    struct ph_str name;
+
+    while (ph_str_next(&rest, ',', &name)) {
+        unsigned bit = 0;
+
+        for (size_t i = 0; i < PH_COUNT(roles); i++) {
+            if (ph_str_eq(ph_str_trim(name), ph_str_z(roles[i].name))) {
+                bit = roles[i].bit;
+            }
+        }
+        if (bit == 0) {
+            return conf_refuse(options, conf, PH_CONF_worker_roles,
+                               "a comma list of pay, notify, janitor, admin");
+        }
+        options->roles |= bit;
+    }
+    return true;
+}
+
+static bool
+listen_read(struct wk_options *options, const struct ph_conf *conf)
+{
+    const char   *text   = ph_conf_text(conf, PH_CONF_worker_listen);
+    struct ph_str prefix = PH_STR("unix:");
+    size_t        most   = sizeof(((struct sockaddr_un *) 0)->sun_path) - 1;
+
+    if (!ph_str_starts(ph_str_z(text), prefix) || text[prefix.len] != '/'
+        || strlen(text + prefix.len) > most)
+    {
+        return conf_refuse(options, conf, PH_CONF_worker_listen,
+                           "unix:/PATH of at most 107 bytes");
+    }
+    options->socket_path = text + prefix.len;
+    return true;
+}
+
+static bool
+texts_check(const struct wk_options *options, const struct ph_conf *conf)
+{
+    const char *late = ph_conf_text(conf, PH_CONF_pay_late);
+
+    if (strcmp(late, "refund") != 0 && strcmp(late, "accept") != 0) {
+        return conf_refuse(options, conf, PH_CONF_pay_late, "accept or refund");
+    }
+    if (!ph_log_level_set(ph_conf_text(conf, PH_CONF_log_level))) {
+        return conf_refuse(options, conf, PH_CONF_log_level,
+                           "error, warn, info or debug");
+    }
+    if (wk_url_check(ph_str_z(ph_conf_text(conf, PH_CONF_pay_public_url)), true)
+        != NULL)
+    {
+        return conf_refuse(options, conf, PH_CONF_pay_public_url,
+                           "http://HOST[:PORT] or https://HOST[:PORT]");
+    }
+    if (!ph_str_is_token(ph_str_z(ph_conf_text(conf, PH_CONF_redis_prefix)),
+                         32)) {
+        return conf_refuse(options, conf, PH_CONF_redis_prefix,
+                           "1 to 32 of A-Z a-z 0-9 _ -");
+    }
+    return true;
+}
+
+bool
+wk_options_check(struct wk_options *options, const struct ph_conf *conf,
+                 struct ph_seal_key keys[2], size_t *key_count)
+{
+    char          memory[512];
+    struct ph_buf why = PH_BUF_INIT(memory);
+
+    if (!roles_read(options, conf) || !listen_read(options, conf)
+        || !texts_check(options, conf))
+    {
+        return false;
+    }
+    if (!ph_seal_keys_load(conf, keys, key_count, &why)) {
+        (void) fprintf(stderr, "%.*s\n", (int) why.len, why.ptr);
+        return false;
+    }
+    if (*key_count == 0) {
+        return conf_refuse(options, conf, PH_CONF_seal_key_file,
+                           "a file of 64 hex digits (0600) that opens the "
+                           "secrets in the tables");
+    }
+    return true;
+}

@@ -1,0 +1,38 @@
+/*
+ * redis.h - the asynchronous link to Redis: hiredis on our loop.
+ *
+ * hiredis 0.14 knows no timeouts, so this file has its own: a link on which
+ * something was asked and nothing answered for redis.timeout is dead, and all
+ * who wait on it are told so.  Comes back by itself; on each connect it makes
+ * sure of the function library.  @thread loop.
+ */
+#ifndef WK_REDIS_H
+#define WK_REDIS_H
+
+#include <uv.h>
+
+#include "libpayhub/base/conf.h"
+
+struct redisReply;
+struct wk_redis;
+
+#define WK_REDIS_ARGS_MAX 8
+
+/* reply NULL = away; exactly once for each wk_redis_ask() that returned true */
+typedef void (*wk_redis_answer)(struct wk_redis         *redis,
+                                const struct redisReply *reply, void *data);
+
+/* NULL = no memory.  @owns: caller, wk_redis_free(). */
+struct wk_redis *wk_redis_new(uv_loop_t            *loop,
+                              const struct ph_conf *conf) PH_MUST_CHECK;
+
+/* false = away: nothing was sent, answer is not called.  May be NULL. */
+bool wk_redis_ask(struct wk_redis *redis, wk_redis_answer answer, void *data,
+                  const struct ph_str *args, size_t count) PH_MUST_CHECK;
+
+bool wk_redis_is_up(const struct wk_redis *redis);
+
+void wk_redis_stop(struct wk_redis *redis); /* closes its handles */
+void wk_redis_free(struct wk_redis *redis); /* after the loop has ended */
+
+#endif

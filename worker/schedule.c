@@ -1,0 +1,76 @@
+/*
+ * schedule.c - when an order is to be looked after again.  Pure.
+ */
+#include "worker/janitor.h"
+
+#include "worker/notify.h"
+
+#define TASK_LOOK_MIN_MS 1000 /* a delivery may just be under way */
+
+struct wk_attempt *
+wk_rest_open_attempt(struct wk_order *order)
+{
+    if (ph_payment_is_final(order->payment.status)) {
+        return NULL;
+    }
+    for (size_t i = order->attempt_count; i-- > 0;) {
+        if (!ph_attempt_is_proved(order->attempt[i].status)) {
+            return &order->attempt[i];
+        }
+    }
+    return NULL;
+}
+
+static uint64_t
+query_due_ms(const struct ph_conf *conf, enum ph_attempt_state status,
+             int64_t tries, uint64_t now_ms)
+{
+    int64_t          ms[PH_CONF_TIMES_MAX];
+    enum ph_conf_key key   = status == PH_ATTEMPT_WAIT_USER
+                                 ? PH_CONF_janitor_paying_schedule
+                                 : PH_CONF_janitor_unknown_schedule;
+    size_t           count = ph_conf_times(conf, key, ms);
+    size_t           at    = (size_t) tries;
+
+    if (count == 0) {
+        return now_ms + TASK_LOOK_MIN_MS;
+    }
+    return now_ms + (uint64_t) ms[at < count ? at : count - 1];
+}
+
+static void
+rest_bring_forward(struct wk_rest *rest, uint64_t due_ms)
+{
+    if (rest->is_at_rest || due_ms < rest->due_ms) {
+        rest->due_ms = due_ms;
+    }
+    rest->is_at_rest = false;
+}
+
+struct wk_rest
+wk_rest_judge(const struct ph_conf *conf, const struct wk_order *order,
+              const struct wk_task *tasks, size_t task_count, int64_t tries,
+              uint64_t now_ms)
+{
+    struct wk_rest           rest = { .is_at_rest = true };
+    struct wk_order          copy = *order;
+    const struct wk_attempt *open = wk_rest_open_attempt(&copy);
+
+    if (open != NULL) {
+        rest_bring_forward(&rest,
+                           query_due_ms(conf, open->status, tries, now_ms));
+    } else if (!ph_payment_is_final(order->payment.status)) {
+        rest_bring_forward(
+            &rest, query_due_ms(conf, PH_ATTEMPT_UNKNOWN, tries, now_ms));
+    }
+    for (size_t i = 0; i < task_count; i++) {
+        uint64_t due_ms = wk_notify_due_ms(conf, &tasks[i]);
+
+        if (ph_str_eq(tasks[i].status, PH_STR("pending"))) {
+            rest_bring_forward(&rest, due_ms > now_ms + TASK_LOOK_MIN_MS
+                                          ? due_ms
+                                          : now_ms + TASK_LOOK_MIN_MS);
+        }
+    }
+    return rest;
+}
