@@ -28,6 +28,7 @@ $(B)/t/test_%: $(B)/obj/t/unit/test_%.o $(UNIT_HELP) $(B)/libpayhub.a
 	@$(CC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS_ALL) -lcmocka $(LIBS_PURE) -lpthread
 
 unit: $(UNIT_TESTS)
+	@t/data/frames/make.py --check
 	@for test in $(UNIT_TESTS); do echo "== $$test"; $$test || exit 1; done
 
 $(B)/t/replay_%: $(B)/obj/t/fuzz/fuzz_%.o $(B)/obj/t/fuzz/replay.o $(B)/libpayhub.a

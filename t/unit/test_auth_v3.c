@@ -93,6 +93,7 @@ static const struct {
     { PH_STR_INIT(P "key_id='k1'," T "," N "," S), PH_E_SYNTAX },
     { PH_STR_INIT(P "key_id=\"," T "," N "," S), PH_E_SYNTAX },
     { PH_STR_INIT(P "key_id=\"k\"1\"," T "," N "," S), PH_E_SYNTAX },
+    { PH_STR_INIT(P K "," T "," N ",signature=\""), PH_E_SYNTAX },
     { PH_STR_INIT(P "key_id," T "," N "," S), PH_E_SYNTAX },
     /* names */
     { PH_STR_INIT(P "KEY_ID=\"k1\"," T "," N "," S), PH_E_UNKNOWN },

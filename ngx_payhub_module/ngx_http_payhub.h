@@ -1,0 +1,176 @@
+
+/*
+ * What the payhub modules share: the key table, the record of a request, and
+ * the calls between them.
+ *
+ * Everything here belongs to one worker process and runs on its event loop.
+ * A record lives in a cleanup of the main request's pool: contexts are zeroed
+ * by internal redirects, cleanups are not, and subrequests find their main
+ * request's record.
+ */
+
+
+#ifndef _NGX_HTTP_PAYHUB_H_INCLUDED_
+#define _NGX_HTTP_PAYHUB_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "libpayhub/base/crc32c.h"
+#include "libpayhub/base/rc.h"
+#include "libpayhub/domain/error.h"
+#include "libpayhub/wire/auth_v3.h"
+#include "libpayhub/wire/b64.h"
+#include "libpayhub/wire/digest.h"
+#include "libpayhub/wire/frame.h"
+
+
+#define NGX_HTTP_PAYHUB_KEYS_MAX        65536
+#define NGX_HTTP_PAYHUB_MACS_MAX        4096
+#define NGX_HTTP_PAYHUB_SECRET_MIN      16
+#define NGX_HTTP_PAYHUB_SECRET_MAX      512
+#define NGX_HTTP_PAYHUB_NAME_MAX        32
+#define NGX_HTTP_PAYHUB_ROLE_MAX        16
+#define NGX_HTTP_PAYHUB_TARGET_MAX      8192
+#define NGX_HTTP_PAYHUB_METHOD_MAX      16
+#define NGX_HTTP_PAYHUB_VARS            9
+
+/* schemes, as bits */
+#define NGX_HTTP_PAYHUB_SCHEME_V3       0x0002
+
+/* verdicts */
+#define NGX_HTTP_PAYHUB_NONE            0
+#define NGX_HTTP_PAYHUB_OK              1
+#define NGX_HTTP_PAYHUB_REFUSED         2
+
+
+typedef struct {
+    ngx_str_node_t           sn;            /* by id */
+    ngx_queue_t              queue;         /* of kept contexts */
+    struct ph_hmac          *mac;           /* NULL: not kept now */
+
+    ngx_str_t                secret;
+    ngx_str_t                app;
+    ngx_str_t                merchant;
+    ngx_str_t                role;
+
+    ngx_uint_t               schemes;
+    time_t                   not_before;    /* unix seconds, 0: none */
+    time_t                   not_after;     /* unix seconds, 0: none */
+} ngx_http_payhub_key_t;
+
+
+typedef struct {
+    ngx_rbtree_t             tree;
+    ngx_rbtree_node_t        sentinel;
+    ngx_uint_t               keys;
+
+    ngx_queue_t              macs;          /* kept contexts, latest first */
+    ngx_uint_t               macs_n;
+
+    /* stands in for unknown keys, so that they cost and answer the same */
+    ngx_http_payhub_key_t   *dummy;
+
+    ngx_int_t                vars[NGX_HTTP_PAYHUB_VARS];  /* indexes */
+} ngx_http_payhub_main_conf_t;
+
+
+typedef struct {
+    ngx_flag_t               used;          /* by this server or inside it */
+} ngx_http_payhub_srv_conf_t;
+
+
+/* one a main request */
+
+typedef struct {
+    u_char                   id[PH_FRAME_ID_LEN];
+    u_char                   id_text[2 * PH_FRAME_ID_LEN];
+
+    /* the verdict, bound to the request line that it was given for */
+
+    ngx_uint_t               verdict;
+    ngx_uint_t               scheme;
+    ngx_str_t                line;
+    ngx_http_payhub_key_t   *claim;         /* named, not proven */
+    ngx_http_payhub_key_t   *key;           /* proven */
+    struct ph_auth_v3        auth;
+    char                    *reason;        /* of a refusal, for logs */
+
+    /* the edge's own refusal; raised is the status that nginx carries */
+
+    enum ph_error            error;
+    ngx_uint_t               raised;
+    char                    *detail;
+
+    /* status with which an error page was entered, 0: none was */
+    ngx_uint_t               error_run;
+
+    /* what the worker told */
+
+    ngx_str_t                channel;
+    ngx_str_t                order_id;
+    ngx_str_t                outcome;
+    uint64_t                 sent_us;
+    uint64_t                 upstream_us;
+
+    unsigned                 passed:1;      /* payhub_pass was entered */
+    unsigned                 sent:1;        /* a byte may have left, and no
+                                               worker said "not executed" */
+    unsigned                 answered:1;
+} ngx_http_payhub_request_t;
+
+
+/* ngx_http_payhub_module.c */
+
+ngx_http_payhub_request_t *ngx_http_payhub_find(ngx_http_request_t *r);
+ngx_http_payhub_request_t *ngx_http_payhub_get(ngx_http_request_t *r);
+ngx_uint_t ngx_http_payhub_proven(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr);
+void ngx_http_payhub_flush_variables(ngx_http_request_t *r);
+ngx_int_t ngx_http_payhub_refuse(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, enum ph_error error, char *detail);
+ngx_int_t ngx_http_payhub_target(ngx_http_request_t *r, ngx_str_t *method,
+    ngx_str_t *target);
+ngx_int_t ngx_http_payhub_add_header(ngx_http_request_t *r, char *name,
+    struct ph_str value);
+void ngx_http_payhub_set_problem_type(ngx_http_request_t *r);
+ngx_int_t ngx_http_payhub_problem(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, enum ph_error error, ngx_uint_t status,
+    char *detail, ngx_str_t *doc);
+void ngx_http_payhub_mark_server(ngx_conf_t *cf);
+
+/* ngx_http_payhub_key.c */
+
+char *ngx_http_payhub_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_payhub_keys_init(ngx_conf_t *cf,
+    ngx_http_payhub_main_conf_t *pmcf);
+ngx_http_payhub_key_t *ngx_http_payhub_key_find(
+    ngx_http_payhub_main_conf_t *pmcf, struct ph_str id);
+struct ph_hmac *ngx_http_payhub_key_mac(ngx_http_payhub_main_conf_t *pmcf,
+    ngx_http_payhub_key_t *key);
+ngx_uint_t ngx_http_payhub_scheme(ngx_str_t *name);
+
+/* ngx_http_payhub_verify_module.c */
+
+ngx_uint_t ngx_http_payhub_verify_on(ngx_http_request_t *r);
+
+/* ngx_http_payhub_pass_module.c */
+
+ngx_uint_t ngx_http_payhub_pass_on(ngx_http_request_t *r);
+
+
+static ngx_inline struct ph_str
+ngx_http_payhub_view(ngx_str_t *s)
+{
+    return ph_str_make((char *) s->data, s->len);
+}
+
+
+extern ngx_module_t  ngx_http_payhub_module;
+extern ngx_module_t  ngx_http_payhub_verify_module;
+extern ngx_module_t  ngx_http_payhub_pass_module;
+
+
+#endif /* _NGX_HTTP_PAYHUB_H_INCLUDED_ */

@@ -1,0 +1,685 @@
+
+/*
+ * The module that the others stand on: payhub_key, the record of a request,
+ * variables, problem documents.
+ */
+
+
+#include "ngx_http_payhub.h"
+#include <openssl/rand.h>
+
+
+static void ngx_http_payhub_cleanup(void *data);
+static void ngx_http_payhub_make_id(u_char *id);
+
+static ngx_int_t ngx_http_payhub_error_run(ngx_http_request_t *r);
+
+static ngx_int_t ngx_http_payhub_key_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_payhub_verify_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_payhub_answer_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_payhub_upstream_us_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_payhub_request_id_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
+static ngx_int_t ngx_http_payhub_add_variables(ngx_conf_t *cf);
+static ngx_int_t ngx_http_payhub_init(ngx_conf_t *cf);
+static void *ngx_http_payhub_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_payhub_create_srv_conf(ngx_conf_t *cf);
+static ngx_int_t ngx_http_payhub_init_process(ngx_cycle_t *cycle);
+static void ngx_http_payhub_exit_process(ngx_cycle_t *cycle);
+
+
+static ngx_command_t  ngx_http_payhub_commands[] = {
+
+    { ngx_string("payhub_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_http_payhub_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_payhub_module_ctx = {
+    ngx_http_payhub_add_variables,         /* preconfiguration */
+    ngx_http_payhub_init,                  /* postconfiguration */
+
+    ngx_http_payhub_create_main_conf,      /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    ngx_http_payhub_create_srv_conf,       /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_payhub_module = {
+    NGX_MODULE_V1,
+    &ngx_http_payhub_module_ctx,           /* module context */
+    ngx_http_payhub_commands,              /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_payhub_init_process,          /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_payhub_exit_process,          /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+/* nothing is cached: before verification there is nothing to know */
+
+static ngx_http_variable_t  ngx_http_payhub_vars[NGX_HTTP_PAYHUB_VARS + 1] = {
+
+    { ngx_string("payhub_app"), NULL, ngx_http_payhub_key_variable,
+      offsetof(ngx_http_payhub_key_t, app), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("payhub_merchant"), NULL, ngx_http_payhub_key_variable,
+      offsetof(ngx_http_payhub_key_t, merchant), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("payhub_key_id"), NULL, ngx_http_payhub_key_variable,
+      offsetof(ngx_http_payhub_key_t, sn.str), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("payhub_verify"), NULL, ngx_http_payhub_verify_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("payhub_channel"), NULL, ngx_http_payhub_answer_variable,
+      offsetof(ngx_http_payhub_request_t, channel),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("payhub_order_id"), NULL, ngx_http_payhub_answer_variable,
+      offsetof(ngx_http_payhub_request_t, order_id),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("payhub_outcome"), NULL, ngx_http_payhub_answer_variable,
+      offsetof(ngx_http_payhub_request_t, outcome),
+      NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("payhub_upstream_us"), NULL,
+      ngx_http_payhub_upstream_us_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("payhub_request_id"), NULL,
+      ngx_http_payhub_request_id_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+/*
+ * Request ids are unique, not secret: 64 random bits of the process, set after
+ * the fork, and a counter that starts at a random value.
+ */
+
+static u_char    ngx_http_payhub_id_prefix[8];
+static uint64_t  ngx_http_payhub_id_next;
+
+
+ngx_http_payhub_request_t *
+ngx_http_payhub_find(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_payhub_request_t  *pr;
+
+    r = r->main;
+
+    pr = ngx_http_get_module_ctx(r, ngx_http_payhub_module);
+    if (pr) {
+        return pr;
+    }
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_payhub_cleanup) {
+            ngx_http_set_ctx(r, cln->data, ngx_http_payhub_module);
+            return cln->data;
+        }
+    }
+
+    return NULL;
+}
+
+
+ngx_http_payhub_request_t *
+ngx_http_payhub_get(ngx_http_request_t *r)
+{
+    ngx_pool_cleanup_t         *cln;
+    ngx_http_payhub_request_t  *pr;
+
+    pr = ngx_http_payhub_find(r);
+    if (pr) {
+        return pr;
+    }
+
+    r = r->main;
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_payhub_request_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_payhub_cleanup;
+
+    pr = cln->data;
+    ngx_memzero(pr, sizeof(ngx_http_payhub_request_t));
+
+    ngx_http_payhub_make_id(pr->id);
+    (void) ngx_hex_dump(pr->id_text, pr->id, PH_FRAME_ID_LEN);
+
+    ngx_http_set_ctx(r, pr, ngx_http_payhub_module);
+
+    return pr;
+}
+
+
+/* the record is found by this address, it holds nothing to release */
+
+static void
+ngx_http_payhub_cleanup(void *data)
+{
+}
+
+
+static void
+ngx_http_payhub_make_id(u_char *id)
+{
+    uint64_t  n;
+
+    n = ngx_http_payhub_id_next++;
+
+    ngx_memcpy(id, ngx_http_payhub_id_prefix, 8);
+    ngx_memcpy(id + 8, &n, 8);
+}
+
+
+ngx_uint_t
+ngx_http_payhub_proven(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
+{
+    ngx_str_t  *line;
+
+    line = &r->main->request_line;
+
+    return pr != NULL
+           && pr->verdict == NGX_HTTP_PAYHUB_OK
+           && pr->line.data == line->data
+           && pr->line.len == line->len;
+}
+
+
+/*
+ * The log module reads a variable's last value even when it is marked not
+ * cacheable: what was read before the verdict or the answer is taken back.
+ */
+
+void
+ngx_http_payhub_flush_variables(ngx_http_request_t *r)
+{
+    ngx_uint_t                    n;
+    ngx_http_variable_value_t    *vv;
+    ngx_http_payhub_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_get_module_main_conf(r, ngx_http_payhub_module);
+
+    for (n = 0; n < NGX_HTTP_PAYHUB_VARS; n++) {
+        vv = &r->variables[pmcf->vars[n]];
+
+        vv->valid = 0;
+        vv->not_found = 0;
+    }
+}
+
+
+/* Returns the status to answer with; the problem filter renders it. */
+
+ngx_int_t
+ngx_http_payhub_refuse(ngx_http_request_t *r, ngx_http_payhub_request_t *pr,
+    enum ph_error error, char *detail)
+{
+    pr->error = error;
+    pr->detail = detail;
+    pr->raised = ph_error_info(error)->status;
+    pr->error_run = 0;
+
+    if (error == PH_ERROR_AUTH && r->headers_out.www_authenticate == NULL) {
+
+        if (ngx_http_payhub_add_header(r, "WWW-Authenticate",
+                                       PH_STR("PAYHUB-V3 realm=\"payhub\""))
+            != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    return pr->raised;
+}
+
+
+/*
+ * Method and target as received: error_page and X-Accel-Redirect change
+ * r->method_name and r->uri, never these.  NGX_DECLINED when the target is
+ * not in origin-form, or holds a fragment.
+ */
+
+ngx_int_t
+ngx_http_payhub_target(ngx_http_request_t *r, ngx_str_t *method,
+    ngx_str_t *target)
+{
+    u_char  *p, *last;
+
+    r = r->main;
+
+    p = r->request_line.data;
+    last = p + r->request_line.len;
+
+    method->data = p;
+
+    while (p < last && *p != ' ') {
+        p++;
+    }
+
+    method->len = p - method->data;
+
+    while (p < last && *p == ' ') {
+        p++;
+    }
+
+    *target = r->unparsed_uri;
+
+    if (p == last || *p != '/' || target->len == 0 || target->data[0] != '/') {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_strlchr(target->data, target->data + target->len, '#')) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payhub_add_header(ngx_http_request_t *r, char *name,
+    struct ph_str value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->hash = 0;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    h->key.len = ngx_strlen(name);
+    h->key.data = (u_char *) name;
+
+    h->value.len = value.len;
+    h->value.data = ngx_pnalloc(r->pool, value.len + 1);
+    if (h->value.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_cpymem(h->value.data, value.ptr, value.len);
+    h->hash = 1;
+
+    if (h->key.len == sizeof("WWW-Authenticate") - 1
+        && ngx_strcmp(name, "WWW-Authenticate") == 0)
+    {
+        r->headers_out.www_authenticate = h;
+    }
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_payhub_set_problem_type(ngx_http_request_t *r)
+{
+    ngx_str_set(&r->headers_out.content_type, "application/problem+json");
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+    r->headers_out.content_type_lowcase = NULL;
+}
+
+
+ngx_int_t
+ngx_http_payhub_problem(ngx_http_request_t *r, ngx_http_payhub_request_t *pr,
+    enum ph_error error, ngx_uint_t status, char *detail, ngx_str_t *doc)
+{
+    struct ph_buf      buf;
+    struct ph_problem  problem;
+
+    doc->data = ngx_pnalloc(r->pool, PH_PROBLEM_MAX);
+    if (doc->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&problem, sizeof(struct ph_problem));
+
+    problem.error = error;
+    problem.status = (unsigned) status;
+    problem.detail = ph_str_z(detail);
+    problem.request_id = ph_str_make((char *) pr->id_text,
+                                     sizeof(pr->id_text));
+
+    ph_buf_init(&buf, (char *) doc->data, PH_PROBLEM_MAX);
+    ph_problem_format(&buf, &problem);
+
+    if (buf.full) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "payhub: problem document does not fit");
+        return NGX_ERROR;
+    }
+
+    doc->len = buf.len;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_http_payhub_mark_server(ngx_conf_t *cf)
+{
+    ngx_http_payhub_srv_conf_t  *pscf;
+
+    pscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_payhub_module);
+    pscf->used = 1;
+}
+
+
+/*
+ * An error page begins: what it answers is the user's text, not nginx's page,
+ * though both carry r->err_status.  A failure of ours gets its own status
+ * here, so that the page is sent with it.
+ */
+
+static ngx_int_t
+ngx_http_payhub_error_run(ngx_http_request_t *r)
+{
+    ngx_http_payhub_request_t  *pr;
+
+    if (r->err_status == 0 || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    pr = ngx_http_payhub_get(r);
+    if (pr == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (pr->error && pr->raised == r->err_status) {
+        r->err_status = ph_error_info(pr->error)->status;
+        pr->raised = r->err_status;
+    }
+
+    pr->error_run = r->err_status;
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_key_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                  *s;
+    ngx_http_payhub_request_t  *pr;
+
+    pr = ngx_http_payhub_find(r);
+
+    if (!ngx_http_payhub_proven(r, pr)) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    s = (ngx_str_t *) ((u_char *) pr->key + data);
+
+    v->len = s->len;
+    v->data = s->data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = (s->len == 0);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_verify_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                     *p;
+    ngx_http_payhub_request_t  *pr;
+
+    pr = ngx_http_payhub_find(r);
+
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    if (ngx_http_payhub_proven(r, pr)) {
+        v->len = 2;
+        v->data = (u_char *) "ok";
+
+        return NGX_OK;
+    }
+
+    if (pr && pr->verdict == NGX_HTTP_PAYHUB_REFUSED) {
+
+        p = ngx_pnalloc(r->pool, sizeof("refused:") - 1
+                                 + ngx_strlen(pr->reason));
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        v->data = p;
+        v->len = ngx_sprintf(p, "refused:%s", pr->reason) - p;
+
+        return NGX_OK;
+    }
+
+    if (ngx_http_payhub_verify_on(r)) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->len = 3;
+    v->data = (u_char *) "off";
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_answer_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t                  *s;
+    ngx_http_payhub_request_t  *pr;
+
+    pr = ngx_http_payhub_find(r);
+
+    if (pr == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    s = (ngx_str_t *) ((u_char *) pr + data);
+
+    v->len = s->len;
+    v->data = s->data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = (s->len == 0);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_upstream_us_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    u_char                     *p;
+    ngx_http_payhub_request_t  *pr;
+
+    pr = ngx_http_payhub_find(r);
+
+    if (pr == NULL || !pr->answered) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, NGX_INT64_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->data = p;
+    v->len = ngx_sprintf(p, "%uL", pr->upstream_us) - p;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_request_id_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_http_payhub_request_t  *pr;
+
+    pr = ngx_http_payhub_get(r);
+    if (pr == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = sizeof(pr->id_text);
+    v->data = pr->id_text;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_add_variables(ngx_conf_t *cf)
+{
+    ngx_uint_t                    n;
+    ngx_http_variable_t          *var, *v;
+    ngx_http_payhub_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payhub_module);
+
+    for (v = ngx_http_payhub_vars, n = 0; v->name.len; v++, n++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+
+        pmcf->vars[n] = ngx_http_get_variable_index(cf, &v->name);
+        if (pmcf->vars[n] == NGX_ERROR) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_payhub_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_payhub_main_conf_t  *pmcf;
+
+    pmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_payhub_main_conf_t));
+    if (pmcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_http_payhub_keys_init(cf, pmcf) != NGX_OK) {
+        return NULL;
+    }
+
+    return pmcf;
+}
+
+
+static void *
+ngx_http_payhub_create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_payhub_srv_conf_t));
+}
+
+
+static ngx_int_t
+ngx_http_payhub_init(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    /* URIs of error pages enter at the first phase, names at the second */
+
+    static ngx_http_phases  phases[] = {
+        NGX_HTTP_SERVER_REWRITE_PHASE,
+        NGX_HTTP_REWRITE_PHASE
+    };
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    for (i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
+        h = ngx_array_push(&cmcf->phases[phases[i]].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_http_payhub_error_run;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_init_process(ngx_cycle_t *cycle)
+{
+    if (RAND_bytes(ngx_http_payhub_id_prefix, 8) != 1
+        || RAND_bytes((u_char *) &ngx_http_payhub_id_next, 8) != 1)
+    {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "payhub: RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    if (!ph_digest_init()) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,
+                      "payhub: OpenSSL offers no SHA-256 or HMAC");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payhub_exit_process(ngx_cycle_t *cycle)
+{
+    ph_digest_deinit();
+}

@@ -1,0 +1,826 @@
+
+/*
+ * payhub_pass, the frames: a request as a CALL, a reply as an answer.
+ *
+ * Identity comes from the verdict alone and travels in fields of its own;
+ * bytes of the caller never mix with it.
+ */
+
+
+#include "ngx_http_payhub_pass.h"
+
+
+#define NGX_HTTP_PAYHUB_META_FIXED   1024
+#define NGX_HTTP_PAYHUB_HEADER_MAX   4096
+
+
+static ngx_int_t ngx_http_payhub_pass_collapse(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx);
+static ngx_int_t ngx_http_payhub_pass_read_file(ngx_buf_t *b, u_char *p,
+    size_t size);
+static size_t ngx_http_payhub_pass_meta_size(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, ngx_str_t *target);
+static void ngx_http_payhub_pass_add(struct ph_buf *meta, enum ph_field field,
+    ngx_str_t *value);
+static void ngx_http_payhub_pass_add_optional(struct ph_buf *meta,
+    enum ph_field field, ngx_table_elt_t *h, size_t max);
+static void ngx_http_payhub_pass_add_identity(ngx_http_payhub_pass_ctx_t *ctx,
+    struct ph_buf *meta);
+static void ngx_http_payhub_pass_add_headers(ngx_http_request_t *r,
+    struct ph_buf *meta);
+static ngx_table_elt_t *ngx_http_payhub_pass_header(ngx_http_request_t *r,
+    ngx_str_t *name);
+static ngx_uint_t ngx_http_payhub_pass_skip(ngx_table_elt_t *h);
+static void ngx_http_payhub_pass_seal(ngx_http_payhub_pass_ctx_t *ctx,
+    u_char *head, struct ph_frame *frame, uint32_t crc);
+
+static ngx_int_t ngx_http_payhub_pass_grow(ngx_http_request_t *r, size_t len);
+static ngx_int_t ngx_http_payhub_pass_garbled(ngx_http_request_t *r,
+    char *what);
+
+static ngx_int_t ngx_http_payhub_pass_fields(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, struct ph_frame *frame);
+static ngx_int_t ngx_http_payhub_pass_field(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, ngx_uint_t type, struct ph_str value);
+static ngx_int_t ngx_http_payhub_pass_dup(ngx_http_request_t *r,
+    ngx_str_t *dst, struct ph_str value);
+static ngx_int_t ngx_http_payhub_pass_sign(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, ngx_uint_t status, struct ph_str body);
+static ngx_int_t ngx_http_payhub_pass_answer_sum(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, struct ph_str head, struct ph_str body,
+    u_char *sum);
+
+
+static ngx_str_t  ngx_http_payhub_traceparent = ngx_string("traceparent");
+static ngx_str_t  ngx_http_payhub_content_type = ngx_string("content-type");
+
+
+/* headers of unverified calls that stay here: credentials and hop-by-hop */
+
+static ngx_str_t  ngx_http_payhub_skipped[] = {
+    ngx_string("authorization"),
+    ngx_string("connection"),
+    ngx_string("content-length"),
+    ngx_string("content-type"),
+    ngx_string("cookie"),
+    ngx_string("expect"),
+    ngx_string("keep-alive"),
+    ngx_string("proxy-authenticate"),
+    ngx_string("proxy-authorization"),
+    ngx_string("proxy-connection"),
+    ngx_string("te"),
+    ngx_string("traceparent"),
+    ngx_string("trailer"),
+    ngx_string("transfer-encoding"),
+    ngx_string("upgrade"),
+    ngx_null_string
+};
+
+
+ngx_int_t
+ngx_http_payhub_pass_take_body(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx)
+{
+    off_t         len;
+    ngx_buf_t    *b;
+    ngx_uint_t    in_file;
+    ngx_chain_t  *cl, *ln, **ll;
+
+    if (r->request_body == NULL) {
+        return NGX_OK;
+    }
+
+    len = 0;
+    in_file = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+        len += ngx_buf_size(cl->buf);
+
+        if (!ngx_buf_in_memory(cl->buf)) {
+            in_file |= cl->buf->in_file;
+        }
+    }
+
+    if (len > PH_FRAME_BODY_MAX) {
+        return ngx_http_payhub_refuse(r, ctx->pr, PH_ERROR_TOO_LARGE, NULL);
+    }
+
+    ctx->body_len = (size_t) len;
+
+    if (len == 0) {
+        return NGX_OK;
+    }
+
+    if (in_file) {
+        return ngx_http_payhub_pass_collapse(r, ctx);
+    }
+
+    /* own buffers: the body itself stays whole for whoever comes later */
+
+    ll = &ctx->body;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        if (ngx_buf_size(cl->buf) == 0) {
+            continue;
+        }
+
+        ln = ngx_alloc_chain_link(r->pool);
+        b = ngx_calloc_buf(r->pool);
+        if (ln == NULL || b == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        b->start = cl->buf->pos;
+        b->pos = cl->buf->pos;
+        b->last = cl->buf->last;
+        b->end = cl->buf->last;
+        b->memory = 1;
+
+        ln->buf = b;
+        ln->next = NULL;
+        *ll = ln;
+        ll = &ln->next;
+    }
+
+    return NGX_OK;
+}
+
+
+/* The checksum needs every byte before the first is sent. */
+
+static ngx_int_t
+ngx_http_payhub_pass_collapse(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx)
+{
+    size_t        size;
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    b = ngx_create_temp_buf(r->pool, ctx->body_len);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        size = (size_t) ngx_buf_size(cl->buf);
+
+        if (ngx_buf_in_memory(cl->buf)) {
+            ngx_memcpy(b->last, cl->buf->pos, size);
+
+        } else if (ngx_http_payhub_pass_read_file(cl->buf, b->last, size)
+                   != NGX_OK)
+        {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        b->last += size;
+    }
+
+    ctx->body = ngx_alloc_chain_link(r->pool);
+    if (ctx->body == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->body->buf = b;
+    ctx->body->next = NULL;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_pass_read_file(ngx_buf_t *b, u_char *p, size_t size)
+{
+    size_t   done;
+    ssize_t  n;
+
+    for (done = 0; done < size; done += n) {
+        n = ngx_read_file(b->file, p + done, size - done,
+                          b->file_pos + (off_t) done);
+
+        if (n <= 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payhub_pass_build(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx)
+{
+    size_t            size;
+    uint32_t          crc;
+    ngx_buf_t        *b;
+    ngx_str_t         method, target;
+    ngx_msec_t        elapsed;
+    ngx_chain_t      *cl;
+    struct ph_buf     meta;
+    struct ph_frame   frame;
+
+    (void) ngx_http_payhub_target(r, &method, &target);
+
+    size = ngx_http_payhub_pass_meta_size(r, ctx, &target);
+
+    b = ngx_create_temp_buf(r->pool, PH_FRAME_HEAD_LEN + size);
+    cl = ngx_alloc_chain_link(r->pool);
+    if (b == NULL || cl == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ph_buf_init(&meta, (char *) b->pos + PH_FRAME_HEAD_LEN, size);
+
+    ngx_http_payhub_pass_add(&meta, PH_FIELD_METHOD, &method);
+    ngx_http_payhub_pass_add(&meta, PH_FIELD_TARGET, &target);
+    ngx_http_payhub_pass_add(&meta, PH_FIELD_CLIENT_ADDR,
+                             &r->connection->addr_text);
+    ngx_http_payhub_pass_add_optional(&meta, PH_FIELD_CONTENT_TYPE,
+            ngx_http_payhub_pass_header(r, &ngx_http_payhub_content_type),
+            256);
+    ngx_http_payhub_pass_add_optional(&meta, PH_FIELD_TRACEPARENT,
+            ngx_http_payhub_pass_header(r, &ngx_http_payhub_traceparent), 64);
+
+    if (ctx->verified) {
+        ngx_http_payhub_pass_add_identity(ctx, &meta);
+
+    } else {
+        ngx_http_payhub_pass_add_headers(r, &meta);
+    }
+
+    if (meta.full) {
+        return ngx_http_payhub_refuse(r, ctx->pr, PH_ERROR_BAD_REQUEST,
+                                      "request headers are larger than a "
+                                      "worker takes");
+    }
+
+    elapsed = ngx_current_msec - ctx->start;
+
+    ngx_memzero(&frame, sizeof(struct ph_frame));
+
+    frame.version = PH_FRAME_VERSION;
+    frame.type = PH_FRAME_CALL;
+    ngx_memcpy(frame.id, ctx->pr->id, PH_FRAME_ID_LEN);
+    frame.ms_left = (elapsed < ctx->timeout)
+                    ? (uint32_t) (ctx->timeout - elapsed) : 1;
+    frame.attempt = (uint16_t) ctx->attempt;
+    frame.meta = ph_buf_str(&meta);
+
+    if (ph_frame_open(b->pos, &frame, ctx->body_len, &crc) != PH_OK) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "payhub pass: frame could not be made");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_http_payhub_pass_seal(ctx, b->pos, &frame, crc);
+
+    b->last = b->pos + PH_FRAME_HEAD_LEN + meta.len;
+
+    cl->buf = b;
+    cl->next = ctx->body;
+    ctx->out = cl;
+
+    return NGX_OK;
+}
+
+
+static size_t
+ngx_http_payhub_pass_meta_size(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, ngx_str_t *target)
+{
+    size_t            size;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    size = NGX_HTTP_PAYHUB_META_FIXED + target->len;
+
+    if (ctx->verified) {
+        return size;
+    }
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        /* type, length, NUL between name and value */
+        size += h[i].key.len + h[i].value.len + 5;
+    }
+
+    return ngx_min(size, PH_FRAME_META_MAX);
+}
+
+
+static void
+ngx_http_payhub_pass_add(struct ph_buf *meta, enum ph_field field,
+    ngx_str_t *value)
+{
+    if (value->len) {
+        ph_field_add(meta, field, ngx_http_payhub_view(value));
+    }
+}
+
+
+/* what cannot be carried is left out: the worker does not depend on it */
+
+static void
+ngx_http_payhub_pass_add_optional(struct ph_buf *meta, enum ph_field field,
+    ngx_table_elt_t *h, size_t max)
+{
+    if (h && h->value.len <= max
+        && !ph_str_has_control(ngx_http_payhub_view(&h->value)))
+    {
+        ngx_http_payhub_pass_add(meta, field, &h->value);
+    }
+}
+
+
+static void
+ngx_http_payhub_pass_add_identity(ngx_http_payhub_pass_ctx_t *ctx,
+    struct ph_buf *meta)
+{
+    ngx_http_payhub_key_t  *key;
+
+    key = ctx->pr->key;
+
+    ngx_http_payhub_pass_add(meta, PH_FIELD_KEY_ID, &key->sn.str);
+    ngx_http_payhub_pass_add(meta, PH_FIELD_APP_ID, &key->app);
+    ngx_http_payhub_pass_add(meta, PH_FIELD_MERCHANT_ID, &key->merchant);
+    ngx_http_payhub_pass_add(meta, PH_FIELD_ROLE, &key->role);
+    ph_field_add(meta, PH_FIELD_SCHEME, PH_STR("payhub-v3"));
+}
+
+
+static void
+ngx_http_payhub_pass_add_headers(ngx_http_request_t *r, struct ph_buf *meta)
+{
+    ngx_uint_t        i;
+    struct ph_buf     pair;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+    char              memory[NGX_HTTP_PAYHUB_HEADER_MAX];
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (ngx_http_payhub_pass_skip(&h[i])) {
+            continue;
+        }
+
+        ph_buf_init(&pair, memory, sizeof(memory));
+        ph_buf_add(&pair, ph_str_make((char *) h[i].lowcase_key,
+                                      h[i].key.len));
+        ph_buf_byte(&pair, '\0');
+        ph_buf_add(&pair, ngx_http_payhub_view(&h[i].value));
+
+        if (pair.full) {
+            meta->full = true;
+            return;
+        }
+
+        ph_field_add(meta, PH_FIELD_HEADER, ph_buf_str(&pair));
+    }
+}
+
+
+static ngx_table_elt_t *
+ngx_http_payhub_pass_header(ngx_http_request_t *r, ngx_str_t *name)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return NULL;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len == name->len
+            && ngx_strncmp(h[i].lowcase_key, name->data, name->len) == 0)
+        {
+            return &h[i];
+        }
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_payhub_pass_skip(ngx_table_elt_t *h)
+{
+    ngx_str_t  *name;
+
+    for (name = ngx_http_payhub_skipped; name->len; name++) {
+
+        if (name->len == h->key.len
+            && ngx_strncmp(name->data, h->lowcase_key, name->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_http_payhub_pass_seal(ngx_http_payhub_pass_ctx_t *ctx, u_char *head,
+    struct ph_frame *frame, uint32_t crc)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    crc = ph_crc32c(crc, frame->meta);
+
+    for (cl = ctx->body; cl; cl = cl->next) {
+        b = cl->buf;
+        crc = ph_crc32c(crc, ph_str_make((char *) b->start,
+                                         b->last - b->start));
+    }
+
+    ph_frame_close(head, crc);
+}
+
+
+ngx_int_t
+ngx_http_payhub_pass_read(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, struct ph_frame *frame)
+{
+    size_t                len, total;
+    ngx_buf_t            *b;
+    struct ph_str         bytes;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    b = &u->buffer;
+
+    for ( ;; ) {
+
+        len = b->last - b->pos;
+
+        if (len < PH_FRAME_HEAD_LEN) {
+            return NGX_AGAIN;
+        }
+
+        bytes = ph_str_make((char *) b->pos, PH_FRAME_HEAD_LEN);
+
+        if (ph_frame_length(bytes, &total) != PH_OK) {
+            return ngx_http_payhub_pass_garbled(r, "no frame of ours");
+        }
+
+        if (len < total) {
+            return ngx_http_payhub_pass_grow(r, total);
+        }
+
+        bytes = ph_str_make((char *) b->pos, total);
+
+        if (ph_frame_read(bytes, frame) != PH_OK) {
+            return ngx_http_payhub_pass_garbled(r, "a damaged frame");
+        }
+
+        if (frame->type != PH_FRAME_GOAWAY || ctx->goaway) {
+            break;
+        }
+
+        /* the worker answers what is in flight and takes nothing new */
+
+        ctx->goaway = 1;
+        ngx_memmove(b->pos, b->pos + total, len - total);
+        b->last -= total;
+    }
+
+    if (ngx_memcmp(frame->id, ctx->pr->id, PH_FRAME_ID_LEN) != 0) {
+        return ngx_http_payhub_pass_garbled(r, "the answer to another call");
+    }
+
+    /* one whole frame and nothing glued to it, or the connection is not kept */
+    u->keepalive = (len == total && !ctx->goaway);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_pass_grow(ngx_http_request_t *r, size_t len)
+{
+    u_char     *p;
+    size_t      have;
+    ngx_buf_t  *b;
+
+    b = &r->upstream->buffer;
+
+    if ((size_t) (b->end - b->pos) >= len) {
+        return NGX_AGAIN;
+    }
+
+    p = ngx_palloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    have = b->last - b->pos;
+    ngx_memcpy(p, b->pos, have);
+
+    b->start = p;
+    b->pos = p;
+    b->last = p + have;
+    b->end = p + len;
+
+    return NGX_AGAIN;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_pass_garbled(ngx_http_request_t *r, char *what)
+{
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "payhub pass: worker sent %s", what);
+
+    return NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_http_payhub_pass_result(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, struct ph_frame *frame)
+{
+    ngx_buf_t            *b;
+    struct ph_str         body;
+    ngx_http_upstream_t  *u;
+
+    if (frame->status < NGX_HTTP_OK || frame->status > 599) {
+        return ngx_http_payhub_pass_garbled(r, "a status that is none");
+    }
+
+    if (ngx_http_payhub_pass_fields(r, ctx, frame) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    u = r->upstream;
+    b = &u->buffer;
+
+    body = frame->body;
+
+    if (frame->status == NGX_HTTP_NO_CONTENT
+        || frame->status == NGX_HTTP_NOT_MODIFIED)
+    {
+        body.len = 0;
+    }
+
+    /* signed is what the client gets, and that is no body for HEAD */
+
+    if (ctx->verified
+        && ngx_http_payhub_pass_sign(r, ctx, frame->status,
+                                     r->method == NGX_HTTP_HEAD ? PH_STR("")
+                                                                : body)
+           != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "payhub pass: answer could not be signed");
+        return NGX_ERROR;
+    }
+
+    if (body.len) {
+        b->pos = (u_char *) body.ptr;
+        b->last = b->pos + body.len;
+
+    } else {
+        b->pos = b->last;
+    }
+
+    /* nothing more is read into this buffer */
+    b->end = b->last;
+
+    u->headers_in.status_n = frame->status;
+    u->headers_in.content_length_n = body.len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_pass_fields(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, struct ph_frame *frame)
+{
+    unsigned       type;
+    struct ph_str  meta, value;
+
+    meta = frame->meta;
+
+    while (ph_field_next(&meta, &type, &value)) {
+
+        if (type < PH_FIELD_OPTIONAL && ph_str_has_control(value)) {
+            return ngx_http_payhub_pass_garbled(r, "a control character");
+        }
+
+        if (ngx_http_payhub_pass_field(r, ctx, type, value) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_pass_field(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, ngx_uint_t type, struct ph_str value)
+{
+    ngx_int_t  rc;
+
+    switch (type) {
+
+    case PH_FIELD_CONTENT_TYPE:
+        rc = ngx_http_payhub_pass_dup(r, &r->headers_out.content_type, value);
+        r->headers_out.content_type_len = r->headers_out.content_type.len;
+        r->headers_out.content_type_lowcase = NULL;
+        return rc;
+
+    case PH_FIELD_RETRY_AFTER:
+        return ngx_http_payhub_add_header(r, "Retry-After", value);
+
+    case PH_FIELD_ALLOW:
+        return ngx_http_payhub_add_header(r, "Allow", value);
+
+    case PH_FIELD_REPLAYED:
+        if (!ph_str_eq(value, PH_STR("1"))) {
+            return NGX_OK;
+        }
+
+        return ngx_http_payhub_add_header(r, "Idempotent-Replayed",
+                                          PH_STR("true"));
+
+    case PH_FIELD_ORDER_ID:
+        return ngx_http_payhub_pass_dup(r, &ctx->pr->order_id, value);
+
+    case PH_FIELD_CHANNEL:
+        return ngx_http_payhub_pass_dup(r, &ctx->pr->channel, value);
+
+    case PH_FIELD_OUTCOME:
+        return ngx_http_payhub_pass_dup(r, &ctx->pr->outcome, value);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_pass_dup(ngx_http_request_t *r, ngx_str_t *dst,
+    struct ph_str value)
+{
+    dst->data = ngx_pnalloc(r->pool, value.len + 1);
+    if (dst->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_cpymem(dst->data, value.ptr, value.len);
+    dst->len = value.len;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_pass_sign(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, ngx_uint_t status, struct ph_str body)
+{
+    char                        head[NGX_TIME_T_LEN + PH_NONCE_LEN_MAX + 8];
+    char                        text[PH_B64_LEN(PH_SHA256_LEN)];
+    u_char                      when[NGX_TIME_T_LEN];
+    u_char                      sum[PH_SHA256_LEN];
+    struct ph_buf               buf, b64;
+    struct ph_str               now;
+    ngx_http_payhub_request_t  *pr;
+
+    pr = ctx->pr;
+
+    now.ptr = (char *) when;
+    now.len = ngx_sprintf(when, "%T", ngx_time()) - when;
+
+    ph_buf_init(&buf, head, sizeof(head));
+    ph_answer_v3_prefix(&buf, now, pr->auth.nonce, (unsigned) status);
+
+    if (buf.full
+        || ngx_http_payhub_pass_answer_sum(r, ctx, ph_buf_str(&buf), body, sum)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ph_buf_init(&b64, text, sizeof(text));
+    ph_b64_encode(&b64, ph_str_make((char *) sum, sizeof(sum)));
+
+    if (b64.full
+        || ngx_http_payhub_add_header(r, "Payhub-Key-Id",
+                                   ngx_http_payhub_view(&pr->key->sn.str))
+           != NGX_OK
+        || ngx_http_payhub_add_header(r, "Payhub-Timestamp", now) != NGX_OK
+        || ngx_http_payhub_add_header(r, "Payhub-Nonce", pr->auth.nonce)
+           != NGX_OK
+        || ngx_http_payhub_add_header(r, "Payhub-Signature", ph_buf_str(&b64))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_pass_answer_sum(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, struct ph_str head, struct ph_str body,
+    u_char *sum)
+{
+    struct ph_hmac               *mac;
+    ngx_http_payhub_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_get_module_main_conf(r, ngx_http_payhub_module);
+
+    mac = ngx_http_payhub_key_mac(pmcf, ctx->pr->key);
+
+    if (mac == NULL
+        || !ph_hmac_begin(mac)
+        || !ph_hmac_add(mac, head)
+        || !ph_hmac_add(mac, body)
+        || !ph_hmac_add(mac, PH_STR("\n"))
+        || !ph_hmac_end(mac, sum))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_http_payhub_pass_local(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, enum ph_error error, char *detail)
+{
+    ngx_str_t             doc;
+    ngx_uint_t            status;
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+    status = ph_error_info(error)->status;
+
+    if (ngx_http_payhub_problem(r, ctx->pr, error, status, detail, &doc)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (error == PH_ERROR_NOT_EXECUTED
+        && ngx_http_payhub_add_header(r, "Retry-After", PH_STR("1"))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_http_payhub_set_problem_type(r);
+
+    u->headers_in.status_n = status;
+    u->headers_in.content_length_n = doc.len;
+
+    u->buffer.start = doc.data;
+    u->buffer.pos = doc.data;
+    u->buffer.last = doc.data + doc.len;
+    u->buffer.end = u->buffer.last;
+
+    return NGX_OK;
+}
