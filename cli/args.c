@@ -116,38 +116,73 @@ given_add(struct cli_args *args, const struct cli_option *option,
     return PH_OK;
 }
 
-/* "--name value", "--name=value" or "--flag"; *i moves over what was used */
+/* a command line on its way; `i` is where it is read */
+struct parse {
+    struct cli_args         *args;
+    const struct cli_option *own, *common;
+    const char *const       *argv;
+    int                      argc, i;
+    struct ph_buf           *why;
+};
+
+/* "--name value", "--name=value" or "--flag"; moves over what was used */
 static enum ph_rc
-option_take(struct cli_args *args, int argc, const char *const *argv, int *i,
-            const struct cli_option *own, const struct cli_option *common,
-            struct ph_buf *why)
+option_take(struct parse *p)
 {
-    const char              *text   = argv[*i] + 2;
+    const char              *text   = p->argv[p->i] + 2;
     struct ph_str            name   = ph_str_z(text);
     struct ph_str            tail   = { NULL, 0 };
     bool                     inside = ph_str_cut(name, '=', &name, &tail);
-    const struct cli_option *option = option_find(own, name);
+    const struct cli_option *option = option_find(p->own, name);
 
     if (option == NULL) {
-        option = option_find(common, name);
+        option = option_find(p->common, name);
     }
     if (option == NULL) {
-        return refuse_unknown(why, text, own, common);
+        return refuse_unknown(p->why, text, p->own, p->common);
     }
     if (option->value == NULL) {
-        return inside ? refuse(why, PH_E_SYNTAX, "found a value for --", name,
-                               ", expected none")
-                      : given_add(args, option, NULL, why);
+        return inside ? refuse(p->why, PH_E_SYNTAX, "found a value for --",
+                               name, ", expected none")
+                      : given_add(p->args, option, NULL, p->why);
     }
     if (inside) {
-        return given_add(args, option, tail.ptr, why);
+        return given_add(p->args, option, tail.ptr, p->why);
     }
-    if (*i + 1 >= argc) {
-        return refuse(why, PH_E_MISSING, "found --", name,
+    if (p->i + 1 >= p->argc) {
+        return refuse(p->why, PH_E_MISSING, "found --", name,
                       " without its value");
     }
-    *i += 1;
-    return given_add(args, option, argv[*i], why);
+    p->i++;
+    return given_add(p->args, option, p->argv[p->i], p->why);
+}
+
+static enum ph_rc
+word_take(struct parse *p)
+{
+    struct ph_str text = ph_str_z(p->argv[p->i]);
+
+    if (p->args->word_count == CLI_WORDS_MAX) {
+        return refuse(p->why, PH_E_FULL, "too many words at ", text, "");
+    }
+    p->args->words[p->args->word_count++] = p->argv[p->i];
+    return PH_OK;
+}
+
+/* an option, a word, or a single dash with letters, which is neither */
+static enum ph_rc
+one_take(struct parse *p)
+{
+    const char *text = p->argv[p->i];
+
+    if (strncmp(text, "--", 2) == 0) {
+        return option_take(p);
+    }
+    if (text[0] == '-' && text[1] != '\0') {
+        return refuse(p->why, PH_E_UNKNOWN, "found ", ph_str_z(text),
+                      ", expected a word or an option that begins with --");
+    }
+    return word_take(p);
 }
 
 enum ph_rc
@@ -155,33 +190,25 @@ cli_args_parse(struct cli_args *args, int argc, const char *const *argv,
                const struct cli_option *own, const struct cli_option *common,
                struct ph_buf *why)
 {
-    bool words_only = false;
+    struct parse p          = { .args   = args,
+                                .own    = own,
+                                .common = common,
+                                .argv   = argv,
+                                .argc   = argc,
+                                .why    = why };
+    bool         words_only = false;
+    enum ph_rc   rc         = PH_OK;
 
     args->given_count = 0;
     args->word_count  = 0;
-    for (int i = 0; i < argc; i++) {
-        if (!words_only && strcmp(argv[i], "--") == 0) {
+    for (p.i = 0; rc == PH_OK && p.i < argc; p.i++) {
+        if (!words_only && strcmp(argv[p.i], "--") == 0) {
             words_only = true;
-            continue;
+        } else {
+            rc = words_only ? word_take(&p) : one_take(&p);
         }
-        if (!words_only && strncmp(argv[i], "--", 2) == 0) {
-            enum ph_rc rc = option_take(args, argc, argv, &i, own, common, why);
-            if (rc != PH_OK) {
-                return rc;
-            }
-            continue;
-        }
-        if (!words_only && argv[i][0] == '-' && argv[i][1] != '\0') {
-            return refuse(why, PH_E_UNKNOWN, "found ", ph_str_z(argv[i]),
-                          ", expected a word or an option that begins with --");
-        }
-        if (args->word_count == CLI_WORDS_MAX) {
-            return refuse(why, PH_E_FULL, "too many words at ",
-                          ph_str_z(argv[i]), "");
-        }
-        args->words[args->word_count++] = argv[i];
     }
-    return PH_OK;
+    return rc;
 }
 
 bool

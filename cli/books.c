@@ -382,18 +382,20 @@ succeeded_judge(struct judging *it, struct cli_books *books)
 static void
 judging_free(struct judging *it)
 {
-    struct ours  *one, *next;
-    struct order *order, *after;
+    struct ours  *one   = it->ours;
+    struct order *order = it->orders;
 
-    HASH_ITER(hh, it->ours, one, next)
-    {
-        HASH_DEL(it->ours, one);
+    HASH_CLEAR(hh, it->ours); /* the tables only; the chains stay */
+    HASH_CLEAR(hh, it->orders);
+    while (one != NULL) {
+        struct ours *next = one->hh.next;
         free(one);
+        one = next;
     }
-    HASH_ITER(hh, it->orders, order, after)
-    {
-        HASH_DEL(it->orders, order);
+    while (order != NULL) {
+        struct order *next = order->hh.next;
         free(order);
+        order = next;
     }
 }
 

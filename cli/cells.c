@@ -119,12 +119,13 @@ cli_cells_each(const struct cli_cells *cells, cli_cells_visit visit, void *data)
 void
 cli_cells_free(struct cli_cells *cells)
 {
-    struct cli_cell *cell, *next;
+    struct cli_cell *cell = cells->head;
 
-    HASH_ITER(hh, cells->head, cell, next)
-    {
-        HASH_DEL(cells->head, cell);
+    HASH_CLEAR(hh, cells->head); /* the table only; the chain stays */
+    while (cell != NULL) {
+        struct cli_cell *next = cell->hh.next;
         free(cell);
+        cell = next;
     }
     cells->count = 0;
 }

@@ -120,6 +120,16 @@ file_load(const struct migrations *all, const char *file, struct ph_buf *text)
     return true;
 }
 
+static void
+text_copy(char *out, size_t size, struct ph_str text)
+{
+    struct ph_buf buf;
+
+    ph_buf_init(&buf, out, size);
+    ph_buf_add(&buf, text);
+    (void) ph_buf_z(&buf);
+}
+
 static bool
 migration_add(struct migrations *all, const char *file)
 {
@@ -135,8 +145,8 @@ migration_add(struct migrations *all, const char *file)
         cli_say("%s: found more or longer migrations than expected", file);
         return false;
     }
-    (void) snprintf(m->file, sizeof(m->file), "%s", file);
-    (void) snprintf(m->name, sizeof(m->name), "%.*s", (int) name.len, name.ptr);
+    text_copy(m->file, sizeof(m->file), ph_str_z(file));
+    text_copy(m->name, sizeof(m->name), name);
     if (!file_load(all, file, &text)) {
         return false;
     }

@@ -12,6 +12,7 @@
 #include "libpayhub/io/db.h"
 
 #define AUDIT_SQL_MAX 4096
+#define SQL_TIMEOUT_MS 600000 /* the most that store.timeout takes */
 
 MYSQL *
 cli_sql_open(struct cli *cli)
@@ -22,6 +23,8 @@ cli_sql_open(struct cli *cli)
     if (!cli_conf(cli)) {
         return NULL;
     }
+    /* checks read whole tables and DDL moves them: not a daemon's pace */
+    cli->conf.number[PH_CONF_store_timeout] = SQL_TIMEOUT_MS;
     MYSQL *db = ph_mysql_open(&cli->conf, PH_DB_OWNER, &why);
     if (db == NULL) {
         cli_say("%.*s", (int) why.len, why.ptr);
@@ -115,24 +118,30 @@ cli_sql_bytes(struct ph_buf *sql, struct ph_str bytes)
     ph_buf_byte(sql, '\'');
 }
 
+/* the operating system's name of who runs the command; in `memory` */
 static struct ph_str
-who(void)
+who(char *memory, size_t size)
 {
-    const struct passwd *user = getpwuid(getuid());
+    struct passwd  user;
+    struct passwd *found = NULL;
 
-    return user != NULL ? ph_str_z(user->pw_name) : PH_STR("?");
+    if (getpwuid_r(getuid(), &user, memory, size, &found) != 0 || found == NULL)
+    {
+        return PH_STR("?");
+    }
+    return ph_str_z(user.pw_name);
 }
 
 bool
 cli_sql_audit(MYSQL *db, const char *act, struct ph_str subject,
               struct ph_str detail)
 {
-    char          memory[AUDIT_SQL_MAX];
+    char          memory[AUDIT_SQL_MAX], user[AUDIT_SQL_MAX];
     struct ph_buf sql = PH_BUF_INIT(memory);
 
     ph_buf_add(&sql, PH_STR("INSERT INTO audit (at,who,act,subject,detail) "
                             "VALUES (UTC_TIMESTAMP(3),"));
-    cli_sql_quote(db, &sql, who());
+    cli_sql_quote(db, &sql, who(user, sizeof(user)));
     ph_buf_byte(&sql, ',');
     cli_sql_quote(db, &sql, ph_str_z(act));
     ph_buf_byte(&sql, ',');

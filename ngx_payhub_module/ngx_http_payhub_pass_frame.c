@@ -528,7 +528,7 @@ ngx_http_payhub_pass_read(ngx_http_request_t *r,
         return ngx_http_payhub_pass_garbled(r, "the answer to another call");
     }
 
-    /* one whole frame and nothing glued to it, or the connection is not kept */
+    /* one frame with nothing glued to it, or the connection is not kept */
     u->keepalive = (len == total && !ctx->goaway);
 
     return NGX_OK;

@@ -240,8 +240,7 @@ sb_books_told(struct sb_books *books, struct sb_charge *charge)
     (void) journal_move(books, "told", charge, 0);
 }
 
-/* --- birth and death --------------------------------------------------------
- */
+/* --- birth and death ------------------------------------------------------ */
 
 struct sb_books *
 sb_books_open(const char *path, struct ph_buf *why)

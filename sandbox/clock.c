@@ -18,8 +18,7 @@
 
 #define CLOCK_TICK_MS 50
 
-/* --- parked answers ----------------------------------------------------------
- */
+/* --- parked answers ------------------------------------------------------- */
 
 bool
 sb_clock_can_park(const struct sb_clock *clock)
@@ -83,8 +82,7 @@ parked_wake(struct sb_parked *due)
     }
 }
 
-/* --- payments after the close
- * -------------------------------------------------- */
+/* --- payments after the close --------------------------------------------- */
 
 void
 sb_clock_late(struct sb_clock *clock, struct sb_charge *charge)
@@ -124,8 +122,7 @@ late_resume(struct sb_clock *clock)
     }
 }
 
-/* --- the thread
- * ------------------------------------------------------------------ */
+/* --- the thread ----------------------------------------------------------- */
 
 static void *
 clock_run(void *data)

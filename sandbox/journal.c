@@ -22,8 +22,7 @@
 
 #include "sandbox/books_int.h"
 
-/* --- writing ----------------------------------------------------------------
- */
+/* --- writing -------------------------------------------------------------- */
 
 static bool
 line_write(struct sb_books *books, struct ph_buf *line)
@@ -128,8 +127,7 @@ journal_move(struct sb_books *books, const char *event,
     return line_write(books, &line);
 }
 
-/* --- reading ----------------------------------------------------------------
- */
+/* --- reading -------------------------------------------------------------- */
 
 static struct ph_str
 text_of(const json_t *root, const char *name)

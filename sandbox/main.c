@@ -41,8 +41,7 @@ static const char usage[]
       "         --key FILE --books FILE --account-key-file FILE\n"
       "         [--ca-file FILE] [--notify-allow ADDRESS]... [--version]\n";
 
-/* --- the command line -------------------------------------------------------
- */
+/* --- the command line ----------------------------------------------------- */
 
 /* "127.0.0.1:PORT" or "[::1]:PORT" */
 static bool
@@ -167,8 +166,7 @@ options_parse(int argc, char **argv, struct options *options)
     return options_are_whole(options);
 }
 
-/* --- files
- * -------------------------------------------------------------------- */
+/* --- files ---------------------------------------------------------------- */
 
 static bool
 files_read(struct options *options)
@@ -213,8 +211,7 @@ books_open(const char *path)
     return books;
 }
 
-/* --- running
- * -------------------------------------------------------------------- */
+/* --- running -------------------------------------------------------------- */
 
 static void
 files_raise(void)

@@ -24,8 +24,7 @@
 static const uint32_t delays_ms[NOTICE_LEVELS]
     = { 0, 100, 1000, 2000, 4000, 8000, 16000, 32000, 60000 };
 
-/* --- the queues -------------------------------------------------------------
- */
+/* --- the queues ----------------------------------------------------------- */
 
 static void
 queue_put(struct sb_clock *clock, struct sb_charge *charge, uint8_t level,
@@ -96,8 +95,7 @@ charge_settle(struct sb_clock *clock, struct sb_charge *charge, bool is_ok)
     }
 }
 
-/* --- one copy
- * ------------------------------------------------------------------ */
+/* --- one copy ------------------------------------------------------------- */
 
 static void
 text_member(struct ph_buf *buf, struct ph_str name, struct ph_str text)
@@ -272,8 +270,7 @@ notices_turn(struct sb_clock *clock)
     }
 }
 
-/* --- curl's questions
- * ------------------------------------------------------------ */
+/* --- curl's questions ----------------------------------------------------- */
 
 static bool
 address_is_allowed(const struct sb_clock_options *options,

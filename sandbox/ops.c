@@ -47,8 +47,7 @@ sb_op_find(const char *path)
     return SB_OP_NONE;
 }
 
-/* --- answers
- * ------------------------------------------------------------------ */
+/* --- answers -------------------------------------------------------------- */
 
 static void
 answer_code(struct sb_reply *reply, unsigned status, struct ph_str code)
@@ -110,8 +109,7 @@ answer_as_it_is(struct sb_reply *reply, const struct sb_charge *charge)
     answer_charge(reply, PH_STR("ok"), charge, charge->status, charge->amount);
 }
 
-/* --- reading a request
- * ---------------------------------------------------------- */
+/* --- reading a request ---------------------------------------------------- */
 
 static struct ph_str
 text_of(const json_t *root, const char *name)
@@ -151,8 +149,7 @@ order_read(struct run *run, const json_t *root)
                || sb_time_parse(expires, &order->expires_at_ms));
 }
 
-/* --- the operations, under the lock
- * ----------------------------------------------- */
+/* --- the operations, under the lock --------------------------------------- */
 
 /* An order that nobody paid in time closes itself; we notice when asked. */
 static struct sb_charge *
@@ -351,8 +348,7 @@ run_payer(struct run *run)
     }
 }
 
-/* --- around them
- * ---------------------------------------------------------------------- */
+/* --- around them ---------------------------------------------------------- */
 
 /* false = no room for one more call: nothing may happen unseen */
 static bool

@@ -48,8 +48,7 @@ struct request {
     char                   body[SB_BODY_MAX];
 };
 
-/* --- helpers over the library
- * ------------------------------------------------- */
+/* --- helpers over the library --------------------------------------------- */
 
 static uint32_t
 connection_number(struct MHD_Connection *connection)
@@ -113,8 +112,7 @@ reply_queue(struct sb_server *server, struct request *request)
     return queued;
 }
 
-/* --- a request's life
- * ------------------------------------------------------------ */
+/* --- a request's life ----------------------------------------------------- */
 
 static enum MHD_Result
 reply_give(struct sb_server *server, struct request *request)
@@ -222,8 +220,7 @@ request_new(struct MHD_Connection *connection, enum sb_op op)
     return request;
 }
 
-/* --- GET /_books
- * ------------------------------------------------------------------- */
+/* --- GET /_books ---------------------------------------------------------- */
 
 static ssize_t
 on_listing(void *data, uint64_t position, char *out, size_t size)
@@ -284,8 +281,7 @@ status_give(struct MHD_Connection *connection, unsigned status)
     return queued;
 }
 
-/* --- the library's callbacks
- * ---------------------------------------------------------- */
+/* --- the library's callbacks ---------------------------------------------- */
 
 static enum MHD_Result
 request_first(struct sb_server *server, struct MHD_Connection *connection,
@@ -367,8 +363,7 @@ on_library_log(void *data, const char *format, va_list args)
     ph_log(PH_LOG_DEBUG, "microhttpd", { "says", ph_str_z(text) });
 }
 
-/* --- start and stop
- * ---------------------------------------------------------------------- */
+/* --- start and stop ------------------------------------------------------- */
 
 struct sb_server *
 sb_server_start(const struct sb_server_options *options,

@@ -34,7 +34,7 @@ unit: $(UNIT_TESTS)
 $(B)/t/replay_%: $(B)/obj/t/fuzz/fuzz_%.o $(B)/obj/t/fuzz/replay.o $(B)/libpayhub.a
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
-	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
+	@$(CC) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LDFLAGS_ALL) $(LIBS_PURE)
 
 fuzz-replay: $(FUZZ_REPLAYS)
 	@for name in $(FUZZ_NAMES); do \
@@ -43,7 +43,7 @@ fuzz-replay: $(FUZZ_REPLAYS)
 build/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(PURE_SRCS) $(wildcard libpayhub/*/*.h libpayhub/*/*.def)
 	@mkdir -p $(@D)
 	@echo "  FUZZ $@"
-	@$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $< $(PURE_SRCS) $(LIBS_PURE)
+	@$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $(filter %.c,$^) $(LIBS_PURE)
 
 fuzz: $(FUZZ_BINS)
 	@for name in $(FUZZ_NAMES); do scripts/fuzz $$name $(FUZZ_SECONDS) || exit 1; done
@@ -85,5 +85,12 @@ $(B)/t/call-driver: $(call obj,t/component/call/driver.c worker/address.c \
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	@$(CC) -o $@ $^ $(LDFLAGS_ALL) -luv -lcurl -lssl $(LIBS_PURE) -lpthread
+
+# The sidecar's decoder and sums: no socket, no thread, no client library.
+SIDECAR_PURE_SRCS := $(addprefix sidecar/,count.c decoder.c event.c out.c \
+        position.c print.c rows.c sums.c table.c unpack.c value.c when.c words.c)
+$(B)/t/test_sidecar $(B)/t/replay_binlog: $(call obj,$(SIDECAR_PURE_SRCS))
+$(B)/t/test_sidecar $(B)/t/replay_binlog build/fuzz/fuzz_binlog: LIBS_PURE += -lz
+build/fuzz/fuzz_binlog: $(SIDECAR_PURE_SRCS) $(wildcard sidecar/*.h)
 
 -include scripts/check.mk

@@ -194,7 +194,10 @@ image_add(struct bl_count *count, struct bl_decoder *decoder,
 static inline bool
 value_same(struct ph_str a, struct ph_str b)
 {
-    return (a.ptr == NULL) == (b.ptr == NULL) && ph_str_eq(a, b);
+    if (a.ptr == NULL || b.ptr == NULL) {
+        return a.ptr == b.ptr;
+    }
+    return ph_str_eq(a, b);
 }
 
 static bool

@@ -179,12 +179,14 @@ text_holds(struct ph_str text, struct ph_str piece)
 static void
 server_read(struct bl_format *format, struct ph_str name)
 {
-    size_t   len   = strnlen(name.ptr, name.len);
     unsigned first = 0, second = 0, third = 0;
+    size_t   len = 0;
 
-    name = ph_str_make(name.ptr, len);
-    memcpy(format->server, name.ptr, len);
+    for (; len < name.len && name.ptr[len] != '\0'; len++) {
+        format->server[len] = name.ptr[len];
+    }
     format->server[len] = '\0';
+    name                = ph_str_make(name.ptr, len);
     format->is_mariadb  = text_holds(name, PH_STR("MariaDB"));
     first               = version_part(&name);
     second              = version_part(&name);

@@ -151,7 +151,7 @@ dims_grow(struct bl_sums *sums)
     if (sums->dims < sums->dim_size) {
         return true;
     }
-    if (size > BL_DIMS_MAX) {
+    if (size == 0 || size > BL_DIMS_MAX) {
         return false;
     }
     struct bl_dim *more = realloc(sums->dim, size * sizeof(*more));

@@ -39,12 +39,14 @@ table_free(struct bl_table *table)
 void
 bl_tables_clear(struct bl_tables *tables)
 {
-    struct bl_table *table, *next;
+    struct bl_table *table = tables->by_id;
 
-    HASH_ITER(hh, tables->by_id, table, next)
-    {
-        HASH_DEL(tables->by_id, table);
+    HASH_CLEAR(hh, tables->by_id); /* the list of all outlives the hash */
+    while (table != NULL) {
+        struct bl_table *next = table->hh.next;
+
         table_free(table);
+        table = next;
     }
     tables->last  = NULL;
     tables->count = 0;
@@ -404,7 +406,7 @@ columns_read(struct bl_table *table, struct ph_cur *cur)
 
     ph_cur_init(&meta, ph_cur_take(cur, bl_lenenc(cur)));
     (void) ph_cur_take(cur, (count + 7) / 8); /* which may be NULL */
-    if (cur->failed) {
+    if (cur->failed || types.ptr == NULL) {
         return "its table map is cut short";
     }
     table->columns = count;

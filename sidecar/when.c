@@ -48,8 +48,11 @@ bl_time_split(struct ph_str raw)
     struct bl_when when = { 0 };
     struct ph_cur  cur;
 
+    if (raw.len < TIME_WHOLE || raw.len > TIME_WHOLE + 3) {
+        return when;
+    }
     ph_cur_init(&cur, raw);
-    size_t  rest  = raw.len > TIME_WHOLE ? raw.len - TIME_WHOLE : 0;
+    size_t  rest  = raw.len - TIME_WHOLE;
     int64_t zero  = INT64_C(1) << (8 * raw.len - 1);
     int64_t value = (int64_t) ph_cur_be(&cur, raw.len) - zero;
 

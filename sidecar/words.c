@@ -12,6 +12,7 @@
 
 #define MINUTES_PER_DAY 1440
 #define MS_PER_MINUTE 60000
+#define DAY_BIAS 1 /* so that the day before 1970-01-01 has a number too */
 #define TEXT_STEP 8192
 #define ROOM_STEP 512
 #define XA_DAY 255 /* in place of an XA number: the cell is a day's */
@@ -134,7 +135,10 @@ days_make(struct bl_sink *sink, const struct bl_cells *minutes)
         }
         int64_t minute
             = (int64_t) bl_cell_bucket(cell->key) + sink->day_offset_min;
-        uint32_t day = minute > 0 ? (uint32_t) (minute / MINUTES_PER_DAY) : 0;
+        uint32_t day = (uint32_t) (minute / MINUTES_PER_DAY + DAY_BIAS);
+        if (minute < 0) {
+            day = DAY_BIAS - 1; /* west of UTC, 1970 begins in 1969 */
+        }
         uint64_t key = bl_cell_key(day, bl_cell_happening(cell->key), XA_DAY,
                                    bl_cell_dim(cell->key));
         if (bl_cells_add(&sink->days, key, cell->count, cell->amount) != PH_OK)
@@ -212,8 +216,9 @@ key_add(struct bl_sink *sink, const struct bl_sums *sums, uint64_t cell_key)
     int64_t       minute = bl_cell_bucket(cell_key);
     bool          is_day = xa == XA_DAY;
 
-    if (is_day) { /* some minute of it */
-        minute = (minute + 1) * MINUTES_PER_DAY - sink->day_offset_min - 1;
+    if (is_day) { /* its first minute from 1970 on */
+        minute = (minute - DAY_BIAS) * MINUTES_PER_DAY - sink->day_offset_min;
+        minute = minute > 0 ? minute : 0;
     }
     if (xa == 0 || is_day) {
         ph_counter_bucket_key(&key, sink->prefix, sink->epoch,

@@ -13,7 +13,9 @@
  * (1) a slot with a call is in exactly one of busy and doomed;
  * (2) done() is called from on_poll, on_timer or on_later only, so never from
  *     inside wk_call_start() or wk_call_cancel();
- * (3) slot_count <= slot_max, both lanes; slots are made on first use.
+ * (3) busy_count <= slot_max; slots are made on first use and kept.  There is
+ *     at most one more, whose done() runs: it still holds the reply, but a
+ *     call that done() starts must find its place free.
  *
  * @thread loop.  Sizes are read from the configuration once, at wk_calls_new.
  */
@@ -58,10 +60,10 @@ slot_finish(struct call_slot *slot, CURLcode code)
         DL_DELETE(lane->busy, slot);
     }
     call->engine = NULL;
+    lane->busy_count--;
     call->done(call); /* may free the call; may start others */
     call_slot_unload(slot);
     DL_PREPEND(lane->idle, slot);
-    lane->busy_count--;
 }
 
 static void
@@ -109,8 +111,7 @@ slot_doom(struct call_slot *slot)
     uv_timer_start(&lane->later, on_later, 1, 0);
 }
 
-/* --- curl on the loop ------------------------------------------------------
- */
+/* --- curl on the loop ----------------------------------------------------- */
 
 static void
 lane_act(struct call_lane *lane, curl_socket_t socket, int what)
@@ -216,26 +217,21 @@ on_socket_change(CURL *easy, curl_socket_t socket, int what, void *data,
     return uv_poll_start(&watch->poll, events, on_poll) == 0 ? 0 : -1;
 }
 
-/* --- start and cancel --------------------------------------------------------
- */
+/* --- start and cancel ----------------------------------------------------- */
 
 static struct call_slot *
 slot_take(struct call_lane *lane)
 {
     struct call_slot *slot = lane->idle;
 
+    if (lane->busy_count >= lane->slot_max) {
+        return NULL;
+    }
     if (slot != NULL) {
         DL_DELETE(lane->idle, slot);
         return slot;
     }
-    if (lane->slot_count == lane->slot_max) {
-        return NULL;
-    }
-    slot = call_slot_new(lane);
-    if (slot != NULL) {
-        lane->slot_count++;
-    }
-    return slot;
+    return call_slot_new(lane);
 }
 
 bool
@@ -292,8 +288,7 @@ wk_calls_count(const struct wk_calls *calls)
     return count;
 }
 
-/* --- birth and death
- * ---------------------------------------------------------- */
+/* --- birth and death ------------------------------------------------------ */
 
 static bool
 multi_open(struct call_lane *lane)
@@ -318,6 +313,23 @@ multi_open(struct call_lane *lane)
                   == CURLM_OK;
 }
 
+/* The first slot is made at start: a libcurl that cannot do what the rules
+ * need must stop the start, not the first payment. */
+static bool
+slot_try(struct call_lane *lane)
+{
+    struct call_slot *slot = call_slot_new(lane);
+
+    if (slot == NULL) {
+        ph_log(PH_LOG_ERROR, "libcurl_unusable",
+               { "found", ph_str_z(curl_version()) },
+               { "expected", PH_STR("7.88 or newer, built with OpenSSL") });
+        return false;
+    }
+    DL_PREPEND(lane->idle, slot);
+    return true;
+}
+
 static bool
 lane_open(struct wk_calls *calls, enum wk_call_class kind, size_t slot_max,
           size_t reply_max, const char *ca_file)
@@ -334,7 +346,7 @@ lane_open(struct wk_calls *calls, enum wk_call_class kind, size_t slot_max,
     lane->later.data  = lane;
     lane->has_handles = true;
     lane->trust       = call_trust_new(ca_file);
-    return lane->trust != NULL && multi_open(lane);
+    return lane->trust != NULL && multi_open(lane) && slot_try(lane);
 }
 
 struct wk_calls *

@@ -21,6 +21,10 @@
 #define CALL_BODY_FIRST 4096       /* first size of a reply buffer */
 #define CALL_BODY_KEEP (64 * 1024) /* a larger one is not kept */
 
+/* Servers close idle connections after 60 s or more; a request that meets the
+ * close on its way is unknown, so ours are dropped before that. */
+#define CALL_IDLE_MAX_S 50L
+
 struct call_lane;
 
 /* One transfer; the slot and its easy handle are used again and again. */
@@ -61,8 +65,7 @@ struct call_lane {
     bool               allow_loopback; /* webhooks: loopback, http, any port */
     size_t             reply_max;
     size_t             slot_max;
-    size_t             slot_count; /* made so far */
-    size_t             busy_count;
+    size_t             busy_count; /* started, done() not called yet */
     struct call_slot  *idle, *busy, *doomed;
     uv_timer_t         timer; /* curl's */
     uv_timer_t         later; /* finishes the doomed */

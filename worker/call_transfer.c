@@ -17,7 +17,7 @@
 #include "worker/address.h"
 #include "worker/call_int.h"
 
-/* --- what curl asks ---------------------------------------------------- */
+/* --- what curl asks ------------------------------------------------------- */
 
 static int
 on_prereq(void *data, char *remote_ip, char *local_ip, int remote_port,
@@ -170,7 +170,7 @@ on_head(char *bytes, size_t one, size_t len, void *data)
     return 0;
 }
 
-/* --- a slot's life ------------------------------------------------------- */
+/* --- a slot's life -------------------------------------------------------- */
 
 void
 call_slot_clear(struct call_slot *slot)
@@ -224,6 +224,7 @@ options_of_habit(struct call_slot *slot)
     SET(CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_2TLS);
     SET(CURLOPT_HTTP09_ALLOWED, 0L);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    SET(CURLOPT_MAXAGE_CONN, CALL_IDLE_MAX_S);
     SET(CURLOPT_USERAGENT, "payhub/" PH_VERSION);
     SET(CURLOPT_PRIVATE, slot);
     SET(CURLOPT_ERRORBUFFER, slot->curl_error);

@@ -46,6 +46,15 @@ now_ns(void)
     return (uint64_t) ts.tv_sec * 1000000000u + (uint64_t) ts.tv_nsec;
 }
 
+static uint64_t
+unix_s(void)
+{
+    struct timespec ts;
+
+    (void) clock_gettime(CLOCK_REALTIME, &ts);
+    return (uint64_t) ts.tv_sec;
+}
+
 static bool
 link_open(struct load *load, struct link *link)
 {
@@ -83,7 +92,7 @@ link_send(struct load *load, struct link *link)
     struct ph_buf out;
 
     ph_buf_init(&out, link->out, sizeof(link->out));
-    if (!load_request(&out, load->plan, load->mac, load->started)) {
+    if (!load_request(&out, load->plan, load->mac, load->started, unix_s())) {
         (void) fprintf(stderr, "load: the request does not fit\n");
         return false;
     }
@@ -238,8 +247,9 @@ figures(struct load *load)
     result->seconds = (double) (load->last_ns - load->begin_ns) / 1e9;
     if (count != 0) {
         qsort(load->waits_us, count, sizeof(load->waits_us[0]), wait_cmp);
-        result->p50_ms = load->waits_us[count / 2] / 1e3;
-        result->p99_ms = load->waits_us[count * 99 / 100] / 1e3;
+        uint64_t middle = count / 2, tail = count * 99 / 100;
+        result->p50_ms = (double) load->waits_us[middle] / 1e3;
+        result->p99_ms = (double) load->waits_us[tail] / 1e3;
     }
 }
 

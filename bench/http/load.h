@@ -42,7 +42,8 @@ struct load_result {
 
 /* one request, head and body; false = it does not fit or no crypto */
 bool load_request(struct ph_buf *out, const struct load_plan *plan,
-                  struct ph_hmac *mac, uint64_t number) PH_MUST_CHECK;
+                  struct ph_hmac *mac, uint64_t number,
+                  uint64_t now_s) PH_MUST_CHECK;
 
 /* false = said why on stderr */
 bool load_run(const struct load_plan *plan,

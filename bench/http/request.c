@@ -3,7 +3,6 @@
  * number of its own, unique among runs by the run's start.
  */
 #include <sys/random.h>
-#include <time.h>
 
 #include "bench/http/load.h"
 #include "libpayhub/wire/b64.h"
@@ -42,7 +41,7 @@ body_make(struct ph_buf *out, const char *body, uint64_t number)
 
 static bool
 sign(struct ph_buf *out, const struct load_plan *plan, struct ph_hmac *mac,
-     struct ph_str body, uint64_t number)
+     struct ph_str body, uint64_t number, uint64_t now_s)
 {
     char          timestamp[24], nonce[64], prefix[LOAD_REQUEST_MAX];
     char          signature[64];
@@ -53,7 +52,7 @@ sign(struct ph_buf *out, const struct load_plan *plan, struct ph_hmac *mac,
     struct ph_buf signed_   = PH_BUF_INIT(prefix);
     struct ph_buf base64    = PH_BUF_INIT(signature);
 
-    ph_buf_u64(&time_buf, (uint64_t) time(NULL));
+    ph_buf_u64(&time_buf, now_s);
     ph_buf_hex(&nonce_buf, ph_str_make((const char *) &salt, sizeof(salt)));
     ph_buf_byte(&nonce_buf, '-');
     ph_buf_u64(&nonce_buf, number);
@@ -78,7 +77,7 @@ sign(struct ph_buf *out, const struct load_plan *plan, struct ph_hmac *mac,
 
 bool
 load_request(struct ph_buf *out, const struct load_plan *plan,
-             struct ph_hmac *mac, uint64_t number)
+             struct ph_hmac *mac, uint64_t number, uint64_t now_s)
 {
     char          memory[BODY_MAX];
     struct ph_buf body = PH_BUF_INIT(memory);
@@ -92,7 +91,8 @@ load_request(struct ph_buf *out, const struct load_plan *plan,
     ph_buf_u64(out, body.len);
     ph_buf_add(out, PH_STR("\r\n"));
     if (plan->key_id != NULL
-        && !sign(out, plan, mac, ph_buf_str(&body), number)) {
+        && !sign(out, plan, mac, ph_buf_str(&body), number, now_s))
+    {
         return false;
     }
     ph_buf_add(out, PH_STR("\r\n"));

@@ -124,16 +124,16 @@ serve(int poll_fd, int listen_fd)
 int
 main(int argc, char **argv)
 {
-    struct sockaddr_un at      = { .sun_family = AF_UNIX };
-    struct epoll_event in      = { .events = EPOLLIN, .data = { .u64 = 0 } };
-    struct epoll_event fresh   = { .events = EPOLLIN, .data = { .u64 = 1 } };
-    int                poll_fd = epoll_create1(EPOLL_CLOEXEC);
-    int listen_fd              = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_un at    = { .sun_family = AF_UNIX };
+    struct epoll_event in    = { .events = EPOLLIN, .data = { .u64 = 0 } };
+    struct epoll_event fresh = { .events = EPOLLIN, .data = { .u64 = 1 } };
 
     if (argc != 2 || strlen(argv[1]) >= sizeof(at.sun_path)) {
         (void) fprintf(stderr, "usage: responder SOCKET\n");
         return 2;
     }
+    int poll_fd   = epoll_create1(EPOLL_CLOEXEC);
+    int listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     (void) snprintf(at.sun_path, sizeof(at.sun_path), "%s", argv[1]);
     if (bind(listen_fd, (const struct sockaddr *) &at, sizeof(at)) != 0
         || listen(listen_fd, CONNECTIONS_MAX) != 0

@@ -13,7 +13,7 @@
 #define TIMESTAMP_MAX 9999999999ULL
 #define TIME_TEXT_LEN 24 /* 2026-01-02T03:04:05.678Z */
 
-/* --- signatures --------------------------------------------------------- */
+/* --- signatures ----------------------------------------------------------- */
 
 /* Appends the base64 text. */
 static bool
@@ -89,7 +89,7 @@ sandbox_verify(const struct ph_channel_header *headers, size_t count,
     return ph_same_secret(ph_buf_str(&buf), signature) ? PH_OK : PH_E_SIGNATURE;
 }
 
-/* --- times -------------------------------------------------------------- */
+/* --- times ---------------------------------------------------------------- */
 
 /* `len` digits at text.ptr + at, -1 when one of them is none */
 static int
@@ -176,7 +176,7 @@ sandbox_time_format(struct ph_buf *buf, uint64_t ms)
     ph_buf_byte(buf, 'Z');
 }
 
-/* --- reading ------------------------------------------------------------ */
+/* --- reading -------------------------------------------------------------- */
 
 static json_t *
 object_parse(struct ph_str body)
@@ -271,6 +271,9 @@ sandbox_read(struct ph_str body, struct ph_arena *arena,
     }
     bool ok = message_take(root, arena, out);
     json_decref(root);
+    if (arena->full) {
+        return PH_E_FULL;
+    }
     return ok ? PH_OK : PH_E_SYNTAX;
 }
 

@@ -41,7 +41,8 @@ struct sandbox_message {
 
 /*
  * Texts are copied into the arena.  Members that we do not know are skipped,
- * a known one of the wrong type is PH_E_SYNTAX, as is a duplicate.
+ * a known one of the wrong type is PH_E_SYNTAX, as is a duplicate; a full
+ * arena is PH_E_FULL.
  */
 enum ph_rc sandbox_read(struct ph_str body, struct ph_arena *arena,
                         struct sandbox_message *out) PH_MUST_CHECK;

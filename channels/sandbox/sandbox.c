@@ -48,7 +48,7 @@ static const struct {
 };
 /* clang-format on */
 
-/* --- the account -------------------------------------------------------- */
+/* --- the account ---------------------------------------------------------- */
 
 static const char *
 account_check(const struct ph_channel_account *account, struct ph_arena *arena)
@@ -65,7 +65,7 @@ account_check(const struct ph_channel_account *account, struct ph_arena *arena)
     return NULL;
 }
 
-/* --- requests ----------------------------------------------------------- */
+/* --- requests ------------------------------------------------------------- */
 
 static void
 member_add(struct ph_buf *buf, struct ph_str name, struct ph_str text)
@@ -166,7 +166,7 @@ request_make(struct ph_channel_call *call, struct ph_channel_request *request)
                : PH_STEP_ERROR;
 }
 
-/* --- what a message proves ---------------------------------------------- */
+/* --- what a message proves ------------------------------------------------ */
 
 static const struct ph_channel_code *
 code_find(struct ph_str code)
@@ -301,6 +301,10 @@ answer_read(const struct ph_channel_call  *call,
     echo_set(result, &said);
     code_judge(result, &said, call->op);
     action_set(result, said.qr_code, call->arena);
+    if (call->arena->full) {
+        *result = (struct ph_channel_result){ .amount = -1 };
+        unknown_set(result, PH_STR("no_room"));
+    }
 }
 
 static enum ph_channel_step
@@ -315,7 +319,7 @@ step(struct ph_channel_call *call, const struct ph_channel_reply *last,
     return PH_STEP_DONE;
 }
 
-/* --- notices ------------------------------------------------------------ */
+/* --- notices -------------------------------------------------------------- */
 
 static enum ph_rc
 notice(const struct ph_channel_account *account,

@@ -1,13 +1,17 @@
 /*
  * counter.c - names of counters, and the SQL that recounts them.
+ *
+ * Key, field and SQL of a counter stand side by side so that they cannot drift
+ * apart.  Not here: adding up (sidecar/), comparing (cli/).  Pure.
  */
 #include "libpayhub/domain/counter.h"
 
 #include <assert.h>
-#include <time.h>
 
 #define MINUTE_MS UINT64_C(60000)
 #define DAY_MS UINT64_C(86400000)
+#define DAYS_TO_1970 719468 /* from 0000-03-01 */
+#define DAYS_PER_ERA 146097 /* 400 years */
 #define DAY_OFFSET_MAX_MIN (14 * 60)
 #define COUNTER_MS_MAX UINT64_C(253402300799999) /* 9999-12-31T23:59:59.999 */
 
@@ -58,30 +62,47 @@ counter_digits(struct ph_buf *buf, unsigned value, unsigned width)
     ph_buf_u64(buf, value);
 }
 
-/* the calendar of unix time at_ms, in a zone `offset_min` east of UTC */
-static struct tm
+struct counter_day {
+    unsigned year, month, day;
+    unsigned second; /* of the day */
+};
+
+/*
+ * The calendar of unix time at_ms, in a zone `offset_min` east of UTC.  Years
+ * are counted from March, so that a leap day is the last of its year.
+ */
+static struct counter_day
 counter_calendar(uint64_t at_ms, int offset_min)
 {
-    struct tm tm = { 0 };
-    time_t    at;
-
     assert(at_ms <= COUNTER_MS_MAX);
     assert(offset_min >= -DAY_OFFSET_MAX_MIN
            && offset_min <= DAY_OFFSET_MAX_MIN);
 
-    at = (time_t) (at_ms / 1000) + (time_t) offset_min * 60;
-    (void) gmtime_r(&at, &tm); /* fails only beyond year 2^31 */
-    return tm;
+    uint64_t since = DAYS_TO_1970 * UINT64_C(86400) + at_ms / 1000
+                     + (uint64_t) ((int64_t) offset_min * 60);
+    unsigned days  = (unsigned) (since / 86400);
+    unsigned in    = days % DAYS_PER_ERA;
+    unsigned year  = (in - in / 1460 + in / 36524 - in / 146096) / 365;
+    unsigned day   = in - (365 * year + year / 4 - year / 100);
+    unsigned month = (5 * day + 2) / 153; /* 0 = March */
+
+    return (struct counter_day){
+        .year   = year + 400 * (days / DAYS_PER_ERA) + (month >= 10),
+        .month  = month < 10 ? month + 3 : month - 9,
+        .day    = day - (153 * month + 2) / 5 + 1,
+        .second = (unsigned) (since % 86400),
+    };
 }
 
 static void
-counter_date(struct ph_buf *buf, const struct tm *tm, struct ph_str sep)
+counter_date(struct ph_buf *buf, const struct counter_day *day,
+             struct ph_str sep)
 {
-    counter_digits(buf, (unsigned) tm->tm_year + 1900, 4);
+    counter_digits(buf, day->year, 4);
     ph_buf_add(buf, sep);
-    counter_digits(buf, (unsigned) tm->tm_mon + 1, 2);
+    counter_digits(buf, day->month, 2);
     ph_buf_add(buf, sep);
-    counter_digits(buf, (unsigned) tm->tm_mday, 2);
+    counter_digits(buf, day->day, 2);
 }
 
 void
@@ -96,7 +117,7 @@ ph_counter_bucket_key(struct ph_buf *buf, struct ph_str prefix, uint64_t epoch,
         ph_buf_u64(buf, at_ms / MINUTE_MS);
         return;
     }
-    struct tm day = counter_calendar(at_ms, day_offset_min);
+    struct counter_day day = counter_calendar(at_ms, day_offset_min);
 
     ph_buf_add(buf, PH_STR(":d:"));
     counter_date(buf, &day, PH_STR(""));
@@ -152,16 +173,16 @@ counter_sql_bucket(struct ph_buf *buf, struct ph_str column,
 static void
 counter_sql_time(struct ph_buf *buf, uint64_t at_ms)
 {
-    struct tm tm = counter_calendar(at_ms, 0);
+    struct counter_day day = counter_calendar(at_ms, 0);
 
     ph_buf_byte(buf, '\'');
-    counter_date(buf, &tm, PH_STR("-"));
+    counter_date(buf, &day, PH_STR("-"));
     ph_buf_byte(buf, ' ');
-    counter_digits(buf, (unsigned) tm.tm_hour, 2);
+    counter_digits(buf, day.second / 3600, 2);
     ph_buf_byte(buf, ':');
-    counter_digits(buf, (unsigned) tm.tm_min, 2);
+    counter_digits(buf, day.second / 60 % 60, 2);
     ph_buf_byte(buf, ':');
-    counter_digits(buf, (unsigned) tm.tm_sec, 2);
+    counter_digits(buf, day.second % 60, 2);
     ph_buf_byte(buf, '\'');
 }
 

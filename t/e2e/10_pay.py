@@ -2,10 +2,10 @@
 
 import concurrent.futures
 import re
-import secrets
 import subprocess
 
 from payhub_client import Receiver, sign_v3
+from payhub_scenario import order
 
 ID = re.compile(r"^P[0-9A-HJKMNP-TV-Z]{26}$")
 TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
@@ -14,10 +14,6 @@ FIELDS = {"id", "order_no", "app_id", "merchant_id", "status", "amount",
           "channel", "account", "channel_trade_no", "action", "attempts",
           "error", "metadata", "created_at", "expires_at", "paid_at",
           "closed_at"}
-
-
-def order(name):
-    return f"{name}-{secrets.token_hex(6)}"
 
 
 def test_ready_and_healthy(stack):

@@ -8,8 +8,8 @@ import time
 
 from payhub_client import Client, sign_v3
 
-TABLES = ("payment", "payment_no", "attempt", "work", "notify_task",
-          "channel_trade")
+TABLES = ("payment", "payment_no", "attempt", "notify_task", "channel_trade",
+          "notice_in")
 
 
 def good(**changes):
@@ -25,8 +25,11 @@ def text(**changes):
 
 
 def counts(stack):
+    """Rows by table; of `work`, which settles meanwhile, those of nothing."""
     return stack.rows(" UNION ALL ".join(
-        f"SELECT '{name}', COUNT(*) FROM {name}" for name in TABLES))
+        f"SELECT '{name}', COUNT(*) FROM {name}" for name in TABLES)
+        + " UNION ALL SELECT 'work', COUNT(*) FROM work w LEFT JOIN payment p "
+        "ON p.id=w.payment_id WHERE p.id IS NULL")
 
 
 # body, status, code

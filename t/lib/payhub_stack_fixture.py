@@ -3,6 +3,7 @@ scripts/stack, asked by HTTP, SQL, Redis and the CLI, taken down at the end."""
 
 import json
 import os
+import random
 import shutil
 import socket
 import ssl
@@ -17,17 +18,23 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 SCRIPT = os.path.join(TREE, "scripts", "stack")
 
+PORTS = (20000, 32000)  # below the kernel's ephemeral range
+
 # Times of minutes in production are seconds here.
 QUICK = ("pay.channel_deadline=2s", "pay.request_deadline=4s",
          "pay.bar_wait=3s", "janitor.tick=100ms", "janitor.first_look=1s",
          "janitor.unknown_schedule=300ms 500ms 1s 1s 2s",
          "janitor.paying_schedule=1s 2s", "janitor.not_found_final=2s",
          "notify.schedule=0s 500ms 1s 2s 2s")
+# Nobody listens there: every notice of the channel is lost.
+NO_NOTICES = ("pay.public_url=http://127.0.0.1:1",)
 
 
 def free_base():
-    """Four ports in a row below the kernel's ephemeral range."""
-    for base in range(20000 + os.getpid() % 5000, 32000, 4):
+    """Four ports in a row.  Drawn, not searched: two runs that start together
+    would find the same ones."""
+    for _ in range(1000):
+        base = random.randrange(*PORTS, 4)
         links = []
         try:
             for offset in range(4):
@@ -40,7 +47,7 @@ def free_base():
         finally:
             for link in links:
                 link.close()
-    raise RuntimeError("no four free ports in a row below 32000")
+    raise RuntimeError(f"no four free ports in a row within {PORTS}")
 
 
 def is_alive(pid):
@@ -86,7 +93,6 @@ class Stack:
             secret = file.read().removesuffix(b"\n")
         self.client = Client(self.env["PAYHUB_URL"],
                              self.env["PAYHUB_KEY_ID"], secret)
-        return self
 
     def down(self, wipe=True):
         words = ["--wipe"] if wipe else []

@@ -98,6 +98,8 @@ GET /w/none
 
 
 === TEST 8: a large answer
+--- config
+    location /w/ { payhub_pass payhub_workers; }
 --- request
 GET /w/big
 --- response_headers
@@ -204,7 +206,7 @@ GET /w/split
 
 
 === TEST 18: a connection is kept
---- request eval
+--- pipelined_requests eval
 ["GET /w/keep1", "GET /w/keep2"]
 --- response_body_like eval
 [qr/^worker=a conn=(\d+)\n/, qr/^worker=a conn=(?:[2-9]|\d\d)\n/]

@@ -233,7 +233,7 @@ __DATA__
 
 
 === TEST 23: busy does not cost the connection, nor the worker its turn
---- request eval
+--- pipelined_requests eval
 ["GET /pair/keep", "GET /pair/busya", "GET /pair/keep"]
 --- response_body_like eval
 [qr/^worker=a conn=1\n/, qr/^worker=b conn=1\n/, qr/^worker=a conn=3\n/]
@@ -249,7 +249,7 @@ __DATA__
 
 
 === TEST 25: a kept connection that dies under its second call: one arrival
---- request eval
+--- pipelined_requests eval
 ["GET /w/second?tag=o25", "GET /w/second?tag=o25", "GET /c/count?tag=o25"]
 --- error_code eval: [200, 502, 200]
 --- response_body_like eval

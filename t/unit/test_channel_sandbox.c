@@ -172,8 +172,7 @@ codes_ascend_and_none_says_succeeded(void **state)
     }
 }
 
-/* --- requests ---------------------------------------------------------------
- */
+/* --- requests ------------------------------------------------------------- */
 
 static void
 create_sends_all_that_the_order_says(void **state)
@@ -262,8 +261,36 @@ a_full_arena_is_an_error_at_every_size(void **state)
     fail_msg("1024 bytes are not enough");
 }
 
-/* --- answers
- * ------------------------------------------------------------------ */
+/* an answer is told whole or not at all */
+static void
+a_full_arena_makes_an_answer_unknown(void **state)
+{
+    static const char body[]
+        = "{\"code\":\"ok\",\"status\":\"pending\",\"out_trade_no\":\"A1\","
+          "\"trade_no\":\"SB7\",\"amount\":1,\"currency\":\"JPY\","
+          "\"qr_code\":\"sandbox://pay/A1\"}";
+    bool was_whole = false;
+
+    (void) state;
+    for (size_t size = 0; size < 512; size++) {
+        ph_arena_init(&arena, memory, size);
+        struct ph_channel_result result
+            = signed_answer(PH_OP_CREATE, 200, body);
+
+        if (result.class == PH_RESULT_WAIT_USER) {
+            was_whole = true;
+            assert_true(is(result.action_data, "\"sandbox://pay/A1\""));
+            assert_true(is(result.number, "A1"));
+        } else {
+            assert_false(was_whole);
+            assert_int_equal(result.class, PH_RESULT_UNKNOWN);
+            assert_true(result.number.len == 0);
+        }
+    }
+    assert_true(was_whole);
+}
+
+/* --- answers -------------------------------------------------------------- */
 
 /* clang-format off */
 static const struct {
@@ -417,8 +444,7 @@ an_answer_that_is_not_genuine_is_unknown(void **state)
         PH_RESULT_SUCCEEDED);
 }
 
-/* --- notices
- * ------------------------------------------------------------------ */
+/* --- notices -------------------------------------------------------------- */
 
 static enum ph_rc
 notice_at(uint64_t now_ms, const char *sign, const char *body,
@@ -508,8 +534,7 @@ a_genuine_notice_of_an_unknown_status_is_unknown(void **state)
     assert_int_equal(out.result.class, PH_RESULT_UNKNOWN);
 }
 
-/* --- times and accounts
- * --------------------------------------------------------- */
+/* --- times and accounts --------------------------------------------------- */
 
 static void
 times_are_read_strictly(void **state)
@@ -627,6 +652,7 @@ main(void)
         TEST(query_and_close_send_the_number),
         TEST(operations_without_capability_are_errors),
         TEST(a_full_arena_is_an_error_at_every_size),
+        TEST(a_full_arena_makes_an_answer_unknown),
         TEST(every_answer_proves_what_its_row_says),
         TEST(every_code_of_the_table_is_found),
         TEST(answers_echo_what_they_say),

@@ -121,7 +121,7 @@ def payhub(layout, port, settings):
 def nginx(layout, port, workers, nginx_workers):
     at = layout.path
     servers = "\n".join(
-        f"        server unix:{layout.worker_socket(number)};"
+        f"        server unix:{layout.worker_socket(number)} max_fails=0;"
         for number in range(1, workers + 1))
     locations = at("share", "lua-free-config", "payhub-locations.conf")
     return f"""# made by scripts/stack up
@@ -140,7 +140,11 @@ http {{
     default_type application/octet-stream;
     server_tokens off;
     keepalive_requests 10000;
-    access_log off;
+    log_format payhub '$time_iso8601 $remote_addr "$request" $status '
+                      'request=$payhub_request_id key=$payhub_key_id '
+                      'verify=$payhub_verify order=$payhub_order_id '
+                      'outcome=$payhub_outcome time=$request_time';
+    access_log {at("log", "access.log")} payhub buffer=32k flush=1s;
 
     client_body_temp_path {at("tmp", "body")};
     proxy_temp_path {at("tmp", "proxy")};

@@ -4,6 +4,7 @@
  * Commands on stdin, one a line, words parted by one blank:
  *   start ID channel|webhook TIMEOUT_MS METHOD URL BODY_LEN [NAME=VALUE]
  *   cancel ID
+ *   again N         the next N calls that end are started anew from done()
  *   wait            runs the loop until nothing is in flight
  * Answers on stdout, one a finished call, then "idle" for each wait:
  *   ID outcome status body_len header_count total_us|error
@@ -28,8 +29,10 @@ struct slot {
     unsigned                  done_count;
 };
 
-static struct slot *slots[CALLS_MAX];
-static char         body[BODY_MAX];
+static struct wk_calls *engine;
+static uint64_t         again_left;
+static struct slot     *slots[CALLS_MAX];
+static char             body[BODY_MAX];
 
 static const char *const outcomes[] = {
     [WK_CALL_UNKNOWN]  = "unknown",
@@ -62,6 +65,13 @@ on_done(struct wk_call *call)
     printf("%u %s %u %zu %zu %" PRIu64 "|%s\n", id, outcomes[call->outcome],
            call->reply.status, call->reply.body.len, call->reply.header_count,
            call->total_us, call->error);
+    if (again_left > 0) {
+        again_left--;
+        slot->done_count = 0;
+        if (!wk_call_start(engine, call)) {
+            printf("%u full 0 0 0 0|\n", id);
+        }
+    }
 }
 
 static uint64_t
@@ -132,6 +142,8 @@ command(uv_loop_t *loop, struct wk_calls *calls, struct ph_str line)
         start(calls, line);
     } else if (ph_str_eq(verb, PH_STR("cancel"))) {
         wk_call_cancel(&slots[number(word(&line), CALLS_MAX - 1)]->call);
+    } else if (ph_str_eq(verb, PH_STR("again"))) {
+        again_left = number(word(&line), CALLS_MAX);
     } else if (ph_str_eq(verb, PH_STR("wait"))) {
         while (wk_calls_count(calls) != 0) {
             uv_run(loop, UV_RUN_ONCE);
@@ -176,6 +188,7 @@ main(int argc, char **argv)
     if (calls == NULL) {
         die("no engine");
     }
+    engine = calls;
     while (fgets(line, sizeof(line), stdin) != NULL) {
         command(&loop, calls, ph_str_make(line, strcspn(line, "\n")));
     }

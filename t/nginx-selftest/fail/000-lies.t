@@ -195,3 +195,16 @@ GET /t
 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel"
 --- request
 GET /t
+
+
+
+=== TEST 19: no answer in time, and nothing else to complain of
+--- config
+    location = /t { proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1; }
+--- tcp_listen: $TEST_NGINX_RAND_PORT_1
+--- tcp_reply:
+--- tcp_no_close
+--- request
+GET /t
+--- timeout: 200ms
+--- ignore_response

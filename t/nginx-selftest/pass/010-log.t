@@ -86,3 +86,16 @@ GET /t
 --- error_code: 204
 --- error_log
 [debug]
+
+
+
+=== TEST 7: after each of several requests, the lines since the one before
+--- config
+    location = /t { deny all; }
+--- request eval
+["GET /t", "GET /t"]
+--- error_code eval
+[403, 403]
+--- grep_error_log eval: qr/access \w+ by \w+/
+--- grep_error_log_out
+access forbidden by rule

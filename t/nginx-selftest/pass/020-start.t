@@ -1,6 +1,6 @@
 # Configurations that nginx must refuse, that it need not be given again, and
 # that are skipped.
-use Test::Nginx::Socket 'no_plan';
+use Test::Nginx::Socket tests => 26;
 
 repeat_each(2);
 no_shuffle();

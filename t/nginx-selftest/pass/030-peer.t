@@ -118,3 +118,42 @@ GET /t
 --- shutdown: 1
 --- response_body
 ok
+
+
+
+=== TEST 8: a query that arrives in pieces is read to its length
+--- config
+    location = /t {
+        proxy_request_buffering off;
+        proxy_pass_request_headers off;
+        proxy_set_header Host x;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/up;
+    }
+--- tcp_listen: $TEST_NGINX_RAND_PORT_1
+--- tcp_query eval
+qr/\r\n\r\nabcdefg$/
+--- tcp_query_len: 75
+--- tcp_reply eval
+"HTTP/1.0 200 OK\r\n\r\n"
+--- request eval
+[["POST /t\nabc", { value => "defg", delay_before => 0.2 }]]
+
+
+
+=== TEST 9: the log is read after --- wait
+--- config
+    location = /t {
+        proxy_ignore_client_abort on;
+        proxy_pass http://127.0.0.1:$TEST_NGINX_RAND_PORT_1/up;
+    }
+--- tcp_listen: $TEST_NGINX_RAND_PORT_1
+--- tcp_reply_delay: 400ms
+--- tcp_reply:
+--- request
+GET /t
+--- timeout: 100ms
+--- abort
+--- ignore_response
+--- wait: 0.6
+--- error_log
+upstream prematurely closed connection
