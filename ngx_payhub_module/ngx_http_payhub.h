@@ -35,7 +35,6 @@
 #define NGX_HTTP_PAYHUB_ROLE_MAX        16
 #define NGX_HTTP_PAYHUB_TARGET_MAX      8192
 #define NGX_HTTP_PAYHUB_METHOD_MAX      16
-#define NGX_HTTP_PAYHUB_VARS            9
 
 /* schemes, as bits */
 #define NGX_HTTP_PAYHUB_SCHEME_V3       0x0002
@@ -72,8 +71,6 @@ typedef struct {
 
     /* stands in for unknown keys, so that they cost and answer the same */
     ngx_http_payhub_key_t   *dummy;
-
-    ngx_int_t                vars[NGX_HTTP_PAYHUB_VARS];  /* indexes */
 } ngx_http_payhub_main_conf_t;
 
 
@@ -128,7 +125,6 @@ ngx_http_payhub_request_t *ngx_http_payhub_find(ngx_http_request_t *r);
 ngx_http_payhub_request_t *ngx_http_payhub_get(ngx_http_request_t *r);
 ngx_uint_t ngx_http_payhub_proven(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr);
-void ngx_http_payhub_flush_variables(ngx_http_request_t *r);
 ngx_int_t ngx_http_payhub_refuse(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, enum ph_error error, char *detail);
 ngx_int_t ngx_http_payhub_target(ngx_http_request_t *r, ngx_str_t *method,

@@ -79,7 +79,7 @@ ngx_module_t  ngx_http_payhub_module = {
 
 /* nothing is cached: before verification there is nothing to know */
 
-static ngx_http_variable_t  ngx_http_payhub_vars[NGX_HTTP_PAYHUB_VARS + 1] = {
+static ngx_http_variable_t  ngx_http_payhub_vars[] = {
 
     { ngx_string("payhub_app"), NULL, ngx_http_payhub_key_variable,
       offsetof(ngx_http_payhub_key_t, app), NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -211,29 +211,6 @@ ngx_http_payhub_proven(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
            && pr->verdict == NGX_HTTP_PAYHUB_OK
            && pr->line.data == line->data
            && pr->line.len == line->len;
-}
-
-
-/*
- * The log module reads a variable's last value even when it is marked not
- * cacheable: what was read before the verdict or the answer is taken back.
- */
-
-void
-ngx_http_payhub_flush_variables(ngx_http_request_t *r)
-{
-    ngx_uint_t                    n;
-    ngx_http_variable_value_t    *vv;
-    ngx_http_payhub_main_conf_t  *pmcf;
-
-    pmcf = ngx_http_get_module_main_conf(r, ngx_http_payhub_module);
-
-    for (n = 0; n < NGX_HTTP_PAYHUB_VARS; n++) {
-        vv = &r->variables[pmcf->vars[n]];
-
-        vv->valid = 0;
-        vv->not_found = 0;
-    }
 }
 
 
@@ -578,13 +555,9 @@ ngx_http_payhub_request_id_variable(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_payhub_add_variables(ngx_conf_t *cf)
 {
-    ngx_uint_t                    n;
-    ngx_http_variable_t          *var, *v;
-    ngx_http_payhub_main_conf_t  *pmcf;
+    ngx_http_variable_t  *var, *v;
 
-    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payhub_module);
-
-    for (v = ngx_http_payhub_vars, n = 0; v->name.len; v++, n++) {
+    for (v = ngx_http_payhub_vars; v->name.len; v++) {
         var = ngx_http_add_variable(cf, &v->name, v->flags);
         if (var == NULL) {
             return NGX_ERROR;
@@ -592,11 +565,6 @@ ngx_http_payhub_add_variables(ngx_conf_t *cf)
 
         var->get_handler = v->get_handler;
         var->data = v->data;
-
-        pmcf->vars[n] = ngx_http_get_variable_index(cf, &v->name);
-        if (pmcf->vars[n] == NGX_ERROR) {
-            return NGX_ERROR;
-        }
     }
 
     return NGX_OK;

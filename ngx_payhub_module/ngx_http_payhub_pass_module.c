@@ -407,8 +407,6 @@ ngx_http_payhub_pass_process_header(ngx_http_request_t *r)
         u->conf = &plcf->upstream;
     }
 
-    ngx_http_payhub_flush_variables(r);
-
     return NGX_OK;
 }
 

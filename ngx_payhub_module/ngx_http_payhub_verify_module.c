@@ -377,8 +377,6 @@ ngx_http_payhub_verify_all(ngx_http_request_t *r,
     pr->line = r->main->request_line;
     pr->key = pr->claim;
 
-    ngx_http_payhub_flush_variables(r);
-
     return NGX_OK;
 }
 
@@ -614,8 +612,6 @@ ngx_http_payhub_verify_refuse(ngx_http_request_t *r,
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "payhub verify refused: %s, key \"%*s\", request %*s",
                   reason, id.len, id.ptr, sizeof(pr->id_text), pr->id_text);
-
-    ngx_http_payhub_flush_variables(r);
 
     return ngx_http_payhub_refuse(r, pr, error, NULL);
 }

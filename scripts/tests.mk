@@ -73,6 +73,10 @@ $(B)/bench/http/responder: $(call obj,bench/http/responder.c) $(B)/libpayhub.a
 # Tests of rooms beside libpayhub name the objects that they need.
 $(B)/t/test_vectors_v3: LIBS_PURE += -ljansson
 $(B)/t/test_address: $(call obj,worker/address.c)
+$(B)/t/test_worker_judge: $(call obj,worker/judge.c)
+$(B)/t/test_worker_texts: $(call obj,$(addprefix worker/,address.c \
+        card_number.c payment_request.c payment_view.c time_text.c url_check.c))
+$(B)/t/test_worker_texts: LIBS_PURE += -ljansson
 $(B)/t/test_cli_args: $(call obj,cli/args.c)
 $(B)/t/test_cli_texts: $(call obj,cli/sql_split.c cli/gtid.c cli/when.c)
 $(B)/t/test_channel_sandbox $(B)/t/test_channel_fields: $(call obj,$(CHANNEL_SRCS))

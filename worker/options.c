@@ -2,12 +2,10 @@
 #include "worker/options.h"
 
 #include <stdio.h>
-#include <sys/un.h>
 
 #include "libpayhub/base/version.h"
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
-#include "worker/payment_request.h"
 
 static const struct {
     const char *name;
@@ -68,83 +66,41 @@ conf_refuse(const struct wk_options *options, const struct ph_conf *conf,
     return false;
 }
 
-static bool
-roles_read(struct wk_options *options, const struct ph_conf *conf)
+/* The reader of payhub.conf has judged the list: known names, each once. */
+static unsigned
+roles_read(const struct ph_conf *conf)
 {
     struct ph_str rest = ph_str_z(ph_conf_text(conf, PH_CONF_worker_roles));
     struct ph_str name;
+    unsigned      bits = 0;
 
     while (ph_str_next(&rest, ',', &name)) {
-        unsigned bit = 0;
-
         for (size_t i = 0; i < PH_COUNT(roles); i++) {
             if (ph_str_eq(ph_str_trim(name), ph_str_z(roles[i].name))) {
-                bit = roles[i].bit;
+                bits |= roles[i].bit;
             }
         }
-        if (bit == 0) {
-            return conf_refuse(options, conf, PH_CONF_worker_roles,
-                               "a comma list of pay, notify, janitor, admin");
-        }
-        options->roles |= bit;
     }
-    return true;
-}
-
-static bool
-listen_read(struct wk_options *options, const struct ph_conf *conf)
-{
-    const char   *text   = ph_conf_text(conf, PH_CONF_worker_listen);
-    struct ph_str prefix = PH_STR("unix:");
-    size_t        most   = sizeof(((struct sockaddr_un *) 0)->sun_path) - 1;
-
-    if (!ph_str_starts(ph_str_z(text), prefix) || text[prefix.len] != '/'
-        || strlen(text + prefix.len) > most)
-    {
-        return conf_refuse(options, conf, PH_CONF_worker_listen,
-                           "unix:/PATH of at most 107 bytes");
-    }
-    options->socket_path = text + prefix.len;
-    return true;
-}
-
-static bool
-texts_check(const struct wk_options *options, const struct ph_conf *conf)
-{
-    const char *late = ph_conf_text(conf, PH_CONF_pay_late);
-
-    if (strcmp(late, "refund") != 0 && strcmp(late, "accept") != 0) {
-        return conf_refuse(options, conf, PH_CONF_pay_late, "accept or refund");
-    }
-    if (!ph_log_level_set(ph_conf_text(conf, PH_CONF_log_level))) {
-        return conf_refuse(options, conf, PH_CONF_log_level,
-                           "error, warn, info or debug");
-    }
-    if (wk_url_check(ph_str_z(ph_conf_text(conf, PH_CONF_pay_public_url)), true)
-        != NULL)
-    {
-        return conf_refuse(options, conf, PH_CONF_pay_public_url,
-                           "http://HOST[:PORT] or https://HOST[:PORT]");
-    }
-    if (!ph_str_is_token(ph_str_z(ph_conf_text(conf, PH_CONF_redis_prefix)),
-                         32)) {
-        return conf_refuse(options, conf, PH_CONF_redis_prefix,
-                           "1 to 32 of A-Z a-z 0-9 _ -");
-    }
-    return true;
+    return bits;
 }
 
 bool
 wk_options_check(struct wk_options *options, const struct ph_conf *conf,
                  struct ph_seal_key keys[2], size_t *key_count)
 {
+    struct ph_str listen = ph_str_z(ph_conf_text(conf, PH_CONF_worker_listen));
     char          memory[512];
     struct ph_buf why = PH_BUF_INIT(memory);
+    struct ph_str scheme;
 
-    if (!roles_read(options, conf) || !listen_read(options, conf)
-        || !texts_check(options, conf))
-    {
-        return false;
+    options->roles       = roles_read(conf);
+    options->socket_path = listen.ptr;
+    if (ph_str_cut(listen, ':', &scheme, &listen)) {
+        options->socket_path = listen.ptr;
+    }
+    if (!ph_log_level_set(ph_conf_text(conf, PH_CONF_log_level))) {
+        return conf_refuse(options, conf, PH_CONF_log_level,
+                           "error, warn, info or debug");
     }
     if (!ph_seal_keys_load(conf, keys, key_count, &why)) {
         (void) fprintf(stderr, "%.*s\n", (int) why.len, why.ptr);

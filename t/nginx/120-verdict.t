@@ -278,3 +278,30 @@ GET /v/a
 --- request eval
 ["GET /w/empty?x=1", "POST /w/empty"]
 --- error_code eval: [200, 403]
+
+
+
+=== TEST 22: and the access log has the later value
+--- http_config eval
+main::http_config() . "log_format who 'who=\$payhub_app/\$payhub_verify';"
+--- config
+    set $early "[$payhub_app]";
+    location /v/ { payhub_verify payhub-v3; access_log logs/error.log who; return 204; }
+--- more_headers eval: main::signed("GET", "/v/a")
+--- request
+GET /v/a
+--- error_code: 204
+--- error_log
+who=app1/ok
+
+
+
+=== TEST 23: a worker in a subrequest is refused before anything else looks at it
+--- config
+    location /a/ { auth_request /check; root $TEST_NGINX_PAYHUB_DIR; }
+    location = /check { payhub_pass payhub_workers; }
+--- request
+GET /a/b
+--- error_code: 500
+--- error_log
+a worker is called once, by the request itself

@@ -67,7 +67,7 @@ TEXT = [
     ("worker/a.c", body('q("SELECT a FROM c", row->b);'), None),
     # Lua
     ("lua-free-config/a.conf", "content_by_lua_block { }\n", "Lua"),
-    ("lua-free-config/a.conf", "# this is lua-free\n", None),
+    ("lua-free-config/a.conf", "# no Lua here, lua-free\n", None),
     # sections of edge tests
     ("t/nginx/a.t", "run_tests();\n__DATA__\n\n=== TEST 1\n--- eror_code: 200\n", "a.t:5: found --- eror_code"),
     ("t/nginx/a.t", "run_tests();\n__DATA__\n\n=== TEST 1\n--- ONLY\n", "--- ONLY"),

@@ -1,0 +1,271 @@
+/* What evidence does to an order: every class from every state. */
+#include "t/unit/support.h"
+#include "worker/judge.h"
+
+#define ATTEMPT "A00000000000000000000000001"
+
+static const struct wk_judge_rules rules = { .not_found_final_ms = 60000,
+                                             .unknown_first_ms   = 1000,
+                                             .paying_first_ms    = 5000,
+                                             .now_ms             = 1000000 };
+
+static struct wk_order
+order_of(enum ph_payment_state payment, enum ph_attempt_state attempt)
+{
+    struct wk_order order = { .attempt_count = 1 };
+
+    order.payment.status        = payment;
+    order.payment.amount        = 1000;
+    order.payment.currency      = PH_STR("CNY");
+    order.attempt[0].id         = PH_STR(ATTEMPT);
+    order.attempt[0].status     = attempt;
+    order.attempt[0].amount     = 1000;
+    order.attempt[0].currency   = PH_STR("CNY");
+    order.attempt[0].sent_at_ms = rules.now_ms - 61000;
+    return order;
+}
+
+static struct ph_channel_result result_of(enum ph_result_class class)
+{
+    return (struct ph_channel_result){ .class    = class,
+                                       .number   = PH_STR(ATTEMPT),
+                                       .trade_no = PH_STR("T1"),
+                                       .amount   = 1000,
+                                       .currency = PH_STR("CNY") };
+}
+
+static struct wk_verdict
+judge(struct wk_order *order, enum wk_source source,
+      const struct ph_channel_result *result)
+{
+    struct wk_evidence evidence = { .source = source, .result = result };
+    struct wk_verdict  verdict;
+
+    wk_judge(order, 0, &evidence, &rules, &verdict);
+    return verdict;
+}
+
+#define P(state) PH_PAYMENT_##state
+#define A(state) PH_ATTEMPT_##state
+#define R(class) PH_RESULT_##class
+
+/* clang-format off */
+static const struct {
+    enum ph_payment_state payment;
+    enum ph_attempt_state attempt;
+    enum wk_source        source;
+    enum ph_result_class  class;
+    enum ph_payment_state payment_to;
+    enum ph_attempt_state attempt_to;
+    const char           *event; /* NULL = none */
+} moves[] = {
+    { P(PAYING), A(SENT), WK_SOURCE_ANSWER, R(SUCCEEDED), P(PAID), A(SUCCEEDED), "payment.paid" },
+    { P(PAYING), A(SENT), WK_SOURCE_NOTICE, R(SUCCEEDED), P(PAID), A(SUCCEEDED), "payment.paid" },
+    { P(PAYING), A(WAIT_USER), WK_SOURCE_QUERY, R(SUCCEEDED), P(PAID), A(SUCCEEDED), "payment.paid" },
+    { P(PAYING), A(UNKNOWN), WK_SOURCE_QUERY, R(SUCCEEDED), P(PAID), A(SUCCEEDED), "payment.paid" },
+    { P(PAID), A(SUCCEEDED), WK_SOURCE_NOTICE, R(SUCCEEDED), P(PAID), A(SUCCEEDED), NULL },
+    { P(FAILED), A(FAILED), WK_SOURCE_NOTICE, R(SUCCEEDED), P(PAID_LATE), A(SUCCEEDED), "payment.paid_late" },
+    { P(CLOSED), A(CLOSED), WK_SOURCE_NOTICE, R(SUCCEEDED), P(PAID_LATE), A(SUCCEEDED), "payment.paid_late" },
+    { P(CONFLICT), A(UNKNOWN), WK_SOURCE_NOTICE, R(SUCCEEDED), P(CONFLICT), A(SUCCEEDED), NULL },
+    { P(PAYING), A(SENT), WK_SOURCE_ANSWER, R(FAILED), P(FAILED), A(FAILED), "payment.failed" },
+    { P(PAYING), A(WAIT_USER), WK_SOURCE_QUERY, R(FAILED), P(FAILED), A(FAILED), "payment.failed" },
+    { P(PAID), A(SUCCEEDED), WK_SOURCE_QUERY, R(FAILED), P(PAID), A(SUCCEEDED), NULL },
+    { P(PAID), A(SUCCEEDED), WK_SOURCE_NOTICE, R(CLOSED), P(PAID), A(SUCCEEDED), NULL },
+    { P(PAYING), A(SENT), WK_SOURCE_ANSWER, R(WAIT_USER), P(PAYING), A(WAIT_USER), NULL },
+    { P(PAYING), A(UNKNOWN), WK_SOURCE_QUERY, R(WAIT_USER), P(PAYING), A(WAIT_USER), NULL },
+    { P(PAID), A(SUCCEEDED), WK_SOURCE_QUERY, R(WAIT_USER), P(PAID), A(SUCCEEDED), NULL },
+    { P(PAYING), A(WAIT_USER), WK_SOURCE_QUERY, R(CLOSED), P(CLOSED), A(CLOSED), "payment.closed" },
+    { P(PAYING), A(SENT), WK_SOURCE_QUERY, R(CLOSED), P(CLOSED), A(CLOSED), "payment.closed" },
+    { P(PAYING), A(SENT), WK_SOURCE_ANSWER, R(UNKNOWN), P(PAYING), A(UNKNOWN), NULL },
+    { P(PAYING), A(WAIT_USER), WK_SOURCE_QUERY, R(UNKNOWN), P(PAYING), A(WAIT_USER), NULL },
+    { P(PAID), A(SUCCEEDED), WK_SOURCE_QUERY, R(UNKNOWN), P(PAID), A(SUCCEEDED), NULL },
+    { P(PAYING), A(SENT), WK_SOURCE_ANSWER, R(NOT_SENT), P(FAILED), A(FAILED), "payment.failed" },
+    { P(PAYING), A(SENT), WK_SOURCE_QUERY, R(NOT_SENT), P(PAYING), A(SENT), NULL },
+    { P(PAYING), A(UNKNOWN), WK_SOURCE_QUERY, R(NOT_SENT), P(PAYING), A(UNKNOWN), NULL },
+    { P(PAYING), A(SENT), WK_SOURCE_QUERY, R(NOT_FOUND), P(PAYING), A(UNKNOWN), NULL },
+    { P(PAYING), A(SENT), WK_SOURCE_ANSWER, R(NOT_FOUND), P(PAYING), A(SENT), NULL },
+    { P(PAID), A(SUCCEEDED), WK_SOURCE_QUERY, R(NOT_FOUND), P(PAID), A(SUCCEEDED), NULL },
+};
+/* clang-format on */
+
+static void
+each_class_moves_as_the_table_says(void **unused)
+{
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(moves); i++) {
+        struct wk_order order = order_of(moves[i].payment, moves[i].attempt);
+        const struct ph_channel_result result = result_of(moves[i].class);
+        struct wk_verdict verdict = judge(&order, moves[i].source, &result);
+
+        if (order.payment.status != moves[i].payment_to
+            || order.attempt[0].status != moves[i].attempt_to)
+        {
+            fail_msg("row %zu: found %s, %s", i,
+                     ph_payment_state_text(order.payment.status),
+                     ph_attempt_state_text(order.attempt[0].status));
+        }
+        t_same(verdict.event, ph_str_z(moves[i].event));
+        assert_int_equal(verdict.payment_moved,
+                         moves[i].payment != moves[i].payment_to);
+    }
+}
+
+/* Whatever is told, from wherever: only a success pays, and no money that was
+ * seen is unseen. */
+static void
+no_cell_pays_or_unpays_wrongly(void **unused)
+{
+    (void) unused;
+    for (int p = 1; p < PH_PAYMENT_STATES; p++) {
+        for (int a = 1; a < PH_ATTEMPT_STATES; a++) {
+            for (int c = 0; c <= PH_RESULT_NOT_SENT; c++) {
+                struct wk_order order = order_of((enum ph_payment_state) p,
+                                                 (enum ph_attempt_state) a);
+                const struct ph_channel_result result
+                    = result_of((enum ph_result_class) c);
+
+                (void) judge(&order, WK_SOURCE_QUERY, &result);
+                bool was_paid = p == P(PAID) || p == P(PAID_LATE);
+                bool is_paid  = order.payment.status == P(PAID)
+                               || order.payment.status == P(PAID_LATE);
+                assert_true(!was_paid || is_paid);
+                assert_true(was_paid || !is_paid || c == R(SUCCEEDED));
+                if (c == R(UNKNOWN)) {
+                    assert_int_equal(order.payment.status, p);
+                    assert_true(order.attempt[0].status != A(FAILED)
+                                || a == A(FAILED));
+                }
+            }
+        }
+    }
+}
+
+static void
+not_found_needs_age_and_two_tellings(void **unused)
+{
+    const struct ph_channel_result result = result_of(R(NOT_FOUND));
+    struct wk_order                order  = order_of(P(PAYING), A(UNKNOWN));
+
+    (void) unused;
+    (void) judge(&order, WK_SOURCE_QUERY, &result);
+    assert_int_equal(order.attempt[0].status, A(UNKNOWN)); /* told once */
+    (void) judge(&order, WK_SOURCE_QUERY, &result);
+    assert_int_equal(order.attempt[0].status, A(FAILED));
+    t_same(order.payment.error_code, PH_STR("PH-A403"));
+
+    order                       = order_of(P(PAYING), A(UNKNOWN));
+    order.attempt[0].sent_at_ms = rules.now_ms - 59999; /* too young */
+    for (int i = 0; i < 5; i++) {
+        (void) judge(&order, WK_SOURCE_QUERY, &result);
+    }
+    assert_int_equal(order.attempt[0].status, A(UNKNOWN));
+}
+
+static void
+another_payment_is_a_conflict(void **unused)
+{
+    struct ph_channel_result           wrong[4];
+    static const enum ph_payment_state froms[]
+        = { P(CREATED), P(PAYING), P(FAILED), P(CLOSED) };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(wrong); i++) {
+        wrong[i] = result_of(R(SUCCEEDED));
+    }
+    wrong[0].amount   = 999;
+    wrong[1].currency = PH_STR("USD");
+    wrong[2].number   = PH_STR("A00000000000000000000000002");
+    wrong[3].amount   = 0;
+    for (size_t i = 0; i < PH_COUNT(wrong); i++) {
+        for (size_t k = 0; k < PH_COUNT(froms); k++) {
+            struct wk_order   order = order_of(froms[k], A(UNKNOWN));
+            struct wk_verdict verdict
+                = judge(&order, WK_SOURCE_NOTICE, &wrong[i]);
+
+            assert_int_equal(order.payment.status, P(CONFLICT));
+            assert_true(verdict.is_conflict);
+            assert_int_equal(order.payment.paid_at_ms, 0);
+            t_same(verdict.event, PH_STR("payment.conflict"));
+        }
+        struct wk_order paid = order_of(P(PAID), A(SUCCEEDED));
+
+        (void) judge(&paid, WK_SOURCE_NOTICE, &wrong[i]);
+        assert_int_equal(paid.payment.status, P(PAID));
+    }
+}
+
+static void
+a_success_of_no_amount_proves_nothing(void **unused)
+{
+    struct ph_channel_result result = result_of(R(SUCCEEDED));
+    struct wk_order          order  = order_of(P(PAYING), A(SENT));
+
+    (void) unused;
+    result.amount = -1;
+    (void) judge(&order, WK_SOURCE_ANSWER, &result);
+    assert_int_equal(order.payment.status, P(PAYING));
+    assert_int_equal(order.attempt[0].status, A(UNKNOWN));
+}
+
+static void
+a_taken_trade_number_is_a_conflict(void **unused)
+{
+    const struct ph_channel_result result   = result_of(R(SUCCEEDED));
+    struct wk_order                order    = order_of(P(PAYING), A(SENT));
+    struct wk_evidence             evidence = { .source = WK_SOURCE_ANSWER,
+                                                .result = &result,
+                                                .trade_is_taken = true };
+    struct wk_verdict              verdict;
+
+    (void) unused;
+    wk_judge(&order, 0, &evidence, &rules, &verdict);
+    assert_int_equal(order.payment.status, P(CONFLICT));
+    assert_false(verdict.records_trade);
+}
+
+/* One attempt without proof keeps the payment open. */
+static void
+failed_needs_proof_of_every_attempt(void **unused)
+{
+    const struct ph_channel_result result = result_of(R(FAILED));
+    struct wk_order                order  = order_of(P(PAYING), A(SENT));
+
+    (void) unused;
+    order.attempt[1]          = order.attempt[0];
+    order.attempt[1].status   = A(UNKNOWN);
+    order.attempt_count       = 2;
+    struct wk_verdict verdict = judge(&order, WK_SOURCE_ANSWER, &result);
+    assert_int_equal(order.attempt[0].status, A(FAILED));
+    assert_int_equal(order.payment.status, P(PAYING));
+    assert_true(verdict.payment_moved); /* its ver is the order's */
+}
+
+static void
+columns_of_happenings_are_written_once(void **unused)
+{
+    const struct ph_channel_result result = result_of(R(SUCCEEDED));
+    struct wk_order                order  = order_of(P(FAILED), A(FAILED));
+
+    (void) unused;
+    order.payment.failed_at_ms = 5;
+    (void) judge(&order, WK_SOURCE_NOTICE, &result);
+    assert_int_equal(order.payment.failed_at_ms, 5);
+    assert_int_equal(order.payment.paid_at_ms, rules.now_ms);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_class_moves_as_the_table_says),
+        cmocka_unit_test(no_cell_pays_or_unpays_wrongly),
+        cmocka_unit_test(not_found_needs_age_and_two_tellings),
+        cmocka_unit_test(another_payment_is_a_conflict),
+        cmocka_unit_test(a_success_of_no_amount_proves_nothing),
+        cmocka_unit_test(a_taken_trade_number_is_a_conflict),
+        cmocka_unit_test(failed_needs_proof_of_every_attempt),
+        cmocka_unit_test(columns_of_happenings_are_written_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
