@@ -647,6 +647,13 @@ ngx_http_payhub_pass_fields(ngx_http_request_t *r,
         if (type < PH_FIELD_OPTIONAL && ph_str_has_control(value)) {
             return ngx_http_payhub_pass_garbled(r, "a control character");
         }
+    }
+
+    /* headers only now: those of a refused answer would stay in the 502 */
+
+    meta = frame->meta;
+
+    while (ph_field_next(&meta, &type, &value)) {
 
         if (ngx_http_payhub_pass_field(r, ctx, type, value) != NGX_OK) {
             return NGX_ERROR;

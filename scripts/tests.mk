@@ -75,7 +75,7 @@ $(B)/t/test_vectors_v3: LIBS_PURE += -ljansson
 $(B)/t/test_address: $(call obj,worker/address.c)
 $(B)/t/test_worker_judge: $(call obj,worker/judge.c)
 $(B)/t/test_worker_texts: $(call obj,$(addprefix worker/,address.c \
-        card_number.c payment_request.c payment_view.c time_text.c url_check.c))
+        card_number.c payment_method.c payment_request.c payment_view.c time_text.c url_check.c))
 $(B)/t/test_worker_texts: LIBS_PURE += -ljansson
 $(B)/t/test_cli_args: $(call obj,cli/args.c)
 $(B)/t/test_cli_texts: $(call obj,cli/sql_split.c cli/gtid.c cli/when.c)

@@ -1,6 +1,6 @@
 /*
  * payment_request.c - reads and checks the body of POST /v1/payments; see
- * payment_request.h.  Members, methods and extras are tables; json_t never
+ * payment_request.h.  Members are a table; json_t never
  * leaves this file.
  */
 #include "worker/payment_request.h"
@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "libpayhub/base/money.h"
+#include "worker/payment_method.h"
 
 #define TEXT_MAX 256 /* bytes of a text in extra */
 #define METADATA_KEYS_MAX 20
@@ -183,134 +184,7 @@ static const struct member members[] = {
     { "extra",       MEMBER_OBJECT,  false, false, AT(extra),        NULL },
     { "metadata",    MEMBER_OBJECT,  false, false, AT(metadata),     NULL },
 };
-
-/* ---- methods and their extras ---- */
-
-static const char *const methods[] = {
-    "alipay_qr", "alipay_bar", "alipay_page", "alipay_wap", "alipay_app",
-    "alipay_jsapi", "wechat_native", "wechat_bar", "wechat_jsapi",
-    "wechat_mini", "wechat_app", "wechat_h5", "unionpay_web", "unionpay_app",
-    "card", "paypal", "bar", "qr", "sandbox_qr", "sandbox_bar",
-};
-
-enum extra_need { EXTRA_MAY, EXTRA_MUST, EXTRA_ONE_OF };
-
-/* `methods`: blank-separated, "x_*" is a prefix, "*_x" a suffix */
-static const struct extra {
-    const char      *key;
-    const char      *methods;
-    enum extra_need  need; /* ONE_OF: at least one of these of the method */
-    enum member_type type; /* INTEGER here means a boolean */
-} extras[] = {
-    { "auth_code",      "*_bar bar",                   EXTRA_MUST,   MEMBER_TEXT },
-    { "buyer_id",       "alipay_jsapi",                EXTRA_ONE_OF, MEMBER_TEXT },
-    { "buyer_open_id",  "alipay_jsapi",                EXTRA_ONE_OF, MEMBER_TEXT },
-    { "openid",         "wechat_jsapi wechat_mini",    EXTRA_MUST,   MEMBER_TEXT },
-    { "appid",          "wechat_jsapi wechat_mini wechat_app", EXTRA_MAY, MEMBER_TEXT },
-    { "h5_type",        "wechat_h5",                   EXTRA_MAY,    MEMBER_TEXT },
-    { "app_name",       "wechat_h5",                   EXTRA_MAY,    MEMBER_TEXT },
-    { "app_url",        "wechat_h5",                   EXTRA_MAY,    MEMBER_TEXT },
-    { "quit_url",       "alipay_wap",                  EXTRA_MAY,    MEMBER_TEXT },
-    { "qr_pay_mode",    "alipay_page",                 EXTRA_MAY,    MEMBER_TEXT },
-    { "payment_method", "card",                        EXTRA_MAY,    MEMBER_TEXT },
-    { "confirm",        "card",                        EXTRA_MAY,    MEMBER_INTEGER },
-    { "customer",       "card",                        EXTRA_MAY,    MEMBER_TEXT },
-    { "cancel_url",     "paypal",                      EXTRA_MAY,    MEMBER_TEXT },
-    { "sub_mch_id",     "wechat_*",                    EXTRA_MAY,    MEMBER_TEXT },
-    { "sub_appid",      "wechat_*",                    EXTRA_MAY,    MEMBER_TEXT },
-    { "sub_openid",     "wechat_*",                    EXTRA_MAY,    MEMBER_TEXT },
-};
-
-/* the shape of a bar code by method: digits, how many, first two from - to */
-static const struct bar_code {
-    const char *method;
-    bool        is_digits;
-    size_t      len_min, len_max;
-    const char *from, *to;
-} bar_codes[] = {
-    { "wechat_bar",  true,  18, 18, "10", "15" },
-    { "alipay_bar",  true,  16, 24, "25", "30" },
-    { "bar",         true,  16, 24, "00", "99" },
-    { "sandbox_bar", false, 1,  64, NULL, NULL },
-};
 /* clang-format on */
-
-bool
-wk_method_is_known(struct ph_str method)
-{
-    for (size_t i = 0; i < PH_COUNT(methods); i++) {
-        if (ph_str_eq(method, ph_str_z(methods[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-pattern_matches(struct ph_str pattern, struct ph_str method)
-{
-    if (pattern.ptr[0] == '*') {
-        size_t tail = pattern.len - 1;
-
-        return method.len > tail
-               && memcmp(method.ptr + method.len - tail, pattern.ptr + 1, tail)
-                      == 0;
-    }
-    if (pattern.ptr[pattern.len - 1] == '*') {
-        return ph_str_starts(method, ph_str_make(pattern.ptr, pattern.len - 1));
-    }
-    return ph_str_eq(pattern, method);
-}
-
-static bool
-extra_is_of(const struct extra *extra, struct ph_str method)
-{
-    struct ph_str rest = ph_str_z(extra->methods), pattern;
-
-    while (ph_str_next(&rest, ' ', &pattern)) {
-        if (pattern_matches(pattern, method)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static const struct extra *
-extra_find(const char *key, struct ph_str method)
-{
-    for (size_t i = 0; i < PH_COUNT(extras); i++) {
-        if (strcmp(key, extras[i].key) == 0 && extra_is_of(&extras[i], method))
-        {
-            return &extras[i];
-        }
-    }
-    return NULL;
-}
-
-static bool
-bar_code_is_good(struct ph_str method, struct ph_str code)
-{
-    for (size_t i = 0; i < PH_COUNT(bar_codes); i++) {
-        const struct bar_code *shape = &bar_codes[i];
-
-        if (!ph_str_eq(method, ph_str_z(shape->method))) {
-            continue;
-        }
-        if (code.len < shape->len_min || !ph_str_is_token(code, shape->len_max))
-        {
-            return false;
-        }
-        for (size_t k = 0; shape->is_digits && k < code.len; k++) {
-            if (code.ptr[k] < '0' || code.ptr[k] > '9') {
-                return false;
-            }
-        }
-        return shape->from == NULL
-               || (memcmp(code.ptr, shape->from, 2) >= 0
-                   && memcmp(code.ptr, shape->to, 2) <= 0);
-    }
-    return ph_str_is_token(code, 64);
-}
 
 /* ---- pass 1: names and types ---- */
 
@@ -391,17 +265,16 @@ extra_names_check(struct request_reading *reading, json_t *extra,
 
     json_object_foreach(extra, key, value)
     {
-        const struct extra *known = extra_find(key, method);
+        const struct wk_extra *known = wk_extra_find(key, method);
 
         if (known == NULL) {
             fault_add(reading, PH_ERROR_UNKNOWN_MEMBER, "/extra", key,
                       "is not taken with this method");
-        } else if (known->type == MEMBER_TEXT ? !json_is_string(value)
-                                              : !json_is_boolean(value))
-        {
+        } else if (known->is_boolean ? !json_is_boolean(value)
+                                     : !json_is_string(value)) {
             fault_add(reading, PH_ERROR_WRONG_TYPE, "/extra", key,
-                      known->type == MEMBER_TEXT ? "expected a string"
-                                                 : "expected true or false");
+                      known->is_boolean ? "expected true or false"
+                                        : "expected a string");
         }
     }
 }
@@ -410,20 +283,20 @@ static void
 extra_required_check(struct request_reading *reading, const json_t *extra,
                      struct ph_str method)
 {
-    const struct extra *one_of  = NULL;
-    bool                has_one = false;
+    const struct wk_extra *one_of  = NULL, *row;
+    bool                   has_one = false;
 
-    for (size_t i = 0; i < PH_COUNT(extras); i++) {
-        if (extras[i].need == EXTRA_MAY || !extra_is_of(&extras[i], method)) {
+    for (size_t i = 0; (row = wk_extra_at(i)) != NULL; i++) {
+        bool is_there = json_object_get(extra, row->key) != NULL;
+
+        if (row->need == WK_EXTRA_MAY || !wk_extra_is_of(row, method)) {
             continue;
         }
-        bool is_there = json_object_get(extra, extras[i].key) != NULL;
-
-        if (extras[i].need == EXTRA_ONE_OF) {
-            one_of  = one_of != NULL ? one_of : &extras[i];
+        if (row->need == WK_EXTRA_ONE_OF) {
+            one_of  = one_of != NULL ? one_of : row;
             has_one = has_one || is_there;
         } else if (!is_there) {
-            fault_add(reading, PH_ERROR_MISSING, "/extra", extras[i].key,
+            fault_add(reading, PH_ERROR_MISSING, "/extra", row->key,
                       "is required with this method");
         }
     }
@@ -545,7 +418,7 @@ extra_values_check(struct request_reading *reading, json_t *extra,
         } else if (is_url) {
             why = wk_url_check(text, reading->rules->allow_loopback);
         } else if (strcmp(key, "auth_code") == 0
-                   && !bar_code_is_good(method, text)) {
+                   && !wk_bar_code_is_good(method, text)) {
             why = "is not a code of this method";
         }
         if (why != NULL) {
@@ -686,35 +559,36 @@ document_fault(struct wk_request_fault *fault, const json_error_t *error)
     }
 }
 
-/* jansson keeps its own recursion below 2,048, so this ends as well. */
-static size_t
-depth_of(json_t *value)
+/* Looked at before parsing, so that no parser ever recurses deeper; what is
+ * not JSON at all may be judged either way, both are 400. */
+static bool
+depth_is_taken(struct ph_str body)
 {
-    size_t      deepest = 0;
-    const char *key;
-    json_t     *inner;
-    size_t      index;
+    size_t depth     = 0;
+    bool   in_string = false;
 
-    json_object_foreach(value, key, inner)
-    {
-        size_t depth = depth_of(inner);
-        deepest      = depth > deepest ? depth : deepest;
+    for (size_t i = 0; i < body.len; i++) {
+        char ch = body.ptr[i];
+
+        if (in_string) {
+            i += ch == '\\' ? 1 : 0;
+            in_string = ch != '"';
+        } else if (ch == '"') {
+            in_string = true;
+        } else if (ch == '{' || ch == '[') {
+            if (++depth > WK_BODY_DEPTH_MAX) {
+                return false;
+            }
+        } else if ((ch == '}' || ch == ']') && depth > 0) {
+            depth--;
+        }
     }
-    json_array_foreach(value, index, inner)
-    {
-        size_t depth = depth_of(inner);
-        deepest      = depth > deepest ? depth : deepest;
-    }
-    return json_is_object(value) || json_is_array(value) ? deepest + 1 : 0;
+    return true;
 }
 
 static bool
 document_read(struct request_reading *reading, json_t *root)
 {
-    if (depth_of(root) > WK_BODY_DEPTH_MAX) {
-        return fault_whole(reading->fault, PH_ERROR_NOT_JSON,
-                           "expected objects at most 16 deep");
-    }
     structure_check(reading, root);
     if (reading->fault->error == PH_ERROR_NONE) {
         values_check(reading, root);
@@ -740,6 +614,10 @@ wk_payment_request_parse(struct ph_str                  body,
     if (body.len > WK_BODY_MAX) {
         return fault_whole(fault, PH_ERROR_TOO_LARGE,
                            "expected at most 65536 bytes");
+    }
+    if (!depth_is_taken(body)) {
+        return fault_whole(fault, PH_ERROR_NOT_JSON,
+                           "expected objects at most 16 deep");
     }
     json_t *root = json_loadb(body.len != 0 ? body.ptr : "", body.len,
                               JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);

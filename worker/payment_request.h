@@ -57,6 +57,5 @@ bool wk_payment_request_parse(struct ph_str                  body,
 /* exported for their unit tests */
 const char *wk_url_check(struct ph_str url, bool allow_loopback);
 bool        wk_has_card_number(struct ph_str text);
-bool        wk_method_is_known(struct ph_str method);
 
 #endif

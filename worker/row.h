@@ -12,7 +12,7 @@
 #include "libpayhub/base/str.h"
 #include "libpayhub/domain/states.h"
 
-#define WK_ATTEMPTS_MAX 9 /* ids that fit payment.attempt_ids */
+#define WK_ATTEMPTS_MAX 8 /* ids that fit payment.attempt_ids */
 #define WK_TASKS_MAX 32   /* notify tasks of one payment that are looked at */
 
 struct wk_payment {

@@ -8,6 +8,8 @@ nothing as well: silence is not success.
 """
 
 import argparse
+import concurrent.futures
+import fcntl
 import glob
 import os
 import re
@@ -76,8 +78,17 @@ def unit_programs(pattern="t/unit/test_*.c"):
     return [f"build/asan/t/{name}" for name in names]
 
 
+def check_steps():
+    """The steps of `make check`; its own tests are in the band tools."""
+    with open("scripts/check.mk", encoding="utf-8") as file:
+        text = file.read().replace("\\\n", " ")
+    names = re.search(r"^CHECKS\s*:=(.*)$", text, re.MULTILINE).group(1)
+    return [name for name in names.split() if name != "check-tools"]
+
+
 def band_check(_):
-    return [Command("make check", ["make", "check"], read_exit)]
+    return [Command("make " + name, ["make", "-s", name], read_exit)
+            for name in check_steps()]
 
 
 def band_tools(_):
@@ -133,6 +144,8 @@ BANDS = {"check": band_check, "tools": band_tools, "unit": band_unit,
          "vectors": band_vectors, "fuzz": band_fuzz,
          "component": band_component, "nginx": band_nginx, "e2e": band_e2e,
          "short-chaos": band_short_chaos}
+# Their commands wait more than they work, and each has its own servers.
+SIDE_BY_SIDE = {"tools", "component", "nginx"}
 
 
 def fuzz_names():
@@ -241,11 +254,12 @@ def run_band(band, parts, options):
     logs = []
     commands = [command for command in BANDS[band](options)
                 if not parts or any(part in command.name for part in parts)]
-    for command in commands:
-        good, bad, log = run(command)
-        passed, failed = passed + good, failed + bad
-        if bad:
-            logs.append(log)
+    with concurrent.futures.ThreadPoolExecutor(
+            os.cpu_count() if band in SIDE_BY_SIDE else 1) as pool:
+        for good, bad, log in pool.map(run, commands):
+            passed, failed = passed + good, failed + bad
+            if bad:
+                logs.append(log)
     if not commands:
         failed += 1
         print(f"    {band}: found no test"
@@ -256,6 +270,18 @@ def run_band(band, parts, options):
     return passed, failed
 
 
+def lock_take():
+    """One run a tree: two would write over each other's logs."""
+    lock = open(os.path.join(LOGS, "lock"), "w", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        print("test: another run is under way in this tree, waiting",
+              flush=True)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+    return lock
+
+
 def main():
     parser = argparse.ArgumentParser(prog="test")
     parser.add_argument("--quick", action="store_true")
@@ -264,6 +290,7 @@ def main():
     os.chdir(TREE)
     picked = chosen(options.patterns)
     os.makedirs(LOGS, exist_ok=True)
+    lock = lock_take()
     passed = failed = 0
     if not build(set(picked)):
         failed = 1
@@ -271,6 +298,7 @@ def main():
         for band, parts in picked.items():
             good, bad = run_band(band, parts, options)
             passed, failed = passed + good, failed + bad
+    lock.close()
     print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 

@@ -10,6 +10,7 @@ package Payhub;
 use strict;
 use warnings;
 
+use Cwd qw(getcwd);
 use Digest::SHA qw(hmac_sha256_base64);
 use Exporter qw(import);
 use File::Temp qw(tempdir);
@@ -43,6 +44,7 @@ my %field = (
     client_addr  => 8,
     content_type => 9,
     header       => 10,
+    candidate    => 11,
     traceparent  => 14,
     retry_after  => 20,
     replayed     => 21,
@@ -76,7 +78,8 @@ sub payhub_dir {
     write_file("$dir/short", 'fifteen bytes!!', 0600);
     write_file("$dir/long", 'x' x 513, 0600);
     write_file("$dir/open", $secret{k1}, 0640);
-    $ENV{TEST_NGINX_PAYHUB_DIR} = $dir;
+    $ENV{TEST_NGINX_PAYHUB_DIR}  = $dir;
+    $ENV{TEST_NGINX_PAYHUB_ROOT} = getcwd();    # prove runs at the root
     return $dir;
 }
 
@@ -275,8 +278,8 @@ sub frame_parse {
             $frame{headers}{$header} = $text;
         }
         else {
-            die "twice $name\n" if exists $frame{$name};
-            $frame{$name} = $value;
+            die "twice $name\n" if exists $frame{$name} && $name ne 'candidate';
+            $frame{$name} = exists $frame{$name} ? "$frame{$name} $value" : $value;
         }
         substr($meta, 0, 4 + $len) = '';
     }
@@ -438,7 +441,10 @@ my %answers = (
     bodylong => sub { frame(RESULT, $_[0]{id}, 200, [@text], "x\n", body_len => 1024 * 1024 + 1) },
     other    => sub { frame(RESULT, 'x' x 16, 200, [@text], "x\n") },
     status   => sub { frame(RESULT, $_[0]{id}, 99, [@text], "x\n") },
-    control  => sub { frame(RESULT, $_[0]{id}, 200, [ content_type => "a/b\r\nX-Evil: 1" ], "x\n") },
+    control  => sub { 
+        frame(RESULT, $_[0]{id}, 200,
+            [ retry_after => '7', allow => 'GET', content_type => "a/b\r\nX-Evil: 1" ], "x\n");
+    },
     field    => sub { frame(RESULT, $_[0]{id}, 200, [ 999 => 'x' ], "x\n") },
     glued    => sub { frame(RESULT, $_[0]{id}, 200, [@text], "first\n") x 2 },
     goaway   => sub {
@@ -452,6 +458,7 @@ sub worker_answer {
 
     return 0 if $what eq 'close' || ($what eq 'second' && $served > 1);
     sleep 1 if $what eq 'late';
+    sleep 4 if $call->{target} eq '/readyz?late';
     $what = 'busy' if $what eq 'busya' && $name eq 'a';
 
     my $make  = $answers{$what};

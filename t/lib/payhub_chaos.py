@@ -192,6 +192,18 @@ def worker_kill(stack, kills=50, seed=1, say=print):
             "kill.doubled": (len(doubled), "payments")}, faults
 
 
+def kill_again(stack, name, wait_s=5):
+    """kill -9, also when the last kill was a moment ago."""
+    end = time.monotonic() + wait_s
+    while time.monotonic() < end:
+        pid = stack.pid(name)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def sidecar_kill(stack, payments=2000, kills=3, seed=1, say=print):
     """kill -9 of the sidecar in the middle of a load; then counters must equal
     the rows and every invariant must hold."""
@@ -210,10 +222,7 @@ def sidecar_kill(stack, payments=2000, kills=3, seed=1, say=print):
         for number, job in enumerate(jobs):
             job.result(60)
             if number in moments:
-                pid = stack.pid("sidecar")
-                if pid:
-                    os.kill(pid, signal.SIGKILL)
-                    killed += 1
+                killed += kill_again(stack, "sidecar")
     say(f"# {payments} payments in {time.monotonic() - began:.1f} s")
     stack.wait_running(10)
     drift = stack.cli("drift", wait_s=90)

@@ -339,3 +339,12 @@ GET /pair/close
 --- error_code: 502
 --- error_log
 what may have happened is not sent again
+
+
+
+=== TEST 33: no header of an answer that is not taken
+--- request
+GET /pair/control
+--- error_code: 502
+--- response_body_like eval: $main::Unknown
+--- raw_response_headers_unlike: Retry-After|Allow|X-Evil

@@ -186,6 +186,30 @@ all_faults_of_one_kind_are_listed(void **unused)
     assert_int_equal(fault.place_count, PH_PROBLEM_PLACES_MAX);
 }
 
+/* 16 deep is read and refused for its members, 17 for its depth; brackets in
+ * texts do not count. */
+static void
+depth_is_bounded(void **unused)
+{
+    static const struct {
+        const char   *body;
+        enum ph_error error;
+    } rows[] = {
+        { "{\"a\":[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]}", PH_ERROR_UNKNOWN_MEMBER },
+        { "{\"a\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}", PH_ERROR_NOT_JSON },
+        { "{\"a\":\"[[[[[[[[[[[\\\"[[[[[[[[[[[[[[\"}",
+          PH_ERROR_UNKNOWN_MEMBER },
+    };
+    struct wk_payment_request request;
+    struct wk_request_fault   fault;
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        assert_false(parse(rows[i].body, &request, &fault));
+        assert_int_equal(fault.error, rows[i].error);
+    }
+}
+
 static void
 view_shows_closing_as_unknown(void **unused)
 {
@@ -222,6 +246,7 @@ main(void)
         cmocka_unit_test(card_numbers),
         cmocka_unit_test(request_is_filled),
         cmocka_unit_test(all_faults_of_one_kind_are_listed),
+        cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(view_shows_closing_as_unknown),
     };
 

@@ -289,6 +289,12 @@ class Rig:
                   errors="replace") as file:
             return file.read()
 
+    def sanitizer_reports(self):
+        """The first lines of each; leaks are looked for by the unit tests."""
+        lines = self.log("worker").splitlines()
+        return [lines[i:i + 12] for i, line in enumerate(lines)
+                if "Sanitizer:" in line or "runtime error:" in line]
+
     def wait(self, name, probe):
         child = self.children[name]
         if not wait(lambda: child.poll() is not None or probe(), 60, 0.05) \
