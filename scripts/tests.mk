@@ -74,6 +74,7 @@ $(B)/bench/http/responder: $(call obj,bench/http/responder.c) $(B)/libpayhub.a
 $(B)/t/test_vectors_v3: LIBS_PURE += -ljansson
 $(B)/t/test_address: $(call obj,worker/address.c)
 $(B)/t/test_worker_judge: $(call obj,worker/judge.c)
+$(B)/t/test_worker_schedule: $(call obj,worker/schedule.c)
 $(B)/t/test_worker_texts: $(call obj,$(addprefix worker/,address.c \
         card_number.c payment_method.c payment_request.c payment_view.c time_text.c url_check.c))
 $(B)/t/test_worker_texts: LIBS_PURE += -ljansson

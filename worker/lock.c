@@ -161,30 +161,29 @@ lock_granted(struct wk_lock *lock, int64_t token)
     lock->done(lock, WK_LOCK_HELD);
 }
 
+static bool
+answer_is_sound(const redisReply *reply)
+{
+    return reply != NULL && reply->type == REDIS_REPLY_ARRAY
+           && reply->elements == 2
+           && reply->element[0]->type == REDIS_REPLY_INTEGER;
+}
+
 static void
 lock_on_answer(struct wk_redis *redis, const redisReply *reply, void *data)
 {
     struct wk_lock *lock = data;
 
-    (void) redis;
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != 2
-        || reply->element[0]->type != REDIS_REPLY_INTEGER)
-    {
+    if (!answer_is_sound(reply)) {
         if (reply != NULL) {
-            ph_log(PH_LOG_WARN, "lock_refused",
-                   { "why", ph_str_z(reply->type == REDIS_REPLY_ERROR
-                                         ? reply->str
-                                         : "unexpected answer") });
+            wk_redis_distrust(redis);
         }
         lock->done(lock, WK_LOCK_AWAY);
-        return;
-    }
-    if (reply->element[0]->integer <= 0) {
+    } else if (reply->element[0]->integer <= 0) {
         lock->done(lock, WK_LOCK_BUSY);
-        return;
+    } else {
+        lock_granted(lock, reply->element[0]->integer);
     }
-    lock_granted(lock, reply->element[0]->integer);
 }
 
 static bool

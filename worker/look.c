@@ -15,6 +15,7 @@
 #include "worker/op.h"
 #include "worker/order_face.h"
 #include "worker/rows.h"
+#include "worker/schedule.h"
 #include "worker/settle.h"
 #include "worker/time_text.h"
 

@@ -42,19 +42,6 @@ schedule(const struct ph_conf *conf, int64_t ms[PH_CONF_TIMES_MAX])
     return ph_conf_times(conf, PH_CONF_notify_schedule, ms);
 }
 
-uint64_t
-wk_notify_due_ms(const struct ph_conf *conf, const struct wk_task *task)
-{
-    int64_t  ms[PH_CONF_TIMES_MAX];
-    size_t   count  = schedule(conf, ms);
-    uint64_t due_ms = task->created_at_ms;
-
-    for (size_t i = 0; i < count && i <= (size_t) task->tries; i++) {
-        due_ms += (uint64_t) ms[i];
-    }
-    return due_ms;
-}
-
 static void
 delivery_end(struct delivery *delivery)
 {

@@ -9,6 +9,7 @@
 #ifndef WK_NOTIFY_H
 #define WK_NOTIFY_H
 
+#include "worker/schedule.h"
 #include "worker/settle.h"
 
 struct wk_notify *wk_notify_new(struct wk_worker *worker) PH_MUST_CHECK;
@@ -22,9 +23,5 @@ void              wk_notify_free(struct wk_notify *notify); /* none under way */
 bool wk_notify_deliver(struct wk_notify               *notify,
                        const struct wk_delivery_order *order,
                        void (*done)(void *data), void *data);
-
-/* When the task is to be tried next: the schedule counts from its birth. */
-uint64_t wk_notify_due_ms(const struct ph_conf *conf,
-                          const struct wk_task *task);
 
 #endif

@@ -375,6 +375,14 @@ wk_redis_ask(struct wk_redis *redis, wk_redis_answer answer, void *data,
            && redis_send(redis, answer, data, args, count);
 }
 
+void
+wk_redis_distrust(struct wk_redis *redis)
+{
+    if (redis->state == REDIS_UP) {
+        redis_drop(redis, "a function was refused");
+    }
+}
+
 bool
 wk_redis_is_up(const struct wk_redis *redis)
 {

@@ -30,6 +30,10 @@ struct wk_redis *wk_redis_new(uv_loop_t            *loop,
 bool wk_redis_ask(struct wk_redis *redis, wk_redis_answer answer, void *data,
                   const struct ph_str *args, size_t count) PH_MUST_CHECK;
 
+/* The server refused one of our functions: connect anew, look for the library
+ * and load it when it is gone. */
+void wk_redis_distrust(struct wk_redis *redis);
+
 bool wk_redis_is_up(const struct wk_redis *redis);
 
 void wk_redis_stop(struct wk_redis *redis); /* closes its handles */

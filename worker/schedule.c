@@ -1,9 +1,5 @@
-/*
- * schedule.c - when an order is to be looked after again.  Pure.
- */
-#include "worker/janitor.h"
-
-#include "worker/notify.h"
+/* schedule.c - when an order is to be looked after again. */
+#include "worker/schedule.h"
 
 #define TASK_LOOK_MIN_MS 1000 /* a delivery may just be under way */
 
@@ -73,4 +69,17 @@ wk_rest_judge(const struct ph_conf *conf, const struct wk_order *order,
         }
     }
     return rest;
+}
+
+uint64_t
+wk_notify_due_ms(const struct ph_conf *conf, const struct wk_task *task)
+{
+    int64_t  ms[PH_CONF_TIMES_MAX];
+    size_t   count  = ph_conf_times(conf, PH_CONF_notify_schedule, ms);
+    uint64_t due_ms = task->created_at_ms;
+
+    for (size_t i = 0; i < count && i <= (size_t) task->tries; i++) {
+        due_ms += (uint64_t) ms[i];
+    }
+    return due_ms;
 }
