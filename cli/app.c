@@ -11,8 +11,11 @@
  */
 #include "cli/cli.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/keys_file.h"
@@ -34,7 +37,7 @@ struct new_app {
     char          key_id[CLI_TOKEN_MAX];
     char          secret[CLI_HMAC_TEXT_LEN + 1];
     char          webhook[64];
-    const char   *written; /* --secret-out once it stands, else NULL */
+    char          staged[PATH_MAX]; /* --secret-out until the commit, or "" */
 };
 
 static enum cli_exit
@@ -184,25 +187,54 @@ rows_insert(struct cli *cli, MYSQL *db, const struct new_app *app)
                             ph_str_z(detail));
 }
 
-/* --secret-out, written before the commit like everything that may fail */
+/*
+ * --secret-out, written beside its place before the commit like everything
+ * that may fail: a secret that stands there already is lost by no failure.
+ */
 static bool
-secret_out(const struct cli *cli, struct new_app *app)
+secret_stage(const struct cli *cli, struct new_app *app)
 {
     const char   *path = cli_args_value(&cli->args, "secret-out");
     char          memory[CLI_WHY_MAX], text[CLI_HMAC_TEXT_LEN + 2];
     struct ph_buf why = PH_BUF_INIT(memory);
+    struct stat   st;
 
     if (path == NULL) {
         return true;
     }
+    if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        cli_say("--secret-out: found %s, which is no file", path);
+        return false;
+    }
+    if (snprintf(app->staged, sizeof(app->staged), "%s.new", path)
+        >= (int) sizeof(app->staged))
+    {
+        app->staged[0] = '\0';
+        cli_say("--secret-out: found too long a path");
+        return false;
+    }
     (void) snprintf(text, sizeof(text), "%s\n", app->secret);
-    bool ok = ph_file_replace(path, ph_str_z(text), 0600, &why);
+    bool ok = ph_file_replace(app->staged, ph_str_z(text), 0600, &why);
     OPENSSL_cleanse(text, sizeof(text));
     if (!ok) {
         cli_say("%.*s", (int) why.len, why.ptr);
+        app->staged[0] = '\0';
     }
-    app->written = ok ? path : NULL;
     return ok;
+}
+
+/* the app stands by now: what fails here is said, not taken back */
+static bool
+secret_place(const struct cli *cli, const struct new_app *app)
+{
+    const char *path = cli_args_value(&cli->args, "secret-out");
+
+    if (path == NULL || rename(app->staged, path) == 0) {
+        return true;
+    }
+    cli_say("the app is made, its secret stands in %s: %s: %s", app->staged,
+            path, strerror(errno));
+    return false;
 }
 
 static bool
@@ -233,8 +265,8 @@ edge_untell(const struct new_app *app, struct cli_keys_file *file)
     char          memory[CLI_WHY_MAX];
     struct ph_buf why = PH_BUF_INIT(memory);
 
-    if (app->written != NULL && unlink(app->written) != 0) {
-        cli_say("left behind, remove it by hand: %s", app->written);
+    if (app->staged[0] != '\0' && unlink(app->staged) != 0) {
+        cli_say("left behind, remove it by hand: %s", app->staged);
     }
     if (!cli_keys_undo(file, &why)) {
         cli_say("left behind, remove it by hand: %.*s", (int) why.len, why.ptr);
@@ -256,9 +288,10 @@ cli_app_add(struct cli *cli)
         return CLI_FAILED;
     }
     secrets_make(&app);
-    if (rows_insert(cli, db, &app) && secret_out(cli, &app)
+    if (rows_insert(cli, db, &app) && secret_stage(cli, &app)
         && edge_tell(cli, &app, &file) && cli_sql_run(db, PH_STR("COMMIT")))
     {
+        code = secret_place(cli, &app) ? CLI_OK : CLI_FAILED;
         cli_out(cli, json_pack("{s:s, s:s, s:s, s:s, s:s}", "merchant_id",
                                app.merchant_id.ptr, "app_id", app.app_id,
                                "key_id", app.key_id, "secret", app.secret,

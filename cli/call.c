@@ -17,23 +17,25 @@
 
 static char body_memory[CLI_BODY_MAX + 1];
 
-/* --url, else $PAYHUB_URL, else admin.url; NULL = said why */
-static const char *
-url_find(struct cli *cli)
+/* --url, else $PAYHUB_URL, else admin.url */
+static enum cli_exit
+url_find(struct cli *cli, const char **out)
 {
     const char *url = cli_args_value(&cli->args, "url");
 
     url = url != NULL ? url : getenv("PAYHUB_URL");
-    if (url == NULL && cli_conf(cli)) {
+    if (url == NULL) {
+        if (!cli_conf(cli)) {
+            return CLI_FAILED;
+        }
         url = ph_conf_text(&cli->conf, PH_CONF_admin_url);
     }
-    if (url != NULL && strncmp(url, "http://", 7) != 0
-        && strncmp(url, "https://", 8) != 0)
-    {
-        cli_say("found address %s, expected http:// or https://", url);
-        return NULL;
+    if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
+        return cli_usage("found address '%s', expected http:// or https://",
+                         url);
     }
-    return url;
+    *out = url;
+    return CLI_OK;
 }
 
 static const char *
@@ -138,19 +140,21 @@ cli_call(struct cli *cli)
                          TIMEOUT_S_MAX);
     }
     const char *key_id = cli_key_id(cli);
-    if (key_id == NULL) {
+    if (key_id == NULL || cli_secret_path(cli) == NULL) {
         return CLI_USAGE;
     }
-    struct cli_http http = { .base       = url_find(cli),
-                             .target     = words[1],
+    struct cli_http http = { .target     = words[1],
                              .method     = words[0],
                              .ca_file    = getenv("PAYHUB_CA_FILE"),
                              .has_body   = cli_args_has(&cli->args, "body"),
                              .timeout_s  = (long) seconds,
                              .answer_max = ANSWER_MAX };
-    enum cli_exit   code = CLI_FAILED;
-    if (http.base != NULL && cli_key_secret(cli, &secret)
-        && cli_body(cli, &body)) {
+    enum cli_exit   code = url_find(cli, &http.base);
+    if (code != CLI_OK) {
+        return code;
+    }
+    code = CLI_FAILED;
+    if (cli_key_secret(cli, &secret) && cli_body(cli, &body)) {
         http.body = ph_buf_str(&body);
         if (cli_sign_make(&s, ph_str_z(key_id), ph_buf_str(&secret),
                           ph_str_z(words[0]), ph_str_z(words[1]), http.body))

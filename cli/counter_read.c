@@ -203,15 +203,25 @@ cli_counts_keys(struct cli_counts *counts, struct cli_cells *keys)
     return true;
 }
 
-/* a hash's fields; a value that is no integer counts as one nobody has */
+/*
+ * A hash's fields.  What a hand has spoiled is read as a counter that SQL has
+ * not, so that drift names it: a value that is no integer, a key that is no
+ * hash, the head of a name longer than any of ours.
+ */
 static bool
 fields_take(struct cli_counts *counts, struct ph_str key,
             const redisReply *reply, struct cli_cells *out)
 {
+    if (reply->type == REDIS_REPLY_ERROR
+        && ph_str_starts(text_of(reply), PH_STR("WRONGTYPE")))
+    {
+        return cli_cells_add(out, key, PH_STR("(no hash)"), INT64_MAX);
+    }
     if (reply->type != REDIS_REPLY_ARRAY) {
         return redis_refuse(counts, "HGETALL of a bucket", reply);
     }
     for (size_t i = 0; i + 1 < reply->elements; i += 2) {
+        struct ph_str field    = text_of(reply->element[i]);
         struct ph_str text     = text_of(reply->element[i + 1]);
         bool          negative = ph_str_starts(text, PH_STR("-"));
         uint64_t      value    = 0;
@@ -220,11 +230,13 @@ fields_take(struct cli_counts *counts, struct ph_str key,
         if (!ph_str_u64(digits, INT64_MAX, &value)) {
             value = INT64_MAX;
         }
-        if (!cli_cells_add(out, key, text_of(reply->element[i]),
+        if (field.len > PH_COUNTER_FIELD_MAX) {
+            field.len = PH_COUNTER_FIELD_MAX;
+        }
+        if (!cli_cells_add(out, key, field,
                            negative ? -(int64_t) value : (int64_t) value))
         {
-            cli_say("found more than %d counters or one of a longer name",
-                    CLI_CELLS_MAX);
+            cli_say("found more than %d counters", CLI_CELLS_MAX);
             return false;
         }
     }

@@ -91,8 +91,6 @@ wait_for(struct drift *drift, const struct cli_position *goal)
             return CLI_OK;
         }
         if (ph_monotonic_ns() / 1000000 >= drift->deadline_ms) {
-            (void) snprintf(drift->out->found, sizeof(drift->out->found), "%s",
-                            at.text);
             cli_say("not caught up: found the sidecar at '%s', expected '%s'; "
                     "is payhub-sidecar running?",
                     at.text, goal->text);
@@ -160,6 +158,21 @@ snapshot_end(MYSQL *db)
     return cli_sql_run(db, PH_STR("ROLLBACK"));
 }
 
+/* a name from Redis, which takes any bytes: those that are no text as hex */
+static json_t *
+name_json(struct ph_str name)
+{
+    char          memory[2 * CLI_CELL_NAME_MAX + 2];
+    struct ph_buf hex = PH_BUF_INIT(memory);
+
+    if (ph_str_utf8_count(name) != SIZE_MAX) {
+        return json_stringn(name.ptr, name.len);
+    }
+    ph_buf_add(&hex, PH_STR("0x"));
+    ph_buf_hex(&hex, name);
+    return json_stringn(hex.ptr, hex.len);
+}
+
 static bool
 difference_add(struct drift *drift, struct ph_str key, struct ph_str field,
                int64_t redis, int64_t sql)
@@ -170,8 +183,8 @@ difference_add(struct drift *drift, struct ph_str key, struct ph_str field,
         return true; /* enough to see; the verdict stands already */
     }
     return json_array_append_new(
-               list, json_pack("{s:s%, s:s%, s:I, s:I}", "key", key.ptr,
-                               key.len, "field", field.ptr, field.len, "redis",
+               list, json_pack("{s:o, s:o, s:I, s:I}", "key", name_json(key),
+                               "field", name_json(field), "redis",
                                (json_int_t) redis, "sql", (json_int_t) sql))
            == 0;
 }

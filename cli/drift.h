@@ -11,7 +11,6 @@ struct cli_drift {
     size_t  compared;    /* counters */
     json_t *differences; /* [{key, field, redis, sql}], @owns: caller */
     size_t  moving;      /* counters that never stood still */
-    char    found[1024]; /* the sidecar's position, when not caught up */
 };
 
 /*

@@ -113,17 +113,27 @@ cli_key_id(const struct cli *cli)
     return id;
 }
 
-bool
-cli_key_secret(const struct cli *cli, struct ph_buf *out)
+const char *
+cli_secret_path(const struct cli *cli)
 {
-    const char   *path = cli_args_value(&cli->args, "secret-file");
-    char          memory[CLI_WHY_MAX];
-    struct ph_buf why = PH_BUF_INIT(memory);
+    const char *path = cli_args_value(&cli->args, "secret-file");
 
     path = path != NULL ? path : getenv("PAYHUB_SECRET_FILE");
     if (path == NULL) {
         cli_say("found no secret, expected --secret-file FILE or "
                 "PAYHUB_SECRET_FILE");
+    }
+    return path;
+}
+
+bool
+cli_key_secret(const struct cli *cli, struct ph_buf *out)
+{
+    const char   *path = cli_secret_path(cli);
+    char          memory[CLI_WHY_MAX];
+    struct ph_buf why = PH_BUF_INIT(memory);
+
+    if (path == NULL) {
         return false;
     }
     if (!ph_secret_read(path, out, &why)) {

@@ -88,7 +88,7 @@ cli_sign(struct cli *cli)
                          "with /, without blanks and #");
     }
     const char *key_id = cli_key_id(cli);
-    if (key_id == NULL) {
+    if (key_id == NULL || cli_secret_path(cli) == NULL) {
         return CLI_USAGE;
     }
     code = CLI_FAILED;

@@ -178,8 +178,7 @@ create_on_settled(struct wk_settle *settle)
     }
     create_answer(job);
     if (settle->delivery.is_due && (job->worker->roles & WK_ROLE_NOTIFY) != 0) {
-        (void) wk_notify_deliver(job->worker->notify, &settle->delivery, NULL,
-                                 NULL);
+        (void) wk_notify_deliver(job->worker->notify, &settle->delivery);
     }
     create_end(job);
 }

@@ -35,7 +35,6 @@ struct look {
     struct wk_attempt  *open;
     struct wk_task      tasks[WK_TASKS_MAX]; /* newest first */
     size_t              task_count;
-    size_t              task_at; /* the one before it is to be delivered */
     struct ph_str       sealed_secret;
     enum wk_found       found;
     int64_t             tries;
@@ -45,8 +44,6 @@ struct look {
     struct wk_op        op;
     struct wk_settle    settle;
 };
-
-static void look_deliver(struct look *look);
 
 static void
 look_end(struct look *look)
@@ -134,13 +131,7 @@ look_finish(struct look *look)
     }
 }
 
-/* ---- delivering, the oldest first ---- */
-
-static void
-look_on_delivered(void *data)
-{
-    look_deliver(data);
-}
+/* ---- delivering ---- */
 
 static bool
 task_is_due(const struct look *look, const struct wk_task *task)
@@ -149,20 +140,20 @@ task_is_due(const struct look *look, const struct wk_task *task)
            && wk_notify_due_ms(look->worker->conf, task) <= look->now_ms;
 }
 
+/* The oldest that is due, one a look so that events keep their order.  Nobody
+ * waits for it here: a receiver that hangs must not hold up the queries. */
 static void
 look_deliver(struct look *look)
 {
-    while (look->task_at > 0) {
-        const struct wk_task          *task = &look->tasks[--look->task_at];
+    for (size_t i = look->task_count; i-- > 0;) {
         const struct wk_delivery_order delivery
-            = { true, *task, look->sealed_secret };
+            = { true, look->tasks[i], look->sealed_secret };
 
-        if (task_is_due(look, task)
-            && (look->worker->roles & WK_ROLE_NOTIFY) != 0
-            && wk_notify_deliver(look->worker->notify, &delivery,
-                                 look_on_delivered, look))
+        if (task_is_due(look, &look->tasks[i])
+            && (look->worker->roles & WK_ROLE_NOTIFY) != 0)
         {
-            return;
+            (void) wk_notify_deliver(look->worker->notify, &delivery);
+            break;
         }
     }
     look_finish(look);
@@ -179,8 +170,7 @@ look_on_settled(struct wk_settle *settle)
     if (settle->store.outcome == WK_STORE_DONE && settle->delivery.is_due
         && (look->worker->roles & WK_ROLE_NOTIFY) != 0)
     {
-        (void) wk_notify_deliver(look->worker->notify, &settle->delivery, NULL,
-                                 NULL);
+        (void) wk_notify_deliver(look->worker->notify, &settle->delivery);
     }
     look_deliver(look);
 }
@@ -319,10 +309,9 @@ load_done(struct wk_store_job *job)
         look_end(look);
         return;
     }
-    look->task_at = look->task_count;
-    look->open    = look->found == WK_FOUND_ROW
-                        ? wk_rest_open_attempt(&look->order)
-                        : NULL;
+    look->open = look->found == WK_FOUND_ROW
+                     ? wk_rest_open_attempt(&look->order)
+                     : NULL;
     if (!look_can_ask(look)) {
         look_deliver(look);
         return;

@@ -173,6 +173,7 @@ process_signals_start(struct process *process)
         (void) uv_signal_init(&process->worker.loop, &process->signals[i]);
         (void) uv_signal_start(&process->signals[i], process_drain, numbers[i]);
     }
+    (void) signal(SIGHUP, SIG_IGN); /* nothing is reloaded; a restart drains */
     process->ready.data = process;
     (void) uv_timer_init(&process->worker.loop, &process->ready);
     (void) uv_timer_start(&process->ready, process_look_ready, 0,

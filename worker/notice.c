@@ -88,7 +88,7 @@ notice_on_settled(struct wk_settle *settle)
     }
     notice_acknowledge(notice);
     if (settle->delivery.is_due && (worker->roles & WK_ROLE_NOTIFY) != 0) {
-        (void) wk_notify_deliver(worker->notify, &settle->delivery, NULL, NULL);
+        (void) wk_notify_deliver(worker->notify, &settle->delivery);
     }
     notice_end(notice, worker);
 }

@@ -24,10 +24,8 @@ struct delivery {
     unsigned                  status;   /* HTTP, 0 = none */
     bool                      is_taken; /* 2xx */
     char                      error[LAST_ERROR_MAX];
-    void (*done)(void *data);
-    void           *data;
-    struct ph_arena arena;
-    char            memory[];
+    struct ph_arena           arena;
+    char                      memory[];
 };
 
 struct wk_notify {
@@ -57,9 +55,6 @@ delivery_end(struct delivery *delivery)
         delivery->next->prev = delivery->prev;
     }
     notify->count--;
-    if (delivery->done != NULL) {
-        delivery->done(delivery->data);
-    }
     free(delivery);
     wk_job_end(worker);
 }
@@ -271,8 +266,7 @@ delivery_new(struct wk_notify *notify, const struct wk_task *task)
 
 bool
 wk_notify_deliver(struct wk_notify               *notify,
-                  const struct wk_delivery_order *order,
-                  void (*done)(void *data), void *data)
+                  const struct wk_delivery_order *order)
 {
     struct wk_worker *worker = notify->worker;
 
@@ -290,8 +284,6 @@ wk_notify_deliver(struct wk_notify               *notify,
         delivery_end(delivery);
         return false;
     }
-    delivery->done = done;
-    delivery->data = data;
     if (!delivery_load(delivery, order->sealed_secret)) {
         delivery_store(delivery);
         return true;
@@ -303,7 +295,6 @@ wk_notify_deliver(struct wk_notify               *notify,
                                        .done = delivery_on_call,
                                        .data = delivery };
     if (!wk_call_start(worker->calls, &delivery->call)) {
-        delivery->done = NULL;
         delivery_end(delivery);
         return false;
     }

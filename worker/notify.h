@@ -15,13 +15,9 @@
 struct wk_notify *wk_notify_new(struct wk_worker *worker) PH_MUST_CHECK;
 void              wk_notify_free(struct wk_notify *notify); /* none under way */
 
-/*
- * Copies what it needs.  false = not tried: as many as notify.max_inflight are
- * under way, or this task is.  done (may be NULL) is called when the outcome
- * was committed, or could not be.
- */
+/* Copies what it needs.  false = not tried: as many as notify.max_inflight are
+ * under way, or this task is. */
 bool wk_notify_deliver(struct wk_notify               *notify,
-                       const struct wk_delivery_order *order,
-                       void (*done)(void *data), void *data);
+                       const struct wk_delivery_order *order);
 
 #endif

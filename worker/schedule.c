@@ -1,7 +1,7 @@
 /* schedule.c - when an order is to be looked after again. */
 #include "worker/schedule.h"
 
-#define TASK_LOOK_MIN_MS 1000 /* a delivery may just be under way */
+#define LOOK_MARGIN_MS 1000
 
 struct wk_attempt *
 wk_rest_open_attempt(struct wk_order *order)
@@ -29,9 +29,22 @@ query_due_ms(const struct ph_conf *conf, enum ph_attempt_state status,
     size_t           at    = (size_t) tries;
 
     if (count == 0) {
-        return now_ms + TASK_LOOK_MIN_MS;
+        return now_ms + LOOK_MARGIN_MS;
     }
     return now_ms + (uint64_t) ms[at < count ? at : count - 1];
+}
+
+/* A delivery may just be under way: not before it must have ended. */
+static uint64_t
+task_due_ms(const struct ph_conf *conf, const struct wk_task *task,
+            uint64_t now_ms)
+{
+    uint64_t due_ms = wk_notify_due_ms(conf, task);
+    uint64_t over_ms
+        = now_ms + LOOK_MARGIN_MS
+          + (uint64_t) ph_conf_number(conf, PH_CONF_notify_timeout);
+
+    return due_ms > over_ms ? due_ms : over_ms;
 }
 
 static void
@@ -60,12 +73,8 @@ wk_rest_judge(const struct ph_conf *conf, const struct wk_order *order,
             &rest, query_due_ms(conf, PH_ATTEMPT_UNKNOWN, tries, now_ms));
     }
     for (size_t i = 0; i < task_count; i++) {
-        uint64_t due_ms = wk_notify_due_ms(conf, &tasks[i]);
-
         if (ph_str_eq(tasks[i].status, PH_STR("pending"))) {
-            rest_bring_forward(&rest, due_ms > now_ms + TASK_LOOK_MIN_MS
-                                          ? due_ms
-                                          : now_ms + TASK_LOOK_MIN_MS);
+            rest_bring_forward(&rest, task_due_ms(conf, &tasks[i], now_ms));
         }
     }
     return rest;

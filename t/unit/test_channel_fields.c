@@ -67,6 +67,8 @@ static const struct {
     { "https://example.com:1x", false },
     { "https://user:x@example.com", false },
     { "https://example.com/#x", false },
+    { "https://example.com/a?x=1", false },
+    { "https://example.com?x", false },
     { "https://exa mple.com", false },
     { "https://example.com\\x", false },
     { "https://example.com/\n", false },

@@ -215,6 +215,12 @@ static const struct {
       "http://HOST or https://HOST, no / at the end" },
     { "[pay]\npublic_url = http://u@x",
       "http://HOST or https://HOST, no / at the end" },
+    { "[pay]\npublic_url = http:///x",
+      "http://HOST or https://HOST, no / at the end" },
+    { "[admin]\nurl = http://:80",
+      "http://HOST or https://HOST, no / at the end" },
+    { "[store]\nsocket =", "an absolute path" },
+    { "[store]\ndatabase =", "text" },
 };
 /* clang-format on */
 

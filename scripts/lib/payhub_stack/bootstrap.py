@@ -27,11 +27,15 @@ def command(layout, argv, name, text="", env=None):
     except OSError as error:
         raise StackError(f"{name}: {error}")
     log = layout.log(name)
+    failed = done.returncode != 0
+    # mariadb-install-db tells its faults on stdout; where a command succeeds,
+    # stdout may hold secrets and stays out of the log.
+    said = (done.stdout if failed else "") + done.stderr
     with open(log, "a", encoding="utf-8") as file:
-        file.write(done.stderr)
-    if done.returncode != 0:
+        file.write(said)
+    if failed:
         raise StackError(f"{name}: exit {done.returncode}: "
-                         f"{done.stderr.strip()[-400:]}", log=log)
+                         f"{said.strip()[-400:]}", log=log)
     return done.stdout
 
 
@@ -122,7 +126,8 @@ def database_install(layout):
     command(layout, ["/usr/bin/mariadb-install-db", "--no-defaults",
                      "--datadir=" + at("data", "mariadb"),
                      "--tmpdir=" + at("tmp"), "--skip-test-db",
-                     "--skip-name-resolve",
+                     # --force: the host's own name need not resolve
+                     "--skip-name-resolve", "--force",
                      "--auth-root-authentication-method=normal"],
             "mariadb-install")
 
