@@ -17,7 +17,7 @@
 
 static char body_memory[CLI_BODY_MAX + 1];
 
-/* --url, else $PAYHUB_URL, else admin.url */
+/* --url, else $PAYHUB_URL, else admin.api_url */
 static enum cli_exit
 url_find(struct cli *cli, const char **out)
 {
@@ -28,7 +28,7 @@ url_find(struct cli *cli, const char **out)
         if (!cli_conf(cli)) {
             return CLI_FAILED;
         }
-        url = ph_conf_text(&cli->conf, PH_CONF_admin_url);
+        url = ph_conf_text(&cli->conf, PH_CONF_admin_api_url);
     }
     if (strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0) {
         return cli_usage("found address '%s', expected http:// or https://",

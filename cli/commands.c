@@ -63,14 +63,14 @@ static const struct cli_option sign_options[] = {
 
 static const struct cli_option verify_options[] = {
     { "authorization", "VALUE", false, "value of the Authorization header" },
-    { "key-id", "ID", false, "else $PAYHUB_KEY_ID" },
+    { "key-id", "ID", false, "the key that it must name" },
     { "secret-file", "FILE", false, "else $PAYHUB_SECRET_FILE" },
     { "body", "FILE", false, "the body's bytes; - is stdin" },
     { NULL, NULL, false, NULL },
 };
 
 static const struct cli_option call_options[] = {
-    { "url", "URL", false, "else $PAYHUB_URL, else admin.url" },
+    { "url", "URL", false, "else $PAYHUB_URL, else admin.api_url" },
     { "key-id", "ID", false, "else $PAYHUB_KEY_ID" },
     { "secret-file", "FILE", false, "else $PAYHUB_SECRET_FILE" },
     { "body", "FILE", false, "the body's bytes; - is stdin" },

@@ -374,6 +374,12 @@ sql_row_take(struct cli_counts *counts, const char *state,
     struct ph_buf field = PH_BUF_INIT(field_text);
     uint64_t      n = 0, amount = 0;
 
+    if (row[0] == NULL) {
+        cli_say("found a payment %s at a time that is no calendar day, "
+                "expected one of the years 1970 to 9999",
+                state);
+        return false;
+    }
     if (!ph_str_u64(ph_str_z(row[4]), INT64_MAX, &n)
         || !ph_str_u64(ph_str_z(row[5]), INT64_MAX, &amount))
     {

@@ -189,22 +189,37 @@ difference_add(struct drift *drift, struct ph_str key, struct ph_str field,
            == 0;
 }
 
-/* a minute bucket that may already have expired on one side is left alone */
+/* `key` is a bucket before the one of from_ms, whose key differs in its number
+ * at the end alone */
 static bool
-is_too_old(const struct drift *drift, struct ph_str key)
+is_before(const struct drift *drift, struct ph_str key,
+          enum ph_counter_grain grain, uint64_t from_ms)
 {
     char          memory[PH_COUNTER_KEY_MAX + 1];
     struct ph_buf oldest = PH_BUF_INIT(memory);
-    uint64_t      minute;
+    uint64_t      number, first;
 
     ph_counter_bucket_key(&oldest, drift->counts.prefix, drift->counts.epoch,
-                          PH_COUNTER_MINUTE, 0, 0);
+                          grain, from_ms, drift->counts.day_offset_min);
     struct ph_str head = ph_buf_str(&oldest);
-    head.len -= 1; /* the 0 */
+    while (head.len != 0 && head.ptr[head.len - 1] != ':') {
+        head.len--;
+    }
     return ph_str_starts(key, head)
            && ph_str_u64(ph_str_make(key.ptr + head.len, key.len - head.len),
-                         UINT64_MAX / MINUTE_MS, &minute)
-           && minute < drift->minute_from_ms / MINUTE_MS;
+                         UINT64_MAX, &number)
+           && ph_str_u64(
+               ph_str_make(oldest.ptr + head.len, oldest.len - head.len),
+               UINT64_MAX, &first)
+           && number < first;
+}
+
+/* a bucket that may already have expired on one side is left alone */
+static bool
+is_too_old(const struct drift *drift, struct ph_str key)
+{
+    return is_before(drift, key, PH_COUNTER_MINUTE, drift->minute_from_ms)
+           || is_before(drift, key, PH_COUNTER_DAY, drift->day_from_ms);
 }
 
 static bool

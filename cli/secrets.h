@@ -29,7 +29,10 @@ bool cli_unseal(struct cli *cli, struct ph_buf *out, const char *table,
 /* --key-id or $PAYHUB_KEY_ID; NULL = said what is missing */
 const char *cli_key_id(const struct cli *cli);
 
-/* the key of --secret-file or $PAYHUB_SECRET_FILE; false = said why */
+/* --secret-file or $PAYHUB_SECRET_FILE; NULL = said what is missing */
+const char *cli_secret_path(const struct cli *cli);
+
+/* the key of that file; false = said why */
 bool cli_key_secret(const struct cli *cli, struct ph_buf *out) PH_MUST_CHECK;
 
 /* --body FILE or - for stdin; empty without it; false = said why */

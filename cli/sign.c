@@ -148,6 +148,15 @@ cli_verify(struct cli *cli)
                 (int) rc);
         return CLI_DIFFERS;
     }
+    const char *key_id = cli_args_value(&cli->args, "key-id");
+    if (key_id != NULL && !ph_str_eq(ph_str_z(key_id), auth.key_id)) {
+        cli_say("found a signature of key %.*s, expected %s",
+                (int) auth.key_id.len, auth.key_id.ptr, key_id);
+        return CLI_DIFFERS;
+    }
+    if (cli_secret_path(cli) == NULL) {
+        return CLI_USAGE;
+    }
     (void) snprintf(s.timestamp, sizeof(s.timestamp), "%.*s",
                     (int) auth.timestamp_text.len, auth.timestamp_text.ptr);
     (void) snprintf(s.nonce, sizeof(s.nonce), "%.*s", (int) auth.nonce.len,

@@ -136,6 +136,8 @@ ngx_int_t ngx_http_payhub_problem(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, enum ph_error error, ngx_uint_t status,
     char *detail, ngx_str_t *doc);
 void ngx_http_payhub_mark_server(ngx_conf_t *cf);
+char *ngx_http_payhub_duplicate(ngx_conf_t *cf, ngx_command_t *cmd,
+    char *code);
 
 /* ngx_http_payhub_key.c */
 

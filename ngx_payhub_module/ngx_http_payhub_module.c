@@ -373,6 +373,16 @@ ngx_http_payhub_mark_server(ngx_conf_t *cf)
 }
 
 
+char *
+ngx_http_payhub_duplicate(ngx_conf_t *cf, ngx_command_t *cmd, char *code)
+{
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "%s %V: found it twice, expected it once in a block",
+                       code, &cmd->name);
+    return NGX_CONF_ERROR;
+}
+
+
 /*
  * An error page begins: what it answers is the user's text, not nginx's page,
  * though both carry r->err_status.  A failure of ours gets its own status

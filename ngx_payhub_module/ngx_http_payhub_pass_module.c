@@ -403,6 +403,10 @@ ngx_http_payhub_pass_process_header(ngx_http_request_t *r)
     pr->upstream_us = ngx_http_payhub_pass_now_us() - pr->sent_us;
 
     if (rc == NGX_OK) {
+        if (u->state->status == 0) {
+            u->state->status = u->headers_in.status_n;
+        }
+
         /* the cache of kept connections may go by this address */
         u->conf = &plcf->upstream;
     }
@@ -495,7 +499,7 @@ ngx_http_payhub_pass_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
 
     } else {
         pr->error = PH_ERROR_NOT_EXECUTED;
-        pr->detail = "no worker answered, nothing was sent";
+        pr->detail = "no worker took the call, nothing was executed";
     }
 }
 
@@ -521,13 +525,14 @@ ngx_http_payhub_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_core_loc_conf_t  *clcf;
 
     if (plcf->upstream.upstream) {
-        return "is duplicate";
+        return ngx_http_payhub_duplicate(cf, cmd, "PH-C401");
     }
 
     value = cf->args->elts;
 
     if (ngx_strchr(value[1].data, '$')
-        || (ngx_strchr(value[1].data, '/')
+        || ((ngx_strchr(value[1].data, '/')
+             || ngx_strncmp(value[1].data, "unix:", sizeof("unix:") - 1) == 0)
             && ngx_strncmp(value[1].data, "unix:/", sizeof("unix:/") - 1)
                != 0))
     {
@@ -564,7 +569,7 @@ ngx_http_payhub_pass_timeout(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t  *value;
 
     if (plcf->timeout != NGX_CONF_UNSET_MSEC) {
-        return "is duplicate";
+        return ngx_http_payhub_duplicate(cf, cmd, "PH-C401");
     }
 
     value = cf->args->elts;

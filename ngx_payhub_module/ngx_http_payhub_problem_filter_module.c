@@ -103,16 +103,26 @@ ngx_http_payhub_problem_header_filter(ngx_http_request_t *r)
 /*
  * A request that has not found its location yet, or finds none, belongs to a
  * server: one that uses payhub anywhere answers such requests like the rest.
+ * A call that is out is answered for wherever its error page ends.
  */
 
 static ngx_uint_t
 ngx_http_payhub_problem_on(ngx_http_request_t *r)
 {
     ngx_http_core_srv_conf_t    *cscf;
+    ngx_http_payhub_request_t   *pr;
     ngx_http_payhub_srv_conf_t  *pscf;
 
     if (ngx_http_payhub_verify_on(r) || ngx_http_payhub_pass_on(r)) {
         return 1;
+    }
+
+    if (r->err_status) {
+        pr = ngx_http_payhub_find(r);
+
+        if (pr && pr->sent) {
+            return 1;
+        }
     }
 
     cscf = ngx_http_get_module_srv_conf(r, ngx_http_core_module);
@@ -152,7 +162,15 @@ ngx_http_payhub_problem_replace(ngx_http_request_t *r,
 
     status = r->err_status;
 
-    if (pr->error && pr->raised == status) {
+    if (pr->sent) {
+
+        /* whatever failed since, an unknown outcome is not called a failure */
+
+        error = PH_ERROR_OUTCOME_UNKNOWN;
+        detail = (pr->error == error) ? pr->detail : NULL;
+        status = ph_error_info(error)->status;
+
+    } else if (pr->error && pr->raised == status) {
         error = pr->error;
         detail = pr->detail;
         status = ph_error_info(error)->status;

@@ -480,13 +480,18 @@ ngx_http_payhub_verify_add_head(ngx_http_request_t *r,
 }
 
 
-/* every buffer: in memory, in the temporary file, or some of each */
+/*
+ * Every buffer: in memory, in the temporary file, or some of each.  The main
+ * request has the body; auth_request gives its subrequest an empty one.
+ */
 
 static ngx_int_t
 ngx_http_payhub_verify_add_body(ngx_http_request_t *r, struct ph_hmac *mac)
 {
     ngx_buf_t    *b;
     ngx_chain_t  *cl;
+
+    r = r->main;
 
     if (r->request_body == NULL) {
         return NGX_OK;
@@ -626,7 +631,7 @@ ngx_http_payhub_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_uint_t   i, scheme;
 
     if (vlcf->schemes != NGX_CONF_UNSET_UINT) {
-        return "is duplicate";
+        return ngx_http_payhub_duplicate(cf, cmd, "PH-C201");
     }
 
     value = cf->args->elts;
@@ -668,7 +673,7 @@ ngx_http_payhub_verify_window(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_str_t  *value;
 
     if (vlcf->window != NGX_CONF_UNSET) {
-        return "is duplicate";
+        return ngx_http_payhub_duplicate(cf, cmd, "PH-C201");
     }
 
     value = cf->args->elts;

@@ -68,6 +68,20 @@ member_text(struct ph_buf *buf, struct ph_str name, struct ph_str text)
     ph_buf_json(buf, text);
 }
 
+/* A refusal of one order names it: the caller must know which one it ends. */
+static void
+answer_refusal(const struct run *run, unsigned status, struct ph_str code)
+{
+    struct ph_buf *body = &run->reply->body;
+
+    answer_code(run->reply, status, code);
+    if (run->order.out_trade_no.len != 0) {
+        ph_buf_cut(body, body->len - 1);
+        member_text(body, PH_STR("out_trade_no"), run->order.out_trade_no);
+        ph_buf_byte(body, '}');
+    }
+}
+
 static void
 answer_charge(struct sb_reply *reply, struct ph_str code,
               const struct sb_charge *charge, enum sb_status shown,
@@ -151,16 +165,28 @@ order_read(struct run *run, const json_t *root)
 
 /* --- the operations, under the lock --------------------------------------- */
 
+static bool
+charge_shut(struct run *run, struct sb_charge *charge)
+{
+    if (!sb_books_shut(run->world->books, charge, run->now_ms)) {
+        return false;
+    }
+    if (sb_behaviour_of(charge->amount)->late_ms != 0) {
+        sb_clock_late(run->world->clock, charge);
+    }
+    return true;
+}
+
 /* An order that nobody paid in time closes itself; we notice when asked. */
 static struct sb_charge *
 charge_find(struct run *run)
 {
-    struct sb_books  *books  = run->world->books;
-    struct sb_charge *charge = sb_books_find(books, run->order.out_trade_no);
+    struct sb_charge *charge
+        = sb_books_find(run->world->books, run->order.out_trade_no);
 
     if (charge != NULL && charge->status == SB_PENDING
         && charge->expires_at_ms != 0 && charge->expires_at_ms <= run->now_ms
-        && !sb_books_shut(books, charge, run->now_ms))
+        && !charge_shut(run, charge))
     {
         return NULL;
     }
@@ -194,7 +220,7 @@ pay_again(struct run *run, const struct sb_charge *charge)
         || !ph_str_eq(ph_str_z(charge->currency), order->currency)
         || !ph_str_eq(ph_str_z(charge->method), order->method))
     {
-        answer_code(run->reply, 409, PH_STR("number_reused"));
+        answer_refusal(run, 409, PH_STR("number_reused"));
         return;
     }
     answer_as_it_is(run->reply, charge);
@@ -252,7 +278,7 @@ static void
 pay_nothing(struct run *run, const struct sb_behaviour *how)
 {
     run->reply->manner = how->answer;
-    answer_code(run->reply, 429, PH_STR("rate_limited"));
+    answer_refusal(run, 429, PH_STR("rate_limited"));
 }
 
 static void
@@ -270,7 +296,7 @@ run_pay(struct run *run)
         && (run->auth_code.len < AUTH_CODE_MIN
             || !ph_str_is_token(run->auth_code, AUTH_CODE_MAX)))
     {
-        answer_code(run->reply, 400, PH_STR("auth_code_invalid"));
+        answer_refusal(run, 400, PH_STR("auth_code_invalid"));
         return;
     }
     if (how->take == SB_TAKE_NOTHING) {
@@ -283,7 +309,7 @@ run_pay(struct run *run)
                                  first_status(how, &run->order), run->now_ms);
     }
     if (charge == NULL) {
-        answer_code(run->reply, 503, PH_STR("unavailable"));
+        answer_refusal(run, 503, PH_STR("unavailable"));
         return;
     }
     if (charge->status == SB_PAID) {
@@ -298,7 +324,7 @@ run_query(struct run *run)
     const struct sb_charge *charge = charge_find(run);
 
     if (charge == NULL) {
-        answer_code(run->reply, 404, PH_STR("not_found"));
+        answer_refusal(run, 404, PH_STR("not_found"));
         return;
     }
     answer_as_it_is(run->reply, charge);
@@ -310,17 +336,12 @@ run_close(struct run *run)
     struct sb_charge *charge = charge_find(run);
 
     if (charge == NULL) {
-        answer_code(run->reply, 404, PH_STR("not_found"));
+        answer_refusal(run, 404, PH_STR("not_found"));
         return;
     }
-    if (charge->status == SB_PENDING) {
-        if (!sb_books_shut(run->world->books, charge, run->now_ms)) {
-            answer_code(run->reply, 503, PH_STR("unavailable"));
-            return;
-        }
-        if (sb_behaviour_of(charge->amount)->late_ms != 0) {
-            sb_clock_late(run->world->clock, charge);
-        }
+    if (charge->status == SB_PENDING && !charge_shut(run, charge)) {
+        answer_refusal(run, 503, PH_STR("unavailable"));
+        return;
     }
     answer_as_it_is(run->reply, charge);
 }
@@ -332,12 +353,12 @@ run_payer(struct run *run)
     struct sb_charge      *charge = charge_find(run);
 
     if (charge == NULL) {
-        answer_code(run->reply, 404, PH_STR("not_found"));
+        answer_refusal(run, 404, PH_STR("not_found"));
         return;
     }
     if (charge->status == SB_PENDING) {
         if (!sb_books_pay(world->books, charge, run->now_ms)) {
-            answer_code(run->reply, 503, PH_STR("unavailable"));
+            answer_refusal(run, 503, PH_STR("unavailable"));
             return;
         }
         sb_clock_notice(world->clock, charge, run->now_ms);
@@ -376,7 +397,7 @@ static void
 run_dispatch(struct run *run, enum sb_op op, bool is_readable)
 {
     if (!is_readable) {
-        answer_code(run->reply, 400, PH_STR("bad_request"));
+        answer_refusal(run, 400, PH_STR("bad_request"));
         return;
     }
     switch (op) {
@@ -393,7 +414,7 @@ run_dispatch(struct run *run, enum sb_op op, bool is_readable)
         run_payer(run);
         break;
     case SB_OP_NONE:
-        answer_code(run->reply, 404, PH_STR("no_such_operation"));
+        answer_refusal(run, 404, PH_STR("no_such_operation"));
         break;
     }
 }

@@ -220,6 +220,28 @@ request_new(struct MHD_Connection *connection, enum sb_op op)
     return request;
 }
 
+/* a refusal of what is no operation: nothing is noted, nothing is signed */
+static enum MHD_Result
+refusal_give(struct MHD_Connection *connection, unsigned status,
+             struct ph_str code)
+{
+    char          text[64];
+    struct ph_buf body = PH_BUF_INIT(text);
+
+    ph_buf_add(&body, PH_STR("{\"code\":"));
+    ph_buf_json(&body, code);
+    ph_buf_byte(&body, '}');
+    struct MHD_Response *response = MHD_create_response_from_buffer(
+        body.len, text, MHD_RESPMEM_MUST_COPY);
+
+    if (response == NULL) {
+        return MHD_NO;
+    }
+    enum MHD_Result queued = MHD_queue_response(connection, status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
 /* --- GET /_books ---------------------------------------------------------- */
 
 static ssize_t
@@ -240,13 +262,12 @@ listing_give(struct sb_server *server, struct MHD_Connection *connection)
 {
     const char *number = MHD_lookup_connection_value(
         connection, MHD_GET_ARGUMENT_KIND, "out_trade_no");
-    struct sb_listing *listing = calloc(1, sizeof(*listing));
 
-    if (listing == NULL
-        || (number != NULL
-            && !ph_str_is_token(ph_str_z(number), SB_NUMBER_MAX)))
-    {
-        free(listing);
+    if (number != NULL && !ph_str_is_token(ph_str_z(number), SB_NUMBER_MAX)) {
+        return refusal_give(connection, 400, PH_STR("bad_request"));
+    }
+    struct sb_listing *listing = calloc(1, sizeof(*listing));
+    if (listing == NULL) {
         return MHD_NO;
     }
     listing->books = server->world.books;
@@ -266,21 +287,6 @@ listing_give(struct sb_server *server, struct MHD_Connection *connection)
     return queued;
 }
 
-static enum MHD_Result
-status_give(struct MHD_Connection *connection, unsigned status)
-{
-    static char          text[]   = "{\"code\":\"no_such_operation\"}";
-    struct MHD_Response *response = MHD_create_response_from_buffer(
-        sizeof(text) - 1, text, MHD_RESPMEM_PERSISTENT);
-
-    if (response == NULL) {
-        return MHD_NO;
-    }
-    enum MHD_Result queued = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
-    return queued;
-}
-
 /* --- the library's callbacks ---------------------------------------------- */
 
 static enum MHD_Result
@@ -296,7 +302,8 @@ request_first(struct sb_server *server, struct MHD_Connection *connection,
     if (strcmp(path, "/_books") == 0 && strcmp(method, "GET") == 0) {
         return listing_give(server, connection);
     }
-    return status_give(connection, op != SB_OP_NONE ? 405 : 404);
+    return refusal_give(connection, op != SB_OP_NONE ? 405 : 404,
+                        PH_STR("no_such_operation"));
 }
 
 static enum MHD_Result

@@ -12,6 +12,7 @@ CHECK_H     := $(shell find $(CHECK_DIRS) -name '*.h' | sort)
 CHECK_FLAGS := -std=gnu11 -I. -I$(B)/gen -D_GNU_SOURCE \
                $(patsubst -I%,-isystem %,$(PKGFLAGS))
 CLANG_FORMAT ?= clang-format-14
+CPPCHECK_CACHE ?= build/cppcheck
 
 CHECKS := check-format check-style check-layers check-headers check-text \
           check-cppcheck check-scripts check-tools check-tidy
@@ -44,8 +45,8 @@ check-text:
 # is deprecated.  legacyUninitvar repeats uninitvar without its flow analysis,
 # and ctuuninitvar takes an argument that the callee fills for one it reads.
 check-cppcheck:
-	@mkdir -p build/cppcheck
-	@cppcheck -q -j 2 --cppcheck-build-dir=build/cppcheck --error-exitcode=1 \
+	@mkdir -p $(CPPCHECK_CACHE)
+	@cppcheck -q -j 2 --cppcheck-build-dir=$(CPPCHECK_CACHE) --error-exitcode=1 \
 	    --enable=warning,portability,performance --inline-suppr --std=c11 \
 	    --library=posix --suppress=missingIncludeSystem \
 	    --suppress=readdirCalled --suppress=legacyUninitvar --suppress=ctuuninitvar -D_GNU_SOURCE -I. \

@@ -108,6 +108,18 @@ xid_text(const struct bl_gtid *gtid, struct ph_buf *text)
                                  gtid->xid.len - gtrid_len));
 }
 
+static void
+unsure_note(struct bl_sums *sums, const char *what)
+{
+    struct ph_buf text;
+
+    if (sums->unsure[0] == '\0') {
+        ph_buf_init(&text, sums->unsure, sizeof(sums->unsure));
+        ph_buf_add(&text, ph_str_z(what));
+        (void) ph_buf_z(&text);
+    }
+}
+
 static bool
 count_begin(void *context, struct bl_decoder *decoder,
             const struct bl_gtid *gtid)
@@ -121,6 +133,10 @@ count_begin(void *context, struct bl_decoder *decoder,
     count->rows_at_begin = decoder->row_changes;
     if (count->sums == NULL) {
         return bl_refuse(decoder, "stopped");
+    }
+    if (count->unsure != NULL) {
+        unsure_note(count->sums, count->unsure);
+        count->unsure = NULL;
     }
     if (prepared || completed) {
         char          memory[BL_XID_TEXT_MAX];
@@ -321,15 +337,13 @@ static void
 unsure_set(struct bl_count *count, const struct bl_decoder *decoder,
            const char *what)
 {
-    struct ph_buf text;
-
-    if (count->sums != NULL && count->sums->unsure[0] == '\0') {
-        ph_buf_init(&text, count->sums->unsure, sizeof(count->sums->unsure));
-        ph_buf_add(&text, ph_str_z(what));
-        (void) ph_buf_z(&text);
+    if (count->sums != NULL) {
+        unsure_note(count->sums, what);
+    } else {
+        count->unsure = what;
     }
     if (count->alarm != NULL) {
-        count->alarm(count->alarm_context, decoder, what);
+        count->alarm(decoder, what);
     }
 }
 

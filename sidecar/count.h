@@ -29,9 +29,9 @@ struct bl_count {
     struct bl_sums   *sums; /* of the transaction under way */
     uint8_t           xa;   /* its number in sums->xid, 0 = counted now */
     uint64_t          rows_at_begin;
-    void (*alarm)(void *context, const struct bl_decoder *decoder,
-                  const char *what); /* may be NULL */
-    void *alarm_context;
+    const char       *unsure; /* found between transactions; the next tells */
+    /* the counters may be wrong from here on; may be NULL */
+    void (*alarm)(const struct bl_decoder *decoder, const char *what);
 };
 
 /* a visitor that counts; `count` outlives it */

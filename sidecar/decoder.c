@@ -291,9 +291,11 @@ refuse_type(struct bl_decoder *decoder)
         return bl_refuse(decoder, "compressed transactions of MySQL are not "
                                   "read; SET GLOBAL "
                                   "binlog_transaction_compression = OFF");
-    case BL_ENCRYPTION:
-        return bl_refuse(decoder, "the file is encrypted; a server decrypts it "
-                                  "for a replica: read it with --live");
+    case BL_ENCRYPTION: /* a server that decrypts marks it as ignorable */
+        return decoder->head.flags & BL_HEAD_IGNORABLE
+               || bl_refuse(decoder,
+                            "the file is encrypted; a server decrypts it "
+                            "for a replica: read it with --live");
     case BL_WRITE_V0:
     case BL_WRITE_V0 + 1:
     case BL_DELETE_V0:

@@ -99,7 +99,7 @@ bl_live_run(struct bl_live *live)
     }
     bool stopped = live->stream.is_stopping;
     bl_stream_close(&live->stream);
-    bool ok = rc == BL_STREAM_END || stopped;
+    bool ok = (rc == BL_STREAM_END && live->to_the_end) || stopped;
     if (!ok) {
         (void) bl_out_flush(&live->print.out);
         (void) fprintf(stderr, "payhub-sidecar: %.*s\n", (int) why.len,

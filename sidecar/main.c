@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -38,9 +39,10 @@ struct options {
 
 struct job {
     int (*run)(void *context);
-    void     *context;
-    pthread_t waiter; /* told by SIGUSR1 that the work is over */
-    int       status;
+    void       *context;
+    pthread_t   waiter; /* woken by SIGUSR1 when the work is over */
+    int         status;
+    atomic_bool is_over;
 };
 
 static const char usage[]
@@ -122,6 +124,7 @@ job_main(void *context)
     struct job *job = context;
 
     job->status = job->run(job->context);
+    atomic_store(&job->is_over, true);
     (void) pthread_kill(job->waiter, SIGUSR1);
     return NULL;
 }
@@ -181,26 +184,25 @@ job_wait(struct job *job, struct bl_tail *tail, struct bl_live *live,
     const struct timespec minute = { .tv_sec = REPORT_S };
     sigset_t              set;
     pthread_t             thread;
-    bool                  over = false;
 
     signals_block(&set);
     job->waiter = pthread_self();
     if (pthread_create(&thread, NULL, job_main, job) != 0) {
         return EXIT_FAILURE;
     }
-    while (!over) {
+    while (!atomic_load(&job->is_over)) {
         int number = sigtimedwait(&set, NULL, &minute);
 
         if (number < 0 && errno == EAGAIN && tail != NULL) {
             bl_tail_report(tail, REPORT_S);
         } else if (number == SIGHUP && tail != NULL) {
             reload(tail, options);
-        } else if (number == SIGUSR1) {
-            over = true;
-        } else if (number > 0 && tail != NULL) {
+        } else if (number <= 0 || number == SIGUSR1) {
+            continue; /* the work is over, or a stranger sent it */
+        } else if (tail != NULL) {
             ph_daemon_notify("STOPPING=1");
             bl_tail_stop(tail);
-        } else if (number > 0) {
+        } else {
             bl_live_stop(live);
         }
     }
@@ -214,7 +216,7 @@ count_mode(const struct ph_conf *conf, const struct options *options)
     char            memory[WHY_MAX];
     struct ph_buf   why  = PH_BUF_INIT(memory);
     struct bl_tail *tail = calloc(1, sizeof(*tail));
-    struct job      job  = { tail_job, tail, 0, EXIT_FAILURE };
+    struct job      job  = { tail_job, tail, 0, EXIT_FAILURE, false };
 
     if (tail == NULL) {
         return EXIT_FAILURE;
@@ -237,7 +239,7 @@ live_mode(const struct ph_conf *conf, const struct options *options)
     char            memory[WHY_MAX];
     struct ph_buf   why  = PH_BUF_INIT(memory);
     struct bl_live *live = calloc(1, sizeof(*live));
-    struct job      job  = { live_job, live, 0, EXIT_FAILURE };
+    struct job      job  = { live_job, live, 0, EXIT_FAILURE, false };
 
     if (live == NULL) {
         return EXIT_FAILURE;

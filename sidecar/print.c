@@ -188,7 +188,6 @@ print_table(void *context, struct bl_decoder *decoder, struct bl_table *table)
     (void) context;
     (void) decoder;
     table->wanted = true;
-    table->slots  = (uint16_t) table->columns;
     for (size_t i = 0; i < table->columns; i++) {
         table->column[i].slot = (uint16_t) i;
     }

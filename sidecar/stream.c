@@ -253,6 +253,7 @@ bl_stream_next(struct bl_stream *stream, struct ph_str *event,
         return error_judge(stream->mysql, why);
     }
     if (packet[0] == EOF_PACKET && len < EOF_PACKET_MAX) {
+        ph_buf_add(why, PH_STR("the server ended the dump"));
         return BL_STREAM_END;
     }
     if (packet[0] != 0) {

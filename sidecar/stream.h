@@ -36,7 +36,7 @@ struct bl_stream_start {
 
 enum bl_stream_rc {
     BL_STREAM_OK,
-    BL_STREAM_END,
+    BL_STREAM_END,    /* the server ended the dump, asked for or not */
     BL_STREAM_DOWN,   /* the link or the server went: connect again */
     BL_STREAM_CLASH,  /* another replica has our server_id */
     BL_STREAM_REFUSED /* a person must look */

@@ -85,10 +85,8 @@ struct bl_table {
     struct ph_str     name;
     size_t            columns;
     bool              has_names;
-    bool              wanted;  /* by the consumer; rows are skipped if not */
-    void             *binding; /* the consumer's; NULL after the map changed */
-    uint16_t          slots;   /* how many slots the consumer gave out */
-    char             *body;    /* the map as it came; all views point here */
+    bool              wanted; /* by the consumer; rows are skipped if not */
+    char             *body;   /* the map as it came; all views point here */
     size_t            body_len;
     struct bl_column *column;
     struct bl_step   *step; /* one a column; made by bl_table_plan() */

@@ -43,9 +43,8 @@ batch_end(void *context)
 
 /* The counters may be wrong from here on: a person must rebuild them. */
 static void
-alarm_log(void *context, const struct bl_decoder *decoder, const char *what)
+alarm_log(const struct bl_decoder *decoder, const char *what)
 {
-    (void) context;
     ph_log(PH_LOG_ERROR, "counters_unsure", { "why", ph_str_z(what) },
            { "file", ph_str_z(decoder->file) },
            { "position", ph_log_i64(decoder->head.end_pos) });
@@ -134,15 +133,14 @@ applier_main(void *context)
     return NULL;
 }
 
+/* The server has found our place: a transaction after it, or none yet. */
 static void
-ready_tell(struct bl_tail *tail)
+place_found(struct bl_tail *tail)
 {
-    const struct bl_decoder *decoder = &tail->decoder;
-
-    if (!tail->is_ready
-        && (decoder->in_transaction || decoder->heartbeats != 0)) {
+    tail->dead_starts = 0;
+    if (!tail->is_ready) {
         tail->is_ready = true;
-        ph_log(PH_LOG_INFO, "ready", { "file", ph_str_z(decoder->file) });
+        ph_log(PH_LOG_INFO, "ready", { "file", ph_str_z(tail->decoder.file) });
         ph_daemon_notify("READY=1");
     }
 }
@@ -151,15 +149,17 @@ ready_tell(struct bl_tail *tail)
 static enum step
 stream_end(struct bl_tail *tail, enum bl_stream_rc rc, struct ph_str why)
 {
-    switch (rc) {
-    case BL_STREAM_END:
+    if (rc == BL_STREAM_END && tail->to_the_end) {
         return bl_queue_flush(&tail->queue) ? STEP_AT_END : STEP_AGAIN;
+    }
+    switch (rc) {
     case BL_STREAM_REFUSED:
         ph_log(PH_LOG_ERROR, "stream_refused", { "why", why });
         return STEP_FAILED;
     case BL_STREAM_CLASH:
         ph_log(PH_LOG_ERROR, "server_id_clash", { "why", why });
         return STEP_AGAIN;
+    case BL_STREAM_END:
     case BL_STREAM_DOWN:
     case BL_STREAM_OK:
     default:
@@ -175,6 +175,7 @@ events_read(struct bl_tail *tail)
 {
     struct bl_decoder *decoder = &tail->decoder;
     uint64_t           beats   = decoder->heartbeats;
+    bool               found   = false;
 
     for (;;) {
         char              memory[WHY_MAX];
@@ -183,7 +184,7 @@ events_read(struct bl_tail *tail)
         enum bl_stream_rc rc = bl_stream_next(&tail->stream, &event, &why);
 
         if (rc != BL_STREAM_OK) {
-            tail->dead_starts += rc == BL_STREAM_DOWN && !tail->is_ready;
+            tail->dead_starts += rc == BL_STREAM_DOWN && !found;
             return stream_end(tail, rc, ph_buf_str(&why));
         }
         bool ok = bl_decode(decoder, event);
@@ -195,7 +196,11 @@ events_read(struct bl_tail *tail)
                    { "why", ph_buf_str(&decoder->why) });
             return STEP_FAILED;
         }
-        ready_tell(tail);
+        if (!found && (decoder->in_transaction || decoder->heartbeats != beats))
+        {
+            found = true;
+            place_found(tail);
+        }
         if (decoder->heartbeats != beats) {
             beats = decoder->heartbeats;
             if (bl_queue_is_down(&tail->queue)) {

@@ -23,7 +23,7 @@ struct bl_tail {
     const struct ph_conf *conf;
     bool                  to_the_end;  /* stop at the end of the log */
     bool                  is_ready;    /* READY=1 was told */
-    unsigned              dead_starts; /* timeouts before any event came */
+    unsigned              dead_starts; /* links lost on the way to our place */
     struct bl_stream      stream;
     struct bl_queue       queue;
     struct bl_sink        sink;

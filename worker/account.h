@@ -21,10 +21,12 @@ struct wk_account {
     int64_t                   weight;
     bool                      is_active; /* takes new payments */
     int64_t                   ver;
-    size_t                    inflight; /* calls under way */
-    size_t                    refs;
-    char                     *memory;
-    size_t                    memory_len;
+    size_t inflight; /* creates and queries from their choice to their end, so
+                        that many at once cannot pass pay.max_inflight_account
+                        together */
+    size_t refs;     /* the list's and the holders'; freed with the last */
+    char  *memory;
+    size_t memory_len;
 };
 
 struct wk_accounts *wk_accounts_new(struct wk_worker *worker) PH_MUST_CHECK;

@@ -5,14 +5,13 @@
  *        |                                 | on_poll, on_timer
  *        | (cannot be loaded)              v
  *        +----> doomed ---- on_later --> slot_finish -> call->done()
- *   wk_call_cancel -> doomed
  *
  * What it is not: it knows no payments and repeats nothing.
  *
  * Invariants:
  * (1) a slot with a call is in exactly one of busy and doomed;
  * (2) done() is called from on_poll, on_timer or on_later only, so never from
- *     inside wk_call_start() or wk_call_cancel();
+ *     inside wk_call_start();
  * (3) busy_count <= slot_max; slots are made on first use and kept.  There is
  *     at most one more, whose done() runs: it still holds the reply, but a
  *     call that done() starts must find its place free.
@@ -217,7 +216,7 @@ on_socket_change(CURL *easy, curl_socket_t socket, int what, void *data,
     return uv_poll_start(&watch->poll, events, on_poll) == 0 ? 0 : -1;
 }
 
-/* --- start and cancel ----------------------------------------------------- */
+/* --- start ---------------------------------------------------------------- */
 
 static struct call_slot *
 slot_take(struct call_lane *lane)
@@ -258,23 +257,6 @@ wk_call_start(struct wk_calls *calls, struct wk_call *call)
     slot->in_multi = true;
     DL_APPEND(lane->busy, slot);
     return true;
-}
-
-void
-wk_call_cancel(struct wk_call *call)
-{
-    struct call_slot *slot = call->engine;
-
-    if (slot == NULL || slot->is_doomed) {
-        return;
-    }
-    DL_DELETE(slot->lane->busy, slot);
-    if (slot->in_multi) {
-        curl_multi_remove_handle(slot->lane->multi, slot->easy);
-        slot->in_multi = false;
-    }
-    slot->why = "given up by the caller";
-    slot_doom(slot);
 }
 
 size_t

@@ -57,9 +57,6 @@ struct wk_calls *wk_calls_new(uv_loop_t            *loop,
 /* false = the engine is full (pay.max_inflight): not started, not sent */
 bool wk_call_start(struct wk_calls *calls, struct wk_call *call) PH_MUST_CHECK;
 
-/* Gives up; done() is still called, on a later turn, as UNKNOWN or NOT_SENT. */
-void wk_call_cancel(struct wk_call *call);
-
 /* transfers in flight */
 size_t wk_calls_count(const struct wk_calls *calls);
 

@@ -62,7 +62,7 @@ struct call_lane {
     enum wk_call_class kind;
     CURLM             *multi;
     X509_STORE        *trust;
-    bool               allow_loopback; /* webhooks: loopback, http, any port */
+    bool               allow_loopback; /* webhooks: loopback, any port */
     size_t             reply_max;
     size_t             slot_max;
     size_t             busy_count; /* started, done() not called yet */

@@ -38,13 +38,9 @@ parts_judge(const struct call_lane *lane, const char *scheme, const char *host,
                    ? NULL
                    : "plain http is for loopback only";
     }
-    if (lane->allow_loopback) {
-        return NULL;
-    }
-    if (!is_https) {
-        return "webhooks go to https addresses only";
-    }
-    return port_is_web(port) ? NULL : "webhooks go to ports 80 and 443 only";
+    return lane->allow_loopback || port_is_web(port)
+               ? NULL
+               : "webhooks go to ports 80 and 443 only";
 }
 
 static const char *

@@ -191,11 +191,9 @@ call_slot_clear(struct call_slot *slot)
 static bool
 options_of_safety(struct call_slot *slot)
 {
-    bool has_http
-        = slot->lane->kind == WK_CALL_CHANNEL || slot->lane->allow_loopback;
     bool ok = true;
 
-    SET(CURLOPT_PROTOCOLS_STR, has_http ? "https,http" : "https");
+    SET(CURLOPT_PROTOCOLS_STR, "https,http");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PROXY, ""); /* the environment's proxies are not ours */
     SET(CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);

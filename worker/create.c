@@ -53,7 +53,8 @@ struct create {
     enum ph_error       no_account;
     const char         *no_account_detail;
     struct wk_lock      lock;
-    struct wk_timer    *deadline;
+    struct wk_timer    *deadline; /* of the request, not of the job */
+    bool                is_overdue;
     struct wk_timer    *pause;
     uint64_t            arrived_ns;
     uint64_t            insert_ns; /* when the insert was handed over */
@@ -138,7 +139,10 @@ create_end(struct create *job)
     wk_timer_stop(&job->deadline);
     wk_timer_stop(&job->pause);
     wk_lock_drop(&job->lock);
-    wk_account_release(job->account);
+    if (job->account != NULL) {
+        job->account->inflight--;
+        wk_account_release(job->account);
+    }
     wk_block_give(worker, job->block);
     wk_job_end(worker);
 }
@@ -242,14 +246,17 @@ create_call(struct create *job)
     struct wk_op *op = &job->op;
 
     job->state = CREATE_CALLING;
-    *op        = (struct wk_op){ .worker  = job->worker,
-                                 .account = job->account,
-                                 .kind    = PH_OP_CREATE,
-                                 .arena   = job->arena,
-                                 .done    = create_on_op,
-                                 .data    = job };
-    op->order  = wk_order_face(job->worker, &job->order.payment,
-                               &job->order.attempt[0], job->arena);
+    if (job->is_overdue) {
+        create_answer(job);
+    }
+    *op       = (struct wk_op){ .worker  = job->worker,
+                                .account = job->account,
+                                .kind    = PH_OP_CREATE,
+                                .arena   = job->arena,
+                                .done    = create_on_op,
+                                .data    = job };
+    op->order = wk_order_face(job->worker, &job->order.payment,
+                              &job->order.attempt[0], job->arena);
     if (create_is_too_late(job)) {
         op->result = (struct ph_channel_result){
             .class       = PH_RESULT_NOT_SENT,
@@ -263,13 +270,15 @@ create_call(struct create *job)
     wk_op_start(op);
 }
 
-/* The caller waits no longer; the job goes on without it. */
+/* The caller waits no longer; the job goes on without it.  Before the rows
+ * stand there is nothing to tell: then the answer comes with them. */
 static void
 create_on_deadline(void *data)
 {
     struct create *job = data;
 
     wk_timer_stop(&job->deadline);
+    job->is_overdue = true;
     if (job->state == CREATE_CALLING || job->state == CREATE_SETTLING) {
         create_answer(job);
     }
@@ -630,6 +639,7 @@ create_choose(struct create *job)
         job->no_account_detail = "too many calls of this account are under way";
     } else {
         job->account = wk_account_hold(account);
+        job->account->inflight++;
     }
 }
 

@@ -27,6 +27,17 @@ wk_action_text(enum ph_action_type action)
     return (size_t) action < PH_COUNT(texts) ? texts[action] : texts[0];
 }
 
+bool
+wk_number_is_plain(struct ph_str number)
+{
+    for (size_t i = 0; i < number.len; i++) {
+        if (number.ptr[i] < 0x20 || number.ptr[i] > 0x7e) {
+            return false;
+        }
+    }
+    return number.len <= WK_NUMBER_MAX;
+}
+
 static struct ph_str
 source_text(enum wk_source source)
 {
@@ -230,15 +241,16 @@ payment_error_from_attempt(struct judging *it)
 
 /* ---- classes ---- */
 
+/* Asked of whatever proves something: a refusal or an end that names another
+ * order ends ours as little as a success of it would pay ours. */
 static bool
 tells_another_payment(const struct judging *it)
 {
     const struct ph_channel_result *result  = it->result;
     const struct wk_attempt        *attempt = it->attempt;
 
-    if (result->class != PH_RESULT_SUCCEEDED
-        && result->class != PH_RESULT_WAIT_USER)
-    {
+    if (result->class == PH_RESULT_UNKNOWN
+        || result->class == PH_RESULT_NOT_SENT) {
         return false;
     }
     return (result->number.len != 0 && !ph_str_eq(result->number, attempt->id))
@@ -265,12 +277,14 @@ judge_conflict(struct judging *it)
     (void) attempt_step(it, PH_ATTEMPT_UNKNOWN);
 }
 
+/* A number that its ascii column cannot hold is left out: the statement would
+ * be refused for ever, and with it the record of the money. */
 static void
 trade_keep(struct judging *it)
 {
     struct ph_str trade_no = it->result->trade_no;
 
-    if (trade_no.len == 0 || trade_no.len > 64
+    if (trade_no.len == 0 || !wk_number_is_plain(trade_no)
         || ph_str_eq(trade_no, it->attempt->channel_trade_no))
     {
         return;
@@ -373,14 +387,21 @@ judge_unknown(struct judging *it)
     it->verdict->look_in_ms = it->rules->unknown_first_ms;
 }
 
+/* What the payer was shown can be paid until it ends, and some channels know
+ * of it only once it was scanned: such an attempt ages from its end on. */
 static bool
 is_gone_for_good(const struct judging *it)
 {
-    uint64_t sent_ms = it->attempt->sent_at_ms;
+    uint64_t from_ms = it->attempt->sent_at_ms;
     uint64_t now_ms  = it->rules->now_ms;
 
-    return it->attempt->not_found >= WK_NOT_FOUND_TELLINGS && now_ms > sent_ms
-           && now_ms - sent_ms >= (uint64_t) it->rules->not_found_final_ms;
+    if (it->attempt->status == PH_ATTEMPT_WAIT_USER
+        && it->payment->expires_at_ms > from_ms)
+    {
+        from_ms = it->payment->expires_at_ms;
+    }
+    return it->attempt->not_found >= WK_NOT_FOUND_TELLINGS && now_ms > from_ms
+           && now_ms - from_ms >= (uint64_t) it->rules->not_found_final_ms;
 }
 
 static void

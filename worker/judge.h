@@ -5,11 +5,11 @@
  * stand and what follows from it out.  Answer, query and notice are judged
  * alike; the state tables of libpayhub/domain decide each move.
  *
- *   - Evidence that names another number, amount or currency never pays: the
- *     payment becomes `conflict`.
+ *   - Evidence that names another number, amount or currency neither pays nor
+ *     ends anything: the payment becomes `conflict`.
  *   - UNKNOWN never fails anything.  NOT_FOUND fails only when it was told
- *     twice and the attempt is old enough; NOT_SENT only by the answer to a
- *     create of which no byte left.
+ *     twice and the attempt is old enough, counted from the payment's end when
+ *     the payer was shown something; NOT_SENT only by the answer to the create.
  *   - A success is never taken back.
  */
 #ifndef WK_JUDGE_H
@@ -20,6 +20,7 @@
 #include "worker/row.h"
 
 #define WK_NOT_FOUND_TELLINGS 2
+#define WK_NUMBER_MAX 64 /* bytes of a channel's own numbers */
 
 enum wk_source { WK_SOURCE_ANSWER = 1, WK_SOURCE_QUERY, WK_SOURCE_NOTICE };
 
@@ -53,6 +54,9 @@ struct wk_verdict {
 void wk_judge(struct wk_order *order, size_t which,
               const struct wk_evidence    *evidence,
               const struct wk_judge_rules *rules, struct wk_verdict *verdict);
+
+/* fits the ascii columns that keep the channels' numbers */
+bool wk_number_is_plain(struct ph_str number);
 
 /* "none", "qr_code", ...; as the API shows it */
 struct ph_str wk_action_text(enum ph_action_type action);

@@ -51,7 +51,10 @@ look_end(struct look *look)
     struct wk_worker *worker = look->worker;
 
     wk_janitor_looked(look->janitor);
-    wk_account_release(look->account);
+    if (look->account != NULL) {
+        look->account->inflight--;
+        wk_account_release(look->account);
+    }
     wk_block_give(worker, look->block);
     wk_job_end(worker);
 }
@@ -79,6 +82,20 @@ look_rows(struct wk_db *db, struct look *look)
                                 look->tasks, &look->task_count));
 }
 
+/* Holds off whoever would bring the order back to work until we committed: the
+ * row that we delete or move is the one that was there when we read the order.
+ */
+static bool
+work_lock(struct wk_db *db, const struct look *look)
+{
+    wk_db_clear(db);
+    wk_sql(db, PH_STR("SELECT 1 FROM work WHERE payment_id="));
+    wk_sql_text(db, look->payment_id);
+    wk_sql(db, PH_STR(" FOR UPDATE"));
+    wk_sql_end(db);
+    return wk_db_run(db);
+}
+
 /* From rows as they are now: whatever came in meanwhile counts. */
 static enum wk_run
 finish_run(struct wk_db *db, struct wk_store_job *job)
@@ -88,7 +105,7 @@ finish_run(struct wk_db *db, struct wk_store_job *job)
     look->task_count = 0;
     look->arena->len = look->arena_mark; /* nothing loaded is needed any more */
     look->arena->full = false;
-    if (!look_rows(db, look)) {
+    if (!work_lock(db, look) || !look_rows(db, look)) {
         return WK_RUN_FAILED;
     }
     int64_t        tries = look->tries + (look->was_queried ? 1 : 0);
@@ -137,7 +154,7 @@ static bool
 task_is_due(const struct look *look, const struct wk_task *task)
 {
     return ph_str_eq(task->status, PH_STR("pending"))
-           && wk_notify_due_ms(look->worker->conf, task) <= look->now_ms;
+           && wk_notify_look_ms(look->worker->conf, task) <= look->now_ms;
 }
 
 /* The oldest that is due, one a look so that events keep their order.  Nobody
@@ -256,6 +273,7 @@ look_can_ask(struct look *look)
         return false;
     }
     look->account = wk_account_hold(account);
+    look->account->inflight++;
     return true;
 }
 
@@ -294,7 +312,9 @@ load_run(struct wk_db *db, struct wk_store_job *job)
 {
     struct look *look = (struct look *) job;
 
-    look->task_count = 0;
+    look->task_count  = 0;
+    look->arena->len  = look->arena_mark;
+    look->arena->full = false;
     return look_rows(db, look) && work_and_secret_read(db, look)
                ? WK_RUN_DONE
                : WK_RUN_FAILED;

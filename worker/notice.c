@@ -18,7 +18,6 @@
 
 #define NOTICE_BODY_MAX (128 * 1024)
 #define NOTICE_HEADERS_MAX 64
-#define NOTICE_ID_MAX 64
 
 struct notice {
     struct wk_settle             settle; /* first */
@@ -191,7 +190,7 @@ notice_settle(struct notice *notice)
     struct wk_settle *settle = &notice->settle;
     struct ph_str     id     = notice->out.id;
 
-    if (id.len == 0 || id.len > NOTICE_ID_MAX) {
+    if (id.len == 0 || !wk_number_is_plain(id)) {
         id = digest_hex(notice);
     }
     notice->event_id = wk_id_make(worker, PH_ID_EVENT,

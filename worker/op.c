@@ -17,7 +17,6 @@ static void
 op_end(struct wk_op *op)
 {
     wk_timer_stop(&op->timer);
-    op->account->inflight--;
     op->done(op);
 }
 
@@ -86,6 +85,7 @@ op_send(struct wk_op *op)
                             = left_ms < deadline_ms ? left_ms : deadline_ms,
                             .done = op_on_call,
                             .data = op };
+    op->requests++;
     wk_crash_point(op->kind == PH_OP_CREATE ? "before_call" : NULL);
     if (!wk_call_start(op->worker->calls, &op->call)) {
         op_fail(op, "engine_full", "too many calls under way");
@@ -147,6 +147,9 @@ op_step(struct wk_op *op, const struct ph_channel_reply *last)
         return;
     case PH_STEP_DONE:
         op->result = op->out.result;
+        if (op->result.class == PH_RESULT_NOT_SENT && op->requests > 1) {
+            op->result.class = PH_RESULT_UNKNOWN; /* speaks of the last one */
+        }
         op_end(op);
         return;
     case PH_STEP_ERROR:
@@ -168,6 +171,7 @@ wk_op_start(struct wk_op *op)
     op->has_digest       = false;
     op->config_error     = PH_ERROR_NONE;
     op->may_have_arrived = false;
+    op->requests         = 0;
     op->step             = (struct ph_channel_call){ .op        = op->kind,
                                                      .account   = &op->account->face,
                                                      .order     = &op->order,
@@ -175,6 +179,5 @@ wk_op_start(struct wk_op *op)
                                                      .random    = op->random,
                                                      .state     = op->state,
                                                      .state_len = op->state_len };
-    op->account->inflight++;
     op_step(op, NULL);
 }

@@ -2,8 +2,10 @@
  * op.h - one operation at a channel: steps of its adapter, calls, waits.
  *
  * Ends exactly once, in done(), with a result class that the core may judge.
- * "Not sent" is told only when no request of this operation left us; once one
- * did, a later failure is UNKNOWN.  @thread loop.
+ * NOT_SENT is told when no request of this operation left us, or when the
+ * channel says of the only one that it did nothing with it.  After a second
+ * request nothing of the kind can prove what the first one did: UNKNOWN.
+ * @thread loop.
  */
 #ifndef WK_OP_H
 #define WK_OP_H
@@ -16,7 +18,7 @@
 struct wk_op {
     /* set by the caller */
     struct wk_worker       *worker;
-    struct wk_account      *account; /* held by the caller */
+    struct wk_account      *account; /* held and counted by the caller */
     enum ph_channel_op      kind;
     struct ph_channel_order order;
     struct ph_arena        *arena;
@@ -40,7 +42,8 @@ struct wk_op {
     struct wk_timer       *timer;
     uint64_t               deadline_ns;
     uint8_t                random[32];
-    bool                   may_have_arrived;
+    bool                   may_have_arrived; /* one of them, by all we know */
+    unsigned               requests;         /* handed to the engine */
 };
 
 void wk_op_start(struct wk_op *op);

@@ -34,17 +34,22 @@ query_due_ms(const struct ph_conf *conf, enum ph_attempt_state status,
     return now_ms + (uint64_t) ms[at < count ? at : count - 1];
 }
 
-/* A delivery may just be under way: not before it must have ended. */
+/* the longest that one delivery may be under way */
+static uint64_t
+delivery_ms(const struct ph_conf *conf)
+{
+    return LOOK_MARGIN_MS
+           + (uint64_t) ph_conf_number(conf, PH_CONF_notify_timeout);
+}
+
+/* What is due was just begun by the look that asks: not before it has ended. */
 static uint64_t
 task_due_ms(const struct ph_conf *conf, const struct wk_task *task,
             uint64_t now_ms)
 {
-    uint64_t due_ms = wk_notify_due_ms(conf, task);
-    uint64_t over_ms
-        = now_ms + LOOK_MARGIN_MS
-          + (uint64_t) ph_conf_number(conf, PH_CONF_notify_timeout);
+    uint64_t due_ms = wk_notify_look_ms(conf, task);
 
-    return due_ms > over_ms ? due_ms : over_ms;
+    return due_ms > now_ms ? due_ms : now_ms + delivery_ms(conf);
 }
 
 static void
@@ -91,4 +96,13 @@ wk_notify_due_ms(const struct ph_conf *conf, const struct wk_task *task)
         due_ms += (uint64_t) ms[i];
     }
     return due_ms;
+}
+
+uint64_t
+wk_notify_look_ms(const struct ph_conf *conf, const struct wk_task *task)
+{
+    uint64_t due_ms  = wk_notify_due_ms(conf, task);
+    uint64_t over_ms = task->created_at_ms + delivery_ms(conf);
+
+    return task->tries == 0 && over_ms > due_ms ? over_ms : due_ms;
 }

@@ -23,6 +23,11 @@ struct wk_rest wk_rest_judge(const struct ph_conf  *conf,
 /* the attempt that a query should be made about; NULL = none */
 struct wk_attempt *wk_rest_open_attempt(struct wk_order *order);
 
+/* When a janitor may try it.  Its first delivery belongs to whoever committed
+ * the event, and is left the time that it may take. */
+uint64_t wk_notify_look_ms(const struct ph_conf *conf,
+                           const struct wk_task *task);
+
 /* When the task is to be tried next: the schedule counts from its birth. */
 uint64_t wk_notify_due_ms(const struct ph_conf *conf,
                           const struct wk_task *task);

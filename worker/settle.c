@@ -49,6 +49,18 @@ notice_is_new(struct wk_db *db, struct wk_settle *settle, bool *is_new)
     return true;
 }
 
+/* A notice is proved by the key of the account that it came to.  Whoever has
+ * that key can say nothing about what runs over another account, whose payments
+ * may be another app's. */
+static bool
+notice_may_speak(const struct wk_settle  *settle,
+                 const struct wk_attempt *attempt)
+{
+    return settle->notice == NULL
+           || (ph_str_eq(attempt->account_id, settle->notice->account_id)
+               && ph_str_eq(attempt->channel, settle->notice->channel));
+}
+
 static struct ph_str
 notice_verdict(const struct wk_settle *settle)
 {
@@ -369,6 +381,7 @@ settle_run(struct wk_db *db, struct wk_store_job *job)
     struct wk_settle *settle = (struct wk_settle *) job;
 
     settle->arena->len  = settle->arena_mark;
+    settle->arena->full = false; /* what a run before this one filled is free */
     settle->is_found    = false;
     settle->is_repeated = false;
     settle->delivery    = (struct wk_delivery_order){ 0 };
@@ -391,7 +404,9 @@ settle_run(struct wk_db *db, struct wk_store_job *job)
     }
     size_t which = attempt_index(&settle->before, settle->attempt_id);
 
-    if (found == WK_FOUND_NONE || which == settle->before.attempt_count) {
+    if (found == WK_FOUND_NONE || which == settle->before.attempt_count
+        || !notice_may_speak(settle, &settle->before.attempt[which]))
+    {
         return settle->notice != NULL ? notice_only(db, settle) : WK_RUN_DONE;
     }
     const struct wk_judge_rules rules = settle_rules(settle, db->now_ms);

@@ -19,7 +19,7 @@ struct wk_notice_row {
     struct ph_str id; /* E... */
     struct ph_str channel;
     struct ph_str account_id;
-    struct ph_str notice_id; /* the channel's, at most 64 bytes */
+    struct ph_str notice_id; /* the channel's; plain, as judge.h says it */
     struct ph_str headers;   /* JSON object */
     struct ph_str body;
 };
@@ -46,7 +46,7 @@ struct wk_settle {
     void *data;
 
     /* set before done(), when store.outcome is DONE */
-    bool                     is_found;    /* there is such an attempt */
+    bool                     is_found;    /* such an attempt, of this account */
     bool                     is_repeated; /* the notice was here before */
     struct wk_verdict        verdict;
     struct wk_delivery_order delivery;

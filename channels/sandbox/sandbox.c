@@ -2,8 +2,8 @@
  * sandbox.c - the adapter of the sandbox channel.
  *
  * One request and one answer an operation.  What an answer proves is decided
- * by two tables, codes[] and statuses[]; whatever is in neither, is not signed
- * or cannot be read is UNKNOWN.
+ * by two tables, codes[] and statuses[]; whatever is in neither, is not signed,
+ * cannot be read or does not say which order it speaks of is UNKNOWN.
  *
  * It does not compare amount, currency or number: it echoes them, the core
  * compares.
@@ -299,6 +299,10 @@ answer_read(const struct ph_channel_call  *call,
         return;
     }
     echo_set(result, &said);
+    if (said.out_trade_no.len == 0) {
+        unknown_set(result, PH_STR("no_number"));
+        return;
+    }
     code_judge(result, &said, call->op);
     action_set(result, said.qr_code, call->arena);
     if (call->arena->full) {

@@ -94,7 +94,7 @@ static const struct text_rule {
     { PH_CONF_redis_prefix, text_is_prefix, "1 to 16 of [A-Za-z0-9_-]" },
     { PH_CONF_sidecar_day_offset, text_is_offset,
       "+HH:MM or -HH:MM up to 14:00" },
-    { PH_CONF_admin_url, text_is_url, "http://HOST or https://HOST, no / at the end" },
+    { PH_CONF_admin_api_url, text_is_url, "http://HOST or https://HOST, no / at the end" },
     { PH_CONF_seal_key_id, text_is_name, "1 to 32 of [A-Za-z0-9_-]" },
     { PH_CONF_seal_old_key_id, text_is_name, "1 to 32 of [A-Za-z0-9_-]" },
     { PH_CONF_log_level, text_is_level, "error, warn, info or debug" },
@@ -211,6 +211,7 @@ text_is_url(struct ph_str text)
 
     if (!ph_str_cut(text, ':', &scheme, &host)
         || !ph_str_starts(host, PH_STR("//")) || host.len < 3
+        || host.ptr[2] == '/' || host.ptr[2] == ':'
         || text.ptr[text.len - 1] == '/')
     {
         return false;
@@ -263,8 +264,8 @@ judge_text(enum ph_conf_key key, const struct ph_conf_row *row,
     if (ph_str_has_control(text) || ph_str_utf8_count(text) == SIZE_MAX) {
         return false;
     }
-    if (text.len == 0 && row->value[0] == '\0') {
-        return true; /* not set */
+    if (text.len == 0) {
+        return row->value[0] == '\0'; /* not set; else it takes a value */
     }
     return rule == NULL || rule->judge(text);
 }

@@ -117,7 +117,7 @@ ph_base_url_ok(struct ph_str url)
     }
     for (size_t i = 0; i < url.len; i++) {
         if ((uint8_t) url.ptr[i] <= ' ' || (uint8_t) url.ptr[i] >= 0x7f
-            || strchr("@#\\\"'<>", url.ptr[i]) != NULL)
+            || strchr("@#?\\\"'<>", url.ptr[i]) != NULL)
         {
             return false;
         }

@@ -26,7 +26,7 @@ const char *ph_channel_name_at(size_t i);
 
 /*
  * An https address, or an http one of a loopback host: "localhost",
- * 127.0.0.0/8 or [::1].  No user info, no blank, no fragment.
+ * 127.0.0.0/8 or [::1].  No user info, blank, query or fragment.
  */
 bool ph_base_url_ok(struct ph_str url);
 

@@ -67,7 +67,7 @@ ph_daemon_init(const char *name)
     }
     if (!ph_digest_init()) {
         (void) fprintf(stderr,
-                       "%s: found no SHA256 or HMAC in OpenSSL, expected its "
+                       "%s: found no SHA256 in OpenSSL, expected its "
                        "default provider to be active (openssl.cnf)\n",
                        name);
         return false;

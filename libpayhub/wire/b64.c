@@ -92,9 +92,7 @@ ph_b64_decode(struct ph_buf *buf, struct ph_str text)
         bool last = i + 4 == text.len;
 
         if (!b64_group(buf, text.ptr + i, last ? padding : 0)) {
-            if (!buf->full) {
-                buf->len = mark;
-            }
+            buf->len = mark;
             return PH_E_SYNTAX;
         }
     }

@@ -2,7 +2,7 @@
  * digest.h - SHA-256, HMAC-SHA256 on kept keyed contexts, the shard of an
  * order.  Algorithms are fetched from OpenSSL once a process.
  *
- * A ph_hmac holds one keyed context; keying costs several times more than a
+ * A ph_hmac holds one key's contexts; keying costs several times more than a
  * short message, so whoever verifies often keeps one per key.  One thread at
  * a time may use a ph_hmac.
  */
@@ -31,7 +31,8 @@ void            ph_hmac_free(struct ph_hmac *mac); /* accepts NULL */
 /* Puts another key into the same context; on false it may only be freed. */
 bool ph_hmac_rekey(struct ph_hmac *mac, struct ph_str key) PH_MUST_CHECK;
 
-/* begin, add any number of pieces, end; begin resets what came before */
+/* begin, add any number of pieces, end; begin resets what came before.  A
+ * false ends the message: only begin or free may follow. */
 bool ph_hmac_begin(struct ph_hmac *mac) PH_MUST_CHECK;
 bool ph_hmac_add(struct ph_hmac *mac, struct ph_str piece) PH_MUST_CHECK;
 bool ph_hmac_end(struct ph_hmac *mac, uint8_t out[PH_SHA256_LEN]) PH_MUST_CHECK;

@@ -5,6 +5,10 @@ counted by its reader (TAP, cmocka, prove, a line "N passed, N failed"; one
 that only exits is one test), and is shown only where it failed.  A command that
 exits with an error counts as at least one failed test, one that ran
 nothing as well: silence is not success.
+
+Bands run side by side in two lanes: one for commands that only compute, which
+leaves the processor to the others whenever they want it, and one for the rest,
+which wait more than they work.  A band is reported when its last command ends.
 """
 
 import argparse
@@ -13,6 +17,7 @@ import fcntl
 import glob
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -23,14 +28,14 @@ LOGS = os.path.join("build", "test")
 LOG_TAIL = 40
 LINE_MAX = 240
 COMMAND_WAIT_S = 900
+END_WAIT_S = 60  # for its servers to be ended, when a command took too long
 
 
 class Command:
-    def __init__(self, name, argv, reader, env=None):
+    def __init__(self, name, argv, reader):
         self.name = name
         self.argv = argv
         self.reader = reader
-        self.env = env or {}
 
 
 # -- readers: text -> (passed, failed), or None when it is not theirs ---------
@@ -103,8 +108,10 @@ def band_unit(_):
 
 
 def band_vectors(_):
-    return [Command(path, [path], read_cmocka)
-            for path in unit_programs("t/unit/test_*vector*.c")] \
+    return [Command(path + " --check", [path, "--check"], read_exit)
+            for path in ("t/data/frames/make.py", "t/data/vectors/make.py")] \
+        + [Command(path, [path], read_cmocka)
+           for path in unit_programs("t/unit/test_*vector*.c")] \
         + tap_files("t/vectors/*.test")
 
 
@@ -144,8 +151,8 @@ BANDS = {"check": band_check, "tools": band_tools, "unit": band_unit,
          "vectors": band_vectors, "fuzz": band_fuzz,
          "component": band_component, "nginx": band_nginx, "e2e": band_e2e,
          "short-chaos": band_short_chaos}
-# Their commands wait more than they work, and each has its own servers.
-SIDE_BY_SIDE = {"tools", "component", "nginx"}
+# They only compute; one at a time, each uses every processor by itself.
+COMPUTING = {"check", "fuzz"}
 
 
 def fuzz_names():
@@ -157,6 +164,8 @@ def fuzz_names():
 
 # band -> profile and what make has to bring
 NEEDS = {
+    "check": ("release", lambda: ["module",
+                                  "build/release/gen/redis_library.c"]),
     "unit": ("asan", lambda: unit_programs()),
     "vectors": ("asan", lambda: [*unit_programs("t/unit/test_*vector*.c"),
                                  "build/asan/payhub"]),
@@ -198,11 +207,12 @@ def run(command):
     status = None
     with open(log, "wb") as file:
         try:
-            status = subprocess.run(
+            child = subprocess.Popen(
                 command.argv, stdin=subprocess.DEVNULL, stdout=file,
-                stderr=subprocess.STDOUT, timeout=COMMAND_WAIT_S,
-                env={**os.environ, **command.env}).returncode
+                stderr=subprocess.STDOUT)
+            status = child.wait(COMMAND_WAIT_S)
         except subprocess.TimeoutExpired:
+            end(child)
             file.write(f"\nno end within {COMMAND_WAIT_S} s\n".encode())
         except OSError as error:
             file.write(f"\n{error}\n".encode())
@@ -214,6 +224,16 @@ def run(command):
     elif status != 0 and failed == 0:
         failed = 1
     return passed, failed, log
+
+
+def end(child):
+    """As by Ctrl-C first, so that it takes its servers down."""
+    child.send_signal(signal.SIGINT)
+    try:
+        child.wait(END_WAIT_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def show(log):
@@ -248,25 +268,62 @@ def chosen(patterns):
     return {band: picked[band] for band in BANDS if band in picked}
 
 
-def run_band(band, parts, options):
+def commands_of(band, parts, options):
+    return [command for command in BANDS[band](options)
+            if not parts or any(part in command.name for part in parts)]
+
+
+def run_timed(command):
     began = time.monotonic()
+    return (*run(command), began, time.monotonic())
+
+
+def run_polite(command):
+    command.argv = ["nice", "-n", "19", *command.argv]
+    return run_timed(command)
+
+
+def report_band(band, results):
+    """Returns (passed, failed)."""
+    passed = sum(result[0] for result in results)
+    failed = sum(result[1] for result in results)
+    report(band, passed, failed, max(result[4] for result in results)
+           - min(result[3] for result in results))
+    for result in results:
+        if result[1]:
+            show(result[2])
+    return passed, failed
+
+
+def run_bands(picked, options):
+    """Returns (passed, failed)."""
     passed = failed = 0
-    logs = []
-    commands = [command for command in BANDS[band](options)
-                if not parts or any(part in command.name for part in parts)]
-    with concurrent.futures.ThreadPoolExecutor(
-            os.cpu_count() if band in SIDE_BY_SIDE else 1) as pool:
-        for good, bad, log in pool.map(run, commands):
-            passed, failed = passed + good, failed + bad
-            if bad:
-                logs.append(log)
-    if not commands:
-        failed += 1
-        print(f"    {band}: found no test"
-              + (f" with {' or '.join(parts)} in its name" if parts else ""))
-    report(band, passed, failed, time.monotonic() - began)
-    for log in logs:
-        show(log)
+    running = {}
+    computing = concurrent.futures.ThreadPoolExecutor(1)
+    waiting = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    try:
+        for band, parts in picked.items():
+            commands = commands_of(band, parts, options)
+            if not commands:
+                failed += 1
+                print(f"{band}: found no test" + (
+                    f" with {' or '.join(parts)} in its name" if parts
+                    else ""))
+                continue
+            running[band] = [
+                computing.submit(run_polite, command) if band in COMPUTING
+                else waiting.submit(run_timed, command)
+                for command in commands]
+        for _ in concurrent.futures.as_completed(
+                [one for futures in running.values() for one in futures]):
+            for band in [band for band, futures in running.items()
+                         if all(one.done() for one in futures)]:
+                good, bad = report_band(
+                    band, [one.result() for one in running.pop(band)])
+                passed, failed = passed + good, failed + bad
+    finally:
+        for pool in (computing, waiting):
+            pool.shutdown(cancel_futures=True)
     return passed, failed
 
 
@@ -291,13 +348,11 @@ def main():
     picked = chosen(options.patterns)
     os.makedirs(LOGS, exist_ok=True)
     lock = lock_take()
-    passed = failed = 0
+    passed, failed = 0, 1
     if not build(set(picked)):
-        failed = 1
+        print("test: the build failed, nothing was run", file=sys.stderr)
     else:
-        for band, parts in picked.items():
-            good, bad = run_band(band, parts, options)
-            passed, failed = passed + good, failed + bad
+        passed, failed = run_bands(picked, options)
     lock.close()
     print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed else 0

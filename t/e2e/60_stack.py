@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 
-from payhub_stack_fixture import SCRIPT, Stack, is_alive
+from payhub_stack_fixture import SCRIPT, Stack, free_base, is_alive
 
 
 def test_everything_killed_comes_back_within_a_second(stack):
@@ -48,7 +48,7 @@ def test_bad_setting_is_named(stack):
     assert done.returncode == 1, done
     assert "pay.channel_deadline" in done.stderr, done
     done = subprocess.run(
-        [SCRIPT, "up", "--dir", folder, "--port", "19990", "--build",
+        [SCRIPT, "up", "--dir", folder, "--port", str(free_base()), "--build",
          stack.build, "--set", "pay.channel_deadline=soon"],
         capture_output=True, text=True)
     assert done.returncode == 1 and "payhub.conf:" in done.stderr, done

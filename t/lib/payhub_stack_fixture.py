@@ -18,7 +18,7 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 SCRIPT = os.path.join(TREE, "scripts", "stack")
 
-PORTS = (20000, 32000)  # below the kernel's ephemeral range
+PORTS = (20000, 32000)  # below the kernel's ephemeral range, above t/run-nginx
 
 # Times of minutes in production are seconds here.
 QUICK = ("pay.channel_deadline=2s", "pay.request_deadline=4s",

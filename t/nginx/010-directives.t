@@ -335,7 +335,7 @@ __DATA__
 --- must_die
 --- error_log eval
 [
-    q["payhub_verify" directive is duplicate],
+    q[PH-C201 payhub_verify: found it twice, expected it once in a block],
 ]
 
 
@@ -379,7 +379,7 @@ __DATA__
 --- must_die
 --- error_log eval
 [
-    q["payhub_verify_window" directive is duplicate],
+    q[PH-C201 payhub_verify_window: found it twice, expected it once in a block],
 ]
 
 
@@ -423,7 +423,7 @@ __DATA__
 --- must_die
 --- error_log eval
 [
-    q["payhub_pass" directive is duplicate],
+    q[PH-C401 payhub_pass: found it twice, expected it once in a block],
 ]
 
 
@@ -478,7 +478,7 @@ __DATA__
 --- must_die
 --- error_log eval
 [
-    q["payhub_pass_timeout" directive is duplicate],
+    q[PH-C401 payhub_pass_timeout: found it twice, expected it once in a block],
 ]
 
 
@@ -500,3 +500,27 @@ __DATA__
 GET /t
 --- response_body
 up
+
+
+
+=== TEST 41: pass to a socket whose path depends on where nginx was started
+--- config
+    location = /t { payhub_pass unix:a.sock; }
+--- must_die
+--- error_log eval
+[
+    q[PH-C401 payhub_pass: found "unix:a.sock", expected the name of an upstream or unix:/PATH],
+]
+
+
+
+=== TEST 42: one key too many
+--- http_config eval
+CORE::join '', map {"payhub_key k$_ hmac-sha256 secret=file:\$TEST_NGINX_PAYHUB_DIR/k1;\n"} 0 .. 65536;
+--- config
+    location = /t { return 204; }
+--- must_die
+--- error_log eval
+[
+    q[PH-C101 payhub_key: found more than 65536 keys],
+]

@@ -305,3 +305,31 @@ GET /a/b
 --- error_code: 500
 --- error_log
 a worker is called once, by the request itself
+
+
+
+=== TEST 24: auth_request judges the body that has been read, not the empty one of its subrequest
+--- config
+    location /u/ { proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/back/; }
+    location /back/ { add_header X-Accel-Redirect /w/echo; return 200; }
+    location /w/ { auth_request /check; payhub_pass payhub_workers; }
+    location = /check { payhub_verify payhub-v3; return 204; }
+--- more_headers eval: main::signed("POST", "/u/echo", "hello")
+--- request
+POST /u/echo
+hello
+--- response_body: hello
+
+
+
+=== TEST 25: so a signature over no body opens nothing for one
+--- config
+    location /u/ { proxy_pass http://127.0.0.1:$TEST_NGINX_SERVER_PORT/back/; }
+    location /back/ { add_header X-Accel-Redirect /w/echo; return 200; }
+    location /w/ { auth_request /check; payhub_pass payhub_workers; }
+    location = /check { payhub_verify payhub-v3; return 204; }
+--- more_headers eval: main::signed("POST", "/u/echo")
+--- request
+POST /u/echo
+hello
+--- error_code: 401

@@ -267,3 +267,14 @@ GET /w/empty
 Payhub::raw("GET", "/s//a")
 --- error_code: 404
 --- raw_response_headers_unlike: Payhub-
+
+
+
+=== TEST 25: the status of a worker's answer, as nginx's variable
+--- config
+    location /w/ { payhub_pass payhub_workers; add_header X-Up "$upstream_status" always; }
+--- request eval
+["GET /w/created", "GET /w/refused"]
+--- error_code eval: [201, 503]
+--- response_headers eval
+["X-Up: 201", "X-Up: 503"]

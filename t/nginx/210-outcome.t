@@ -290,7 +290,7 @@ GET /down/readyz
 --- response_headers
 Retry-After: 1
 Content-Type: application/problem+json
---- response_body_like: "detail":"no worker answered, nothing was sent"
+--- response_body_like: "detail":"no worker took the call, nothing was executed"
 
 
 
@@ -348,3 +348,46 @@ GET /pair/control
 --- error_code: 502
 --- response_body_like eval: $main::Unknown
 --- raw_response_headers_unlike: Retry-After|Allow|X-Evil
+
+
+
+=== TEST 34: an error page that is not there does not turn unknown into 404
+--- config
+    location /pair/ { payhub_pass payhub_pair; error_page 502 504 /50x.html; }
+    location = /50x.html { root $TEST_NGINX_PAYHUB_DIR; }
+--- request
+POST /pair/close
+hello
+--- error_code: 502
+--- response_body_like: "status":502,(?s:.*)"code":"PH-A305"
+
+
+
+=== TEST 35: nor does one that asks for a signature turn it into 401
+--- config
+    location /pair/ { payhub_pass payhub_pair; error_page 502 504 = /v/page; }
+    location /v/ { payhub_verify payhub-v3; return 200 "page\n"; }
+--- request
+GET /pair/close
+--- error_code: 502
+--- response_body_like: "status":502,(?s:.*)"code":"PH-A305"
+
+
+
+=== TEST 36: busy, and then nobody there: something was sent, nothing executed
+--- http_config eval
+main::http_config() . <<'END'
+    upstream payhub_a_then_none {
+        server unix:$TEST_NGINX_PAYHUB_DIR/a.sock max_fails=0;
+        server unix:$TEST_NGINX_PAYHUB_DIR/none.sock max_fails=0 backup;
+    }
+END
+--- config
+    location /w/ { payhub_pass payhub_a_then_none; }
+--- request
+POST /w/busy
+hello
+--- error_code: 503
+--- response_headers
+Retry-After: 1
+--- response_body_like: "detail":"no worker took the call, nothing was executed"

@@ -217,17 +217,22 @@ x
 
 === TEST 17: gzip and add_header see the document
 --- config
+    gzip on;
+    gzip_min_length 1;
+    gzip_types application/problem+json;
     location /v/ {
         payhub_verify payhub-v3;
         add_header X-Mine yes always;
-        return 204;
+        root $TEST_NGINX_PAYHUB_DIR;
     }
+--- more_headers eval: main::signed("GET", "/v/a", "", extra => "Accept-Encoding: gzip")
 --- request
 GET /v/a
---- error_code: 401
+--- error_code: 404
 --- response_headers
 X-Mine: yes
---- response_body_like: "code":"PH-A101"
+Content-Type: application/problem+json
+Content-Encoding: gzip
 
 
 

@@ -109,6 +109,10 @@ test_full(void **state)
         assert_int_equal(ph_b64_decode(&buf, PH_STR("Zm9vYmE=")), PH_E_FULL);
         assert_int_equal(buf.len, 0);
         ph_buf_init(&buf, memory, size);
+        assert_int_equal(ph_b64_decode(&buf, PH_STR("Zm9vYmFyYmE*")),
+                         PH_E_SYNTAX);
+        assert_int_equal(buf.len, 0);
+        ph_buf_init(&buf, memory, size);
         ph_b64_encode(&buf, PH_STR("foob"));
         assert_true(buf.full);
         assert_int_equal(buf.len, 0);

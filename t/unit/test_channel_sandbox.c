@@ -325,7 +325,7 @@ static const struct {
     { PH_OP_CREATE, 200, "{\"code\":\"ok\",\"status\":\"PAID\"}", PH_RESULT_UNKNOWN, "" },
     { PH_OP_CREATE, 200, "{\"code\":\"ok\",\"status\":\"\"}", PH_RESULT_UNKNOWN, "" },
     { PH_OP_CREATE, 200, "{\"status\":\"paid\"}", PH_RESULT_UNKNOWN, "unknown_code" },
-    { PH_OP_CREATE, 200, "{}", PH_RESULT_UNKNOWN, "unknown_code" },
+    { PH_OP_CREATE, 200, "{}", PH_RESULT_UNKNOWN, "no_number" },
     { PH_OP_CREATE, 500, "{\"code\":\"ok\",\"status\":\"paid\"}", PH_RESULT_UNKNOWN, "channel_error" },
     { PH_OP_CREATE, 503, "{\"code\":\"declined\"}", PH_RESULT_UNKNOWN, "channel_error" },
     /* what cannot be read is unknown */
@@ -342,14 +342,27 @@ static const struct {
 };
 /* clang-format on */
 
+/* the body with the order's number as its first member, if it is an object */
+static const char *
+named(const char *body)
+{
+    static char text[512];
+
+    if (body[0] != '{' || body[1] != '"') {
+        return body;
+    }
+    snprintf(text, sizeof(text), "{\"out_trade_no\":\"A1\",%s", body + 1);
+    return text;
+}
+
 static void
 every_answer_proves_what_its_row_says(void **state)
 {
     (void) state;
     for (size_t i = 0; i < PH_COUNT(answers); i++) {
         ph_arena_reset(&arena);
-        struct ph_channel_result result
-            = signed_answer(answers[i].op, answers[i].http, answers[i].body);
+        struct ph_channel_result result = signed_answer(
+            answers[i].op, answers[i].http, named(answers[i].body));
 
         if (result.class != answers[i].want
             || !is(result.error_class, answers[i].error_class))
@@ -359,6 +372,20 @@ every_answer_proves_what_its_row_says(void **state)
                      (int) result.error_class.len, result.error_class.ptr,
                      (int) answers[i].want, answers[i].error_class);
         }
+    }
+}
+
+/* Another call's answer on the same connection must not end this order. */
+static void
+an_answer_without_a_number_proves_nothing(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(answers); i++) {
+        ph_arena_reset(&arena);
+        assert_int_equal(
+            signed_answer(answers[i].op, answers[i].http, answers[i].body)
+                .class,
+            PH_RESULT_UNKNOWN);
     }
 }
 
@@ -375,7 +402,8 @@ every_code_of_the_table_is_found(void **state)
 
         snprintf(body, sizeof(body), "{\"code\":\"%s\"}", row->code.ptr);
         ph_arena_reset(&arena);
-        assert_int_equal(signed_answer(op, 200, body).class, row->result);
+        assert_int_equal(signed_answer(op, 200, named(body)).class,
+                         row->result);
     }
 }
 
@@ -399,10 +427,11 @@ answers_echo_what_they_say(void **state)
     assert_true(is(result.channel_code, "ok"));
     assert_int_equal(result.paid_at_ms, 0);
 
-    result = signed_answer(PH_OP_QUERY, 200,
-                           "{\"code\":\"ok\",\"status\":\"paid\","
-                           "\"paid_at\":\"2026-01-02T03:00:00.123Z\","
-                           "\"qr_code\":\"x\"}");
+    result = signed_answer(
+        PH_OP_QUERY, 200,
+        "{\"code\":\"ok\",\"status\":\"paid\","
+        "\"out_trade_no\":\"A1\",\"paid_at\":\"2026-01-02T03:00:00.123Z\","
+        "\"qr_code\":\"x\"}");
     assert_true(result.paid_at_ms == NOW_MS);
     assert_true(result.amount == -1);
     assert_int_equal(result.action, PH_ACTION_NONE);
@@ -411,9 +440,10 @@ answers_echo_what_they_say(void **state)
 static void
 an_answer_that_is_not_genuine_is_unknown(void **state)
 {
-    static const char body[] = "{\"code\":\"ok\",\"status\":\"paid\"}";
-    char              other[64];
-    char              twisted[64];
+    static const char body[]
+        = "{\"code\":\"ok\",\"status\":\"paid\",\"out_trade_no\":\"A1\"}";
+    char other[64];
+    char twisted[64];
 
     (void) state;
     snprintf(other, sizeof(other), "%s", signature(NOW_TEXT, "{}"));
@@ -654,6 +684,7 @@ main(void)
         TEST(a_full_arena_is_an_error_at_every_size),
         TEST(a_full_arena_makes_an_answer_unknown),
         TEST(every_answer_proves_what_its_row_says),
+        TEST(an_answer_without_a_number_proves_nothing),
         TEST(every_code_of_the_table_is_found),
         TEST(answers_echo_what_they_say),
         TEST(an_answer_that_is_not_genuine_is_unknown),

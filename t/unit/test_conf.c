@@ -217,7 +217,7 @@ static const struct {
       "http://HOST or https://HOST, no / at the end" },
     { "[pay]\npublic_url = http:///x",
       "http://HOST or https://HOST, no / at the end" },
-    { "[admin]\nurl = http://:80",
+    { "[admin]\napi_url = http://:80",
       "http://HOST or https://HOST, no / at the end" },
     { "[store]\nsocket =", "an absolute path" },
     { "[store]\ndatabase =", "text" },

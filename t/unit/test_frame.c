@@ -308,6 +308,14 @@ test_largest(void **state)
     assert_int_equal(ph_frame_write(&out, &frame), PH_OK);
     assert_int_equal(out.len, PH_FRAME_MAX);
     assert_int_equal(ph_frame_read(ph_buf_str(&out), &back), PH_OK);
+    /* one byte more is refused by its head alone */
+    for (size_t at = 32; at <= 36; at += 4) {
+        size_t len;
+
+        out.ptr[at]++;
+        assert_int_equal(ph_frame_length(ph_buf_str(&out), &len), PH_E_RANGE);
+        out.ptr[at]--;
+    }
 
     ph_buf_init(&out, memory, PH_FRAME_MAX - 1);
     assert_int_equal(ph_frame_write(&out, &frame), PH_E_FULL);

@@ -308,6 +308,39 @@ test_file(void **state)
     bl_sums_deinit(&file_sums);
 }
 
+/*
+ * An INCIDENT stands between transactions: the batch of the next one says so,
+ * once.
+ */
+static void
+test_incident(void **state)
+{
+    static const uint8_t incident[]
+        = { /* of 1700000000, server 1 */
+            0x00, 0xf1, 0x53, 0x65, BL_INCIDENT, 1, 0, 0, 0, 22, 0,
+            0,    0,    0,    0,    0,           0, 0, 0, 1, 0,  0
+          };
+    static struct bl_decoder decoder;
+    struct bl_count count = { .batches  = { NULL, file_begin, file_end },
+                              .database = PH_STR("payhub") };
+    struct bl_gtid  gtid  = { .seq = 1 };
+
+    (void) state;
+    assert_true(bl_sums_init(&file_sums));
+    struct bl_visitor visitor = bl_count_visitor(&count);
+    assert_true(bl_decoder_init(&decoder, &visitor, 0));
+    assert_true(bl_decode(
+        &decoder, ph_str_make((const char *) incident, sizeof(incident))));
+    assert_true(visitor.begin(visitor.context, &decoder, &gtid));
+    t_same(ph_str_z(file_sums.unsure),
+           PH_STR("the server lost events of its log"));
+    bl_sums_clear(&file_sums);
+    assert_true(visitor.begin(visitor.context, &decoder, &gtid));
+    t_same(ph_str_z(file_sums.unsure), PH_STR(""));
+    bl_decoder_deinit(&decoder);
+    bl_sums_deinit(&file_sums);
+}
+
 /* A bent byte anywhere in a file with checksums is found. */
 static void
 test_checksum(void **state)
@@ -344,6 +377,7 @@ main(void)
         cmocka_unit_test(test_minute),   cmocka_unit_test(test_cells),
         cmocka_unit_test(test_dims),     cmocka_unit_test(test_unsure),
         cmocka_unit_test(test_file),     cmocka_unit_test(test_checksum),
+        cmocka_unit_test(test_incident),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

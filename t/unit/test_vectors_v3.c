@@ -1,10 +1,14 @@
 /*
- * test_vectors_v3.c - signatures and shards that Python computed.
- * t/data/vectors_v3.py is the other implementation.
+ * test_vectors_v3.c - signatures and shards that another implementation
+ * computed: t/data/vectors/, or the folder PAYHUB_VECTORS where it has the
+ * file.
  */
 #include "t/unit/support.h"
 
 #include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "libpayhub/base/id.h"
 #include "libpayhub/wire/auth_v3.h"
@@ -12,11 +16,27 @@
 #include "libpayhub/wire/digest.h"
 
 #define BODY_MAX 8192
+#define PATH_LEN_MAX 4096
+
+static struct ph_str
+vectors(const char *name)
+{
+    static char path[PATH_LEN_MAX];
+    const char *given = getenv("PAYHUB_VECTORS");
+
+    (void) snprintf(path, sizeof(path), "%s/%s", given != NULL ? given : "",
+                    name);
+    if (given == NULL || access(path, F_OK) != 0) {
+        (void) snprintf(path, sizeof(path), "t/data/vectors/%s", name);
+    }
+    print_message("vectors: %s\n", path);
+    return t_file(path);
+}
 
 static int
 set_up(void **state)
 {
-    struct ph_str text = t_file("t/data/vectors_v3.json");
+    struct ph_str text = vectors("payhub-v3.json");
     json_error_t  error;
 
     *state = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);

@@ -194,6 +194,70 @@ another_payment_is_a_conflict(void **unused)
     }
 }
 
+/* An answer about somebody else's order ends ours as little as it pays it. */
+static void
+another_order_ends_nothing(void **unused)
+{
+    static const enum ph_result_class classes[]
+        = { R(FAILED), R(CLOSED), R(NOT_FOUND) };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(classes); i++) {
+        struct ph_channel_result result = result_of(classes[i]);
+        struct wk_order          order  = order_of(P(PAYING), A(UNKNOWN));
+
+        order.attempt[0].not_found = WK_NOT_FOUND_TELLINGS;
+        result.number              = PH_STR("A00000000000000000000000002");
+        struct wk_verdict verdict  = judge(&order, WK_SOURCE_QUERY, &result);
+        assert_true(verdict.is_conflict);
+        assert_int_equal(order.payment.status, P(CONFLICT));
+        assert_int_equal(order.attempt[0].status, A(UNKNOWN));
+    }
+}
+
+/* Some channels know a code only once it was scanned: until it ends, "no such
+ * order" about it proves nothing. */
+static void
+a_shown_code_is_not_gone_before_its_end(void **unused)
+{
+    const struct ph_channel_result result = result_of(R(NOT_FOUND));
+    struct wk_order                order  = order_of(P(PAYING), A(WAIT_USER));
+
+    (void) unused;
+    order.payment.expires_at_ms = rules.now_ms - 59999;
+    for (int i = 0; i < 5; i++) {
+        (void) judge(&order, WK_SOURCE_QUERY, &result);
+    }
+    assert_int_equal(order.attempt[0].status, A(WAIT_USER));
+    assert_int_equal(order.payment.status, P(PAYING));
+    order.payment.expires_at_ms = rules.now_ms - 60000;
+    (void) judge(&order, WK_SOURCE_QUERY, &result);
+    assert_int_equal(order.attempt[0].status, A(FAILED));
+}
+
+/* channel_trade is an ascii table: a number that it cannot hold must not keep
+ * the money from being recorded. */
+static void
+a_trade_number_that_no_column_holds_is_left_out(void **unused)
+{
+    static const struct ph_str bad[]
+        = { PH_STR_INIT("T\xc3\xa9"), PH_STR_INIT("T\n1"),
+            PH_STR_INIT("0123456789012345678901234567890123456789"
+                        "0123456789012345678901234") };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(bad); i++) {
+        struct ph_channel_result result = result_of(R(SUCCEEDED));
+        struct wk_order          order  = order_of(P(PAYING), A(SENT));
+
+        result.trade_no           = bad[i];
+        struct wk_verdict verdict = judge(&order, WK_SOURCE_ANSWER, &result);
+        assert_int_equal(order.payment.status, P(PAID));
+        assert_int_equal(order.attempt[0].channel_trade_no.len, 0);
+        assert_false(verdict.records_trade);
+    }
+}
+
 static void
 a_success_of_no_amount_proves_nothing(void **unused)
 {
@@ -261,6 +325,9 @@ main(void)
         cmocka_unit_test(no_cell_pays_or_unpays_wrongly),
         cmocka_unit_test(not_found_needs_age_and_two_tellings),
         cmocka_unit_test(another_payment_is_a_conflict),
+        cmocka_unit_test(another_order_ends_nothing),
+        cmocka_unit_test(a_shown_code_is_not_gone_before_its_end),
+        cmocka_unit_test(a_trade_number_that_no_column_holds_is_left_out),
         cmocka_unit_test(a_success_of_no_amount_proves_nothing),
         cmocka_unit_test(a_taken_trade_number_is_a_conflict),
         cmocka_unit_test(failed_needs_proof_of_every_attempt),

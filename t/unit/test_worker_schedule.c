@@ -82,6 +82,9 @@ a_waiting_webhook_keeps_the_order_at_work(void **unused)
     tasks[1].tries = 0; /* due now: it may be under way */
     assert_int_equal(wk_rest_judge(&conf, &order, tasks, 2, 0, NOW).due_ms,
                      NOW + 6000);
+    assert_int_equal(
+        wk_rest_judge(&conf, &order, tasks, 2, 0, NOW + 2000).due_ms,
+        NOW + 6000);
     tasks[1].status = PH_STR("dead");
     assert_true(wk_rest_judge(&conf, &order, tasks, 2, 0, NOW).is_at_rest);
 }
@@ -103,6 +106,19 @@ webhooks_count_from_their_birth(void **unused)
                                * UINT64_C(1000));
 }
 
+/* Whoever committed the event delivers it at once; a janitor elsewhere that
+ * does the same meanwhile would deliver it twice. */
+static void
+a_first_delivery_is_left_its_time(void **unused)
+{
+    struct wk_task task = { .created_at_ms = NOW };
+
+    (void) unused;
+    assert_int_equal(wk_notify_look_ms(&conf, &task), NOW + 6000);
+    task.tries = 1;
+    assert_int_equal(wk_notify_look_ms(&conf, &task), NOW + 15000);
+}
+
 int
 main(void)
 {
@@ -111,6 +127,7 @@ main(void)
         cmocka_unit_test(final_payments_rest),
         cmocka_unit_test(a_waiting_webhook_keeps_the_order_at_work),
         cmocka_unit_test(webhooks_count_from_their_birth),
+        cmocka_unit_test(a_first_delivery_is_left_its_time),
     };
 
     ph_conf_init(&conf);

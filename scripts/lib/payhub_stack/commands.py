@@ -411,7 +411,7 @@ def main(words):
     options = arguments_parse(words)
     try:
         return {"up": up, "down": down, "status": status}[options.verb](options)
-    except StackError as error:
+    except (StackError, OSError) as error:
         print("stack:", error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

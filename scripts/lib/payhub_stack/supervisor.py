@@ -238,11 +238,21 @@ class Supervisor:
             self.progress_quietly({"ended": True})
             return 1
         while not self.must_end:
-            self.turn()
-        self.say("ending")
+            try:
+                self.turn()
+            except OSError as error:  # such as a full disk: the watching goes on
+                self.say_quietly(f"{error}")
+                time.sleep(TICK_S)
+        self.say_quietly("ending")
         self.end_all()
-        self.say("ended")
+        self.say_quietly("ended")
         return 0
+
+    def say_quietly(self, text):
+        try:
+            self.say(text)
+        except OSError:
+            pass
 
     def say_failed(self, error):
         self.progress_quietly({"failed": str(error),

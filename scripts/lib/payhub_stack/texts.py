@@ -31,6 +31,9 @@ def settings_parse(words, keys):
                              f"known: {', '.join(near or keys)}")
         if name in settings:
             raise StackError(f"--set {name}: stands twice")
+        if not value.isprintable():
+            raise StackError(f"--set {name}: found a control character, "
+                             "expected one line of text")
         settings[name] = value
     return settings
 
@@ -97,7 +100,7 @@ def payhub(layout, port, settings):
         "notify.allow_loopback": "yes",
         "notify.ca_file": ca_file,
         "admin.keys_file": layout.keys_conf,
-        "admin.url": f"http://127.0.0.1:{port}",
+        "admin.api_url": f"http://127.0.0.1:{port}",
         "seal.key_file": layout.path("keys", "seal.key"),
         "pay.public_url": f"http://127.0.0.1:{port}",
         "pay.ca_file": ca_file,

@@ -140,8 +140,6 @@ command(uv_loop_t *loop, struct wk_calls *calls, struct ph_str line)
 
     if (ph_str_eq(verb, PH_STR("start"))) {
         start(calls, line);
-    } else if (ph_str_eq(verb, PH_STR("cancel"))) {
-        wk_call_cancel(&slots[number(word(&line), CALLS_MAX - 1)]->call);
     } else if (ph_str_eq(verb, PH_STR("again"))) {
         again_left = number(word(&line), CALLS_MAX);
     } else if (ph_str_eq(verb, PH_STR("wait"))) {

@@ -9,9 +9,11 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
@@ -51,7 +53,8 @@ class Tap:
 
 
 class Rig:
-    def __init__(self, mariadb=True, redis=True, mariadb_options=()):
+    def __init__(self, mariadb=True, redis=True, mariadb_options=(),
+                 encrypted=False):
         self.dir = tempfile.mkdtemp(prefix="phsidecar.")
         self.user = None
         if os.geteuid() == 0:
@@ -63,6 +66,11 @@ class Rig:
         self.bin = self.path("payhub-sidecar")
         shutil.copy(program(), self.bin)
         self.mariadb_options = list(mariadb_options)
+        if encrypted:
+            keys = self.write("keys", "1;" + "5a" * 32 + "\n")
+            self.mariadb_options += [
+                "--plugin-load-add=file_key_management", "--encrypt-binlog=ON",
+                "--file-key-management-filename=" + keys]
         self.config()
         if mariadb:
             self.install()
@@ -157,7 +165,8 @@ class Rig:
             os.chown(self.path("data"), self.user.pw_uid, self.user.pw_gid)
         made = self.run(["mariadb-install-db", "--no-defaults", "--skip-test-db",
                          "--datadir=" + self.path("data"),
-                         "--auth-root-authentication-method=normal"])
+                         "--auth-root-authentication-method=normal",
+                         "--force"])  # the host's name need not resolve
         if made.returncode != 0:
             sys.exit(made.stdout + made.stderr)
 
@@ -223,6 +232,12 @@ class Rig:
     def position(self):
         return self.redis_do("HGET", "{ph:c0}:1:pos", "gtid")
 
+    def dumps_end(self, how="KILL"):
+        """Ends every dump that the server has under way."""
+        for row in self.sql("SHOW PROCESSLIST"):
+            if row[4].startswith("Binlog Dump"):
+                self.mysql(f"{how} {row[0]}")
+
     def caught_up(self, child=None):
         """Waits until the stored position is the server's."""
         want = self.sql("SELECT @@gtid_binlog_pos")[0][0]
@@ -270,6 +285,49 @@ class Rig:
                 for field in sorted(redis.get(key, {}).keys()
                                     | sql.get(key, {}).keys())
                 if redis.get(key, {}).get(field) != sql.get(key, {}).get(field)]
+
+
+class SlowServer(threading.Thread):
+    """Passes a socket on to the rig's MariaDB, but is silent for `silent_s`
+    after each COM_BINLOG_DUMP, as a server that scans its log."""
+
+    def __init__(self, at, name="slow.sock"):
+        super().__init__(daemon=True)
+        self.at = at
+        self.silent_s = 0
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(at.path(name))
+        os.chmod(at.path(name), 0o666)
+        self.listener.listen(8)
+        self.start()
+
+    def run(self):
+        while True:
+            client, _ = self.listener.accept()
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self.at.path("db.sock"))
+            asked = threading.Event()
+            for way in ((client, server, asked, True),
+                        (server, client, asked, False)):
+                threading.Thread(target=self.pump, args=way,
+                                 daemon=True).start()
+
+    def pump(self, source, sink, asked, from_client):
+        try:
+            while data := source.recv(65536):
+                if from_client and data[4:5] == b"\x12":
+                    asked.set()
+                elif not from_client and asked.is_set():
+                    asked.clear()
+                    time.sleep(self.silent_s)
+                sink.sendall(data)
+        except OSError:
+            pass
+        for end in (source, sink):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
 
 COLUMNS = ("id, merchant_id, app_id, order_no, status, amount, currency, method,"

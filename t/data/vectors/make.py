@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes vectors_v3.json: signatures of scheme payhub-v3, shards and CRCs by
-Python's own hmac and hashlib, for t/unit/test_vectors_v3.c.
+"""Makes payhub-v3.json: signatures of scheme payhub-v3 and shards by Python's
+own hmac and hashlib.
 
-usage: vectors_v3.py > vectors_v3.json
-       vectors_v3.py --check   exit 1 when the file differs
+usage: make.py > payhub-v3.json
+       make.py --check   exit 1 when the file differs
 """
 import base64
 import hashlib
@@ -13,7 +13,7 @@ import pathlib
 import random
 import sys
 
-FILE = pathlib.Path(__file__).with_name("vectors_v3.json")
+FILE = pathlib.Path(__file__).with_name("payhub-v3.json")
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
@@ -80,7 +80,10 @@ def build():
 def main():
     text = json.dumps(build(), indent=1) + "\n"
     if len(sys.argv) > 1 and sys.argv[1] == "--check":
-        return 0 if FILE.read_text() == text else 1
+        if FILE.read_text(encoding="ascii") == text:
+            return 0
+        print(f"{FILE}: differs from what make.py makes", file=sys.stderr)
+        return 1
     sys.stdout.write(text)
     return 0
 
