@@ -23,6 +23,7 @@
 #include "worker/notify.h"
 #include "worker/op.h"
 #include "worker/order_face.h"
+#include "worker/order_insert.h"
 #include "worker/payment_request.h"
 #include "worker/payment_view.h"
 #include "worker/route.h"
@@ -46,7 +47,8 @@ struct create {
     struct wk_worker   *worker;
     struct wk_block    *block;
     struct ph_arena    *arena;
-    struct wk_request  *request; /* NULL = answered */
+    size_t              arena_mark; /* behind what lives as long as the job */
+    struct wk_request  *request;    /* NULL = answered */
     enum create_state   state;
     struct wk_account  *account; /* NULL = none: only a replay is possible */
     enum ph_frame_type  no_account_type;
@@ -286,116 +288,45 @@ create_on_deadline(void *data)
 
 /* ---- the insert ---- */
 
-static void
-insert_rows_fill(struct create *job, uint64_t now_ms)
+/* The payment that has the number, from rows as they are now.  A run before
+ * this one may have left half of it in the arena. */
+static enum wk_found
+owner_load(struct wk_db *db, struct create *job)
 {
-    const struct wk_payment_request *asked   = &job->asked;
-    struct wk_payment               *payment = &job->order.payment;
-    struct wk_attempt               *attempt = &job->order.attempt[0];
-    struct ph_str channel = ph_str_z(job->account->channel->name);
-
-    *payment = (struct wk_payment){
-        .id            = ph_str_z(job->payment_id.text),
-        .merchant_id   = job->merchant_id,
-        .app_id        = job->app_id,
-        .order_no      = asked->order_no,
-        .status        = PH_PAYMENT_PAYING,
-        .amount        = asked->amount,
-        .currency      = asked->currency,
-        .method        = asked->method,
-        .channel       = channel,
-        .account_id    = job->account->face.id,
-        .attempt_ids   = ph_str_z(job->attempt_id.text),
-        .subject       = asked->subject,
-        .description   = asked->description,
-        .notify_url    = asked->notify_url,
-        .return_url    = asked->return_url,
-        .client_ip     = asked->client_ip,
-        .extra         = asked->extra,
-        .metadata      = asked->metadata,
-        .proof_source  = PH_STR("none"),
-        .fence         = job->lock.fence,
-        .created_at_ms = now_ms,
-        .expires_at_ms = now_ms + (uint64_t) asked->expires_in_s * 1000,
-        .sent_at_ms    = now_ms,
-    };
-    *attempt = (struct wk_attempt){
-        .id            = ph_str_z(job->attempt_id.text),
-        .payment_id    = payment->id,
-        .merchant_id   = job->merchant_id,
-        .app_id        = job->app_id,
-        .status        = PH_ATTEMPT_SENT,
-        .channel       = channel,
-        .account_id    = payment->account_id,
-        .method        = asked->method,
-        .amount        = asked->amount,
-        .currency      = asked->currency,
-        .action_type   = PH_STR("none"),
-        .proof_source  = PH_STR("none"),
-        .fence         = job->lock.fence,
-        .created_at_ms = now_ms,
-        .sent_at_ms    = now_ms,
-    };
-    job->order.attempt_count = 1;
+    job->arena->len  = job->arena_mark;
+    job->arena->full = false;
+    return wk_order_load_by_no(db, job->arena, job->app_id, job->asked.order_no,
+                               &job->order, &job->owner_hash);
 }
 
-static void
-sql_payment_no(struct wk_db *db, const struct create *job)
-{
-    wk_sql(db, PH_STR("INSERT INTO payment_no (app_id,order_no,payment_id,"
-                      "request_hash,ver) VALUES ("));
-    wk_sql_text(db, job->app_id);
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, job->asked.order_no);
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, ph_str_z(job->payment_id.text));
-    wk_sql(db, PH_STR(","));
-    wk_sql_bytes(db, ph_str_make((const char *) job->hash, sizeof(job->hash)));
-    wk_sql(db, PH_STR(",0) ON DUPLICATE KEY UPDATE ver=ver"));
-    wk_sql_end(db);
-}
-
-static void
-sql_work(struct wk_db *db, const struct create *job)
-{
-    int64_t look_ms = wk_conf(job->worker, PH_CONF_janitor_first_look);
-
-    wk_sql(db, PH_STR("INSERT INTO work (payment_id,due_at) VALUES ("));
-    wk_sql_text(db, ph_str_z(job->payment_id.text));
-    wk_sql(db, PH_STR(","));
-    wk_sql_time(db, db->now_ms + (uint64_t) look_ms);
-    wk_sql(db, PH_STR(")"));
-    wk_sql_end(db);
-}
-
-/* All four rows in one packet.  When the number turns out to have an owner
- * everything is rolled back, and the second run only reads. */
+/* When the number turns out to have an owner everything is rolled back, and the
+ * second run only reads. */
 static enum wk_run
 insert_run(struct wk_db *db, struct wk_store_job *store)
 {
-    struct create *job = (struct create *) store;
+    struct create              *job = (struct create *) store;
+    const struct wk_order_birth birth
+        = { .asked         = &job->asked,
+            .app_id        = job->app_id,
+            .merchant_id   = job->merchant_id,
+            .payment_id    = ph_str_z(job->payment_id.text),
+            .attempt_id    = ph_str_z(job->attempt_id.text),
+            .channel       = ph_str_z(job->account->channel->name),
+            .account_id    = job->account->face.id,
+            .hash          = job->hash,
+            .fence         = job->lock.fence,
+            .first_look_ms = wk_conf(job->worker, PH_CONF_janitor_first_look) };
+    bool is_ours;
 
     if (job->is_replay) {
-        job->looked = wk_order_load_by_no(db, job->arena, job->app_id,
-                                          job->asked.order_no, &job->order,
-                                          &job->owner_hash);
+        job->looked = owner_load(db, job);
         return job->looked == WK_FOUND_ROW ? WK_RUN_DONE : WK_RUN_FAILED;
     }
-    insert_rows_fill(job, db->now_ms);
-    sql_payment_no(db, job);
-    wk_sql_insert(db, &wk_payment_table, &job->order.payment);
-    wk_sql_end(db);
-    wk_sql_insert(db, &wk_attempt_table, &job->order.attempt[0]);
-    wk_sql_end(db);
-    sql_work(db, job);
-    if (!wk_db_run(db)) {
+    if (!wk_order_insert(db, &birth, &job->order, &is_ours)) {
         return WK_RUN_FAILED;
     }
-    if (db->answer[0].affected != 1) {
-        job->is_replay = true;
-        return WK_RUN_AGAIN;
-    }
-    return WK_RUN_DONE;
+    job->is_replay = !is_ours;
+    return is_ours ? WK_RUN_DONE : WK_RUN_AGAIN;
 }
 
 static void
@@ -450,9 +381,7 @@ look_run(struct wk_db *db, struct wk_store_job *store)
 {
     struct create *job = (struct create *) store;
 
-    job->looked
-        = wk_order_load_by_no(db, job->arena, job->app_id, job->asked.order_no,
-                              &job->order, &job->owner_hash);
+    job->looked = owner_load(db, job);
     return job->looked == WK_FOUND_FAILED ? WK_RUN_FAILED : WK_RUN_DONE;
 }
 
@@ -680,6 +609,7 @@ wk_payment_create(struct wk_request           *request,
         create_end(job);
         return;
     }
+    job->arena_mark = job->arena->len;
     create_deadline_start(job);
     if (job->account == NULL) {
         create_look(job);

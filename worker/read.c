@@ -20,6 +20,7 @@ struct read_job {
     struct ph_str       hash;
     struct wk_order     order;
     enum wk_found       found;
+    size_t              arena_mark; /* each run reads anew from here */
 };
 
 static enum wk_run
@@ -27,6 +28,9 @@ read_run(struct wk_db *db, struct wk_store_job *store)
 {
     struct read_job *job   = (struct read_job *) store;
     struct ph_arena *arena = &job->block->arena;
+
+    arena->len  = job->arena_mark;
+    arena->full = false;
 
     job->found
         = job->payment_id.len != 0
@@ -94,7 +98,8 @@ read_start(struct wk_request *request, struct ph_str payment_id,
                               .block   = block,
                               .app_id  = request->app_id,
                               .payment_id = payment_id,
-                              .order_no   = order_no };
+                              .order_no   = order_no,
+                              .arena_mark = block->arena.len };
     if (!wk_store_submit(request->worker->store, &job->store)) {
         job->store.outcome = WK_STORE_FAILED;
         read_done(&job->store);

@@ -7,9 +7,8 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
-/* Room for `need` more bytes, or NULL with `full` set. */
-static char *
-buf_reserve(struct ph_buf *buf, size_t need)
+char *
+ph_buf_reserve(struct ph_buf *buf, size_t need)
 {
     if (buf->full || need > buf->size - buf->len) {
         buf->full = true;
@@ -23,7 +22,7 @@ buf_reserve(struct ph_buf *buf, size_t need)
 void
 ph_buf_add(struct ph_buf *buf, struct ph_str bytes)
 {
-    char *at = buf_reserve(buf, bytes.len);
+    char *at = ph_buf_reserve(buf, bytes.len);
 
     if (at != NULL && bytes.len != 0) {
         memcpy(at, bytes.ptr, bytes.len);
@@ -33,7 +32,7 @@ ph_buf_add(struct ph_buf *buf, struct ph_str bytes)
 void
 ph_buf_byte(struct ph_buf *buf, char byte)
 {
-    char *at = buf_reserve(buf, 1);
+    char *at = ph_buf_reserve(buf, 1);
 
     if (at != NULL) {
         *at = byte;
@@ -71,7 +70,7 @@ ph_buf_i64(struct ph_buf *buf, int64_t value)
 void
 ph_buf_hex(struct ph_buf *buf, struct ph_str bytes)
 {
-    char *at = buf_reserve(buf, bytes.len * 2);
+    char *at = ph_buf_reserve(buf, bytes.len * 2);
 
     for (size_t i = 0; at != NULL && i < bytes.len; i++) {
         unsigned char byte = (unsigned char) bytes.ptr[i];
@@ -86,11 +85,17 @@ ph_buf_le(struct ph_buf *buf, uint64_t value, size_t width)
 {
     assert(width >= 1 && width <= 8);
 
-    char *at = buf_reserve(buf, width);
+    char *at = ph_buf_reserve(buf, width);
 
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    if (at != NULL) {
+        memcpy(at, &value, width);
+    }
+#else
     for (size_t i = 0; at != NULL && i < width; i++) {
         at[i] = (char) (unsigned char) (value >> (8 * i));
     }
+#endif
 }
 
 static void

@@ -34,6 +34,10 @@ ph_buf_str(const struct ph_buf *buf)
     return ph_str_make(buf->ptr, buf->len);
 }
 
+/* Room for exactly `need` more bytes, counted as used: fill all of them.
+ * NULL with `full` set when it does not fit. */
+char *ph_buf_reserve(struct ph_buf *buf, size_t need);
+
 void ph_buf_add(struct ph_buf *buf, struct ph_str bytes);
 void ph_buf_byte(struct ph_buf *buf, char byte);
 void ph_buf_u64(struct ph_buf *buf, uint64_t value);      /* decimal */

@@ -9,25 +9,23 @@ static const char b64_digits[]
 void
 ph_b64_encode(struct ph_buf *buf, struct ph_str raw)
 {
-    size_t mark = buf->len;
+    const uint8_t *from = (const uint8_t *) raw.ptr;
+    char          *to   = ph_buf_reserve(buf, PH_B64_LEN(raw.len));
 
+    if (to == NULL) {
+        return;
+    }
     for (size_t i = 0; i < raw.len; i += 3) {
         size_t   left = raw.len - i;
-        uint32_t bits = (uint32_t) (uint8_t) raw.ptr[i] << 16;
+        uint32_t bits = (uint32_t) from[i] << 16;
 
-        if (left > 1) {
-            bits |= (uint32_t) (uint8_t) raw.ptr[i + 1] << 8;
-        }
-        if (left > 2) {
-            bits |= (uint8_t) raw.ptr[i + 2];
-        }
-        char group[4] = { b64_digits[bits >> 18], b64_digits[bits >> 12 & 63],
-                          left > 1 ? b64_digits[bits >> 6 & 63] : '=',
-                          left > 2 ? b64_digits[bits & 63] : '=' };
-        ph_buf_add(buf, ph_str_make(group, sizeof(group)));
-    }
-    if (buf->full) {
-        buf->len = mark;
+        bits |= left > 1 ? (uint32_t) from[i + 1] << 8 : 0;
+        bits |= left > 2 ? from[i + 2] : 0;
+        to[0] = b64_digits[bits >> 18];
+        to[1] = b64_digits[bits >> 12 & 63];
+        to[2] = left > 1 ? b64_digits[bits >> 6 & 63] : '=';
+        to[3] = left > 2 ? b64_digits[bits & 63] : '=';
+        to += 4;
     }
 }
 

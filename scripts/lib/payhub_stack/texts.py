@@ -131,7 +131,7 @@ def nginx(layout, port, workers, nginx_workers):
 load_module {at("bin", "ngx_http_payhub_module.so")};
 daemon off;
 worker_processes {nginx_workers};
-worker_shutdown_timeout 10s;
+worker_shutdown_timeout 30s;
 error_log {layout.log("nginx")} notice;
 pid {at("run", "nginx.pid")};
 

@@ -27,7 +27,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
 sys.path.insert(0, os.path.join(ROOT, "t/lib"))
 sys.dont_write_bytecode = True
 
-from payhub_frame import Closed, Link, encode, fields_encode  # noqa: E402,F401
+from payhub_frame import Closed, Link  # noqa: E402
 
 CHANNEL_KEY = "channel-key-of-the-test-0123456789"
 
