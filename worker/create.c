@@ -54,7 +54,7 @@ struct create {
     enum ph_frame_type  no_account_type;
     enum ph_error       no_account;
     const char         *no_account_detail;
-    struct wk_lock      lock;
+    struct wk_lock      lock;     /* until after the last commit, if granted */
     struct wk_timer    *deadline; /* of the request, not of the job */
     bool                is_overdue;
     struct wk_timer    *pause;
@@ -65,7 +65,7 @@ struct create {
     struct wk_payment_request asked;
     struct ph_str             app_id;
     struct ph_str             merchant_id;
-    uint8_t                   hash[PH_SHA256_LEN];
+    uint8_t                   hash[PH_SHA256_LEN]; /* of the raw body */
     struct ph_id              payment_id;
     struct ph_id              attempt_id;
     struct ph_str             shard; /* characters of the id */
@@ -75,8 +75,8 @@ struct create {
     struct ph_str   owner_hash;
     enum wk_found   looked;
 
-    struct wk_op     op;
-    struct wk_settle settle;
+    struct wk_op     op;     /* while CALLING */
+    struct wk_settle settle; /* while SETTLING: the store thread's */
 };
 
 static void create_lock(struct create *job);

@@ -23,7 +23,7 @@ struct wk_janitor {
     bool                is_stopping;
     size_t              looks; /* under way */
     size_t              room;  /* rows that this take may bring */
-    struct ph_arena     arena;
+    struct ph_arena     arena; /* while taking: the store thread's, as below */
     struct ph_str       ids[BATCH_MAX];
     bool                is_at_rest[BATCH_MAX];
     size_t              count;

@@ -29,7 +29,7 @@ struct wk_lock {
     void *data;
 
     /* while held */
-    int64_t fence;
+    int64_t fence; /* this grant's token; 0 = without a lock */
     bool    is_held;
     bool    is_lost; /* renewal found it gone, or came too late */
 

@@ -32,15 +32,15 @@ struct look {
     struct wk_account  *account;
     struct wk_lock      lock;
     struct wk_order     order;
-    struct wk_attempt  *open;
+    struct wk_attempt  *open; /* in `order`: the one to ask about, or NULL */
     struct wk_task      tasks[WK_TASKS_MAX]; /* newest first */
     size_t              task_count;
-    struct ph_str       sealed_secret;
+    struct ph_str       sealed_secret; /* of the app's webhooks, not opened */
     enum wk_found       found;
     int64_t             tries;
-    bool                was_queried;
-    bool                was_locked;
-    uint64_t            now_ms; /* the database's, at the load */
+    bool                was_queried; /* counts as a try, whatever it told */
+    bool                was_locked;  /* somebody else works on the order */
+    uint64_t            now_ms;      /* the database's, at the load */
     struct wk_op        op;
     struct wk_settle    settle;
 };

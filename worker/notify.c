@@ -1,4 +1,12 @@
-/* notify.c - one delivery: sign, call, commit what came of it. */
+/*
+ * notify.c - one delivery: sign, call, commit what came of it.
+ *
+ * The body is the one that was written with the event and never changes; only
+ * the timestamp and with it the signature are of this try.  A delivery that is
+ * not written down (no room in the store, a crash) is made again with the same
+ * id: at least once, never less.  The secret is opened on the stack, wiped, and
+ * never stands in the delivery.
+ */
 #include "worker/notify.h"
 
 #include <openssl/crypto.h>
@@ -18,8 +26,8 @@ struct delivery {
     struct wk_store_job       store; /* first */
     struct delivery          *prev, *next;
     struct wk_notify         *notify;
-    struct wk_task            task;
-    struct wk_call            call;
+    struct wk_task            task; /* as read; its texts in our memory */
+    struct wk_call            call; /* the engine's until delivery_on_call() */
     struct ph_channel_request request;
     unsigned                  status;   /* HTTP, 0 = none */
     bool                      is_taken; /* 2xx */

@@ -110,6 +110,20 @@ check_method(const struct request_reading *reading, struct ph_str text)
     return wk_method_is_known(text) ? NULL : "expected a payment method";
 }
 
+/* The control characters behind ASCII: U+0080 to U+009F. */
+static bool
+has_c1_control(struct ph_str text)
+{
+    for (size_t i = 0; i + 1 < text.len; i++) {
+        unsigned char next = (unsigned char) text.ptr[i + 1];
+
+        if ((unsigned char) text.ptr[i] == 0xc2 && next < 0xa0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const char *
 check_characters(struct ph_str text, size_t min, size_t max, const char *why)
 {
@@ -118,7 +132,9 @@ check_characters(struct ph_str text, size_t min, size_t max, const char *why)
     if (count == SIZE_MAX || count < min || count > max) {
         return why;
     }
-    return ph_str_has_control(text) ? "found a control character" : NULL;
+    return ph_str_has_control(text) || has_c1_control(text)
+               ? "found a control character"
+               : NULL;
 }
 
 static const char *

@@ -21,7 +21,7 @@ struct wk_payment {
     struct ph_str         app_id;
     struct ph_str         order_no;
     enum ph_payment_state status;
-    int64_t               amount;
+    int64_t               amount; /* minor units, as all amounts */
     struct ph_str         currency;
     int64_t               amount_refunded;
     int64_t               amount_refunding;
@@ -42,11 +42,11 @@ struct wk_payment {
     struct ph_str         error_message;
     struct ph_str         channel_code;
     struct ph_str         notify_id; /* newest notify_task */
-    int64_t               sequence;
+    int64_t               sequence;  /* webhooks written so far */
     struct ph_str         proof_source;
     struct ph_str         proof_digest; /* 32 bytes or absent */
-    int64_t               fence;
-    int64_t               ver;
+    int64_t               fence; /* highest lock token that wrote the row */
+    int64_t               ver;   /* as read; a move asks for exactly it */
     uint64_t              created_at_ms;
     uint64_t              expires_at_ms;
     uint64_t              sent_at_ms;
@@ -75,7 +75,7 @@ struct wk_attempt {
     struct ph_str         error_code;
     struct ph_str         error_message;
     struct ph_str         channel_code;
-    int64_t               not_found;
+    int64_t               not_found; /* queries that said "no such order" */
     struct ph_str         proof_source;
     struct ph_str         proof_digest;
     int64_t               fence;
@@ -92,7 +92,7 @@ struct wk_attempt {
 struct wk_task {
     struct ph_str id;
     struct ph_str payment_id;
-    struct ph_str prev_id;
+    struct ph_str prev_id; /* the event before; "" = the first */
     struct ph_str merchant_id;
     struct ph_str app_id;
     struct ph_str status;
@@ -105,9 +105,9 @@ struct wk_task {
     struct ph_str currency;
     struct ph_str error_class;
     struct ph_str url;
-    struct ph_str body;
-    int64_t       tries;
-    int64_t       last_status;
+    struct ph_str body;  /* the document as it was at the event; never again */
+    int64_t       tries; /* deliveries whose end was written down */
+    int64_t       last_status; /* HTTP, 0 = none */
     struct ph_str last_error;
     uint64_t      created_at_ms;
     uint64_t      sent_at_ms;

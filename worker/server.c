@@ -8,7 +8,9 @@
  * Invariants:
  *   1. While BUSY or WRITING nothing is read: the buffer's views stay.
  *   2. bytes_held is the sum of all buffers and never exceeds SERVER_BYTES_MAX.
- *   3. A frame that cannot be trusted ends its connection, unanswered.
+ *   3. A frame that cannot be trusted ends its connection, unanswered; so does
+ *      one that is not whole, or not taken, within SERVER_FRAME_MS: whoever
+ *      hangs in the middle gives back its connection and its buffer.
  */
 #include "worker/server.h"
 
@@ -27,6 +29,7 @@
 
 #define SERVER_BACKLOG 511
 #define SERVER_BYTES_MAX (128u * 1024 * 1024)
+#define SERVER_FRAME_MS 5000
 #define CONN_BUFFER_FIRST 4096
 #define CONN_BUFFER_KEEP (64 * 1024)
 #define REPLY_META_MAX 1024
@@ -44,12 +47,15 @@ struct conn {
     size_t            in_len;
     size_t            in_size;
     size_t            frame_len; /* of the frame being read or answered */
-    char             *out;
+    uint64_t          since_ms;  /* loop time of its first byte, read or
+                                    written; 0 = idle, or a call at work */
+    char *out;
 };
 
 struct wk_server {
     struct wk_worker *worker;
     uv_pipe_t         listener;
+    uv_timer_t        sweep;
     struct conn      *conns;
     size_t            conn_count;
     size_t            conn_max;
@@ -159,7 +165,8 @@ conn_send(struct conn *conn, const struct ph_frame *frame)
     size_t size = PH_FRAME_HEAD_LEN + frame->meta.len + frame->body.len;
     char  *out  = malloc(size);
 
-    conn->state = CONN_WRITING;
+    conn->state    = CONN_WRITING;
+    conn->since_ms = uv_now(conn->pipe.loop);
     if (out == NULL) {
         conn_close(conn);
         return;
@@ -355,6 +362,7 @@ static void
 request_begin(struct conn *conn)
 {
     conn->state              = CONN_BUSY;
+    conn->since_ms           = 0; /* the job's own deadlines hold */
     conn->request.worker     = conn->server->worker;
     conn->request.arrived_ns = ph_monotonic_ns();
     conn->request.method     = ph_str_make(NULL, 0);
@@ -502,6 +510,9 @@ conn_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
         conn_close(conn);
         return;
     }
+    if (conn->in_len == 0) {
+        conn->since_ms = uv_now(stream->loop);
+    }
     conn->in_len += (size_t) count;
     if (count > 0 && conn->state == CONN_READING) {
         conn_look(conn);
@@ -516,6 +527,7 @@ conn_resume(struct conn *conn)
 
     memmove(conn->in, conn->in + conn->frame_len, left);
     conn->in_len    = left;
+    conn->since_ms  = left != 0 ? uv_now(conn->pipe.loop) : 0;
     conn->frame_len = 0;
     conn->state     = CONN_READING;
     conn_shrink(conn);
@@ -525,6 +537,19 @@ conn_resume(struct conn *conn)
         return;
     }
     conn_look(conn);
+}
+
+static void
+server_sweep(uv_timer_t *timer)
+{
+    struct wk_server *server = timer->data;
+    uint64_t          now_ms = uv_now(timer->loop);
+
+    for (struct conn *conn = server->conns; conn != NULL; conn = conn->next) {
+        if (conn->since_ms != 0 && now_ms - conn->since_ms > SERVER_FRAME_MS) {
+            conn_close(conn);
+        }
+    }
 }
 
 static void
@@ -607,7 +632,11 @@ wk_server_new(struct wk_worker *worker, const char *path)
     (void) snprintf(server->path, sizeof(server->path), "%s", path);
     (void) uv_pipe_init(&worker->loop, &server->listener, 0);
     server->listener.data = server;
-    int failed            = server_listen(server);
+    server->sweep.data    = server;
+    (void) uv_timer_init(&worker->loop, &server->sweep);
+    (void) uv_timer_start(&server->sweep, server_sweep, SERVER_FRAME_MS / 5,
+                          SERVER_FRAME_MS / 5);
+    int failed = server_listen(server);
 
     if (failed != 0) {
         ph_log(PH_LOG_ERROR, "listen_failed", { "path", ph_str_z(path) },
@@ -650,6 +679,7 @@ wk_server_drain(struct wk_server *server)
 void
 wk_server_stop(struct wk_server *server)
 {
+    uv_close((uv_handle_t *) &server->sweep, NULL);
     for (struct conn *conn = server->conns; conn != NULL; conn = conn->next) {
         conn_close(conn);
     }

@@ -360,9 +360,10 @@ settle_rules(const struct wk_settle *settle, uint64_t now_ms)
 
     rules.not_found_final_ms = wk_conf(worker, PH_CONF_janitor_not_found_final);
     if (settle->evidence.fence == 0) {
-        /* Without a lock a create may still be under way somewhere. */
+        /* Without a lock a create may still be under way somewhere: it leaves
+         * within one deadline of its rows and may arrive within another. */
         rules.not_found_final_ms
-            += wk_conf(worker, PH_CONF_pay_channel_deadline);
+            += 2 * wk_conf(worker, PH_CONF_pay_channel_deadline);
     }
     if (ph_conf_times(worker->conf, PH_CONF_janitor_unknown_schedule, times)
         > 0) {

@@ -52,13 +52,21 @@ struct wk_settle {
     struct wk_delivery_order delivery;
 
     /* private */
-    struct wk_order before;
-    struct wk_order after;
-    struct ph_id    task_id;
-    size_t          arena_mark;
+    struct wk_order before;     /* what was judged: its ver guard the moves */
+    struct wk_order after;      /* what the packet writes */
+    struct ph_id    task_id;    /* one for all runs: the webhook's id */
+    size_t          arena_mark; /* each run takes from here on */
 };
 
-/* false = the store is full: nothing will happen, done() is not called */
+/*
+ * false = the store is full: nothing will happen, done() is not called.
+ *
+ * Until done() the job belongs to a store thread: the loop may read *order,
+ * which changes on the loop just before done(), and touches neither the arena
+ * nor what is private.  An outcome other than DONE leaves the rows as they were
+ * or nobody knows how; either way the evidence is not proof of anything that
+ * may be told, and a query brings it again.
+ */
 bool wk_settle_start(struct wk_settle *settle) PH_MUST_CHECK;
 
 #endif

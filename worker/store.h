@@ -10,6 +10,13 @@
  *   done()  on the loop, once
  *
  * UNKNOWN means that COMMIT was sent and its answer lost: the rows may stand.
+ * It is never run again, and whoever asked for it neither calls a channel on
+ * its strength nor says that nothing happened.
+ *
+ * Between submit and done() the job and whatever run() reaches belong to the
+ * store thread.  A job that shares a transaction sees the rows that the others
+ * wrote before it, also those that are rolled back with it later: so nobody is
+ * told what a run found before done() says DONE.
  */
 #ifndef WK_STORE_H
 #define WK_STORE_H
@@ -38,7 +45,8 @@ struct wk_store_job {
     bool writes;
     enum wk_run (*run)(struct wk_db *db, struct wk_store_job *job);
     void (*done)(struct wk_store_job *job);
-    const char *crash_before; /* crash points around COMMIT, or NULL */
+    const char *crash_before; /* crash points around COMMIT, or NULL; only in
+                                 builds with PH_TESTING */
     const char *crash_after;
 
     /* set by the store before done() */

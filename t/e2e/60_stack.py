@@ -33,6 +33,32 @@ def test_everything_killed_comes_back_within_a_second(stack):
     assert paid.status == 201 and paid.json["status"] == "paid", paid
 
 
+def test_bad_line_in_keys_conf(stack):
+    """A running nginx keeps what it has; one that has to start is tried until
+    the line is mended, and then is back within a second."""
+    path = os.path.join(stack.folder, "keys.conf")
+    with open(path, encoding="utf-8") as file:
+        good = file.read()
+    try:
+        with open(path, "a", encoding="utf-8") as file:
+            file.write("payhub_key nonsense;\n")
+        time.sleep(0.5)
+        answer = stack.client.call("GET", "/v1/payments?order_no=none")
+        assert answer.status == 404, answer
+        nginx = stack.status()[0]["nginx"]
+        os.kill(nginx["pid"], signal.SIGKILL)
+        end = time.monotonic() + 15
+        while stack.status()[0]["nginx"]["restarts"] < nginx["restarts"] + 3:
+            assert time.monotonic() < end, "not tried again"
+            time.sleep(0.1)
+    finally:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(good)
+    stack.wait_running(3)
+    answer = stack.client.call("GET", "/v1/payments?order_no=none")
+    assert answer.status == 404, answer
+
+
 def test_second_up_is_refused(stack):
     done = subprocess.run([SCRIPT, "up", "--dir", stack.folder, "--port",
                            str(stack.port)], capture_output=True, text=True)

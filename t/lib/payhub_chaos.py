@@ -103,13 +103,17 @@ class FailedWatch:
     def __init__(self, stack, prefix):
         self.stack, self.prefix = stack, prefix
         self.seen = set()
+        self.fault = None
         self.stop = threading.Event()
         self.thread = threading.Thread(target=self.run, daemon=True)
         self.thread.start()
 
     def run(self):
-        while not self.stop.wait(0.2):
-            self.look()
+        try:
+            while not self.stop.wait(0.2):
+                self.look()
+        except Exception as error:  # told in close(): no looking, no verdict
+            self.fault = error
 
     def look(self):
         for rows in attempts_by_order(self.stack, self.prefix).values():
@@ -119,6 +123,8 @@ class FailedWatch:
     def close(self):
         self.stop.set()
         self.thread.join(10)
+        if self.fault is not None:
+            raise self.fault
         self.look()
         return self.seen
 
