@@ -65,7 +65,12 @@ def test_secrets_are_not_in_argv_environ_or_logs(stack):
     for row in stack.status()[0].values():
         places += [f"/proc/{row['pid']}/cmdline", f"/proc/{row['pid']}/environ"]
     for place in places:
-        with open(place, "rb") as file:
-            data = file.read()
+        try:
+            with open(place, "rb") as file:
+                data = file.read()
+        except PermissionError:
+            # A process that holds keys shows its environment to root only.
+            assert os.geteuid() != 0 and place.endswith("/environ"), place
+            continue
         for needle in needles:
             assert needle.encode() not in data, f"a secret stands in {place}"

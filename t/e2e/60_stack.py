@@ -60,8 +60,9 @@ def test_bad_line_in_keys_conf(stack):
 
 
 def test_second_up_is_refused(stack):
-    done = subprocess.run([SCRIPT, "up", "--dir", stack.folder, "--port",
-                           str(stack.port)], capture_output=True, text=True)
+    done = subprocess.run(
+        [SCRIPT, "up", "--dir", stack.folder, "--port", str(stack.port),
+         "--build", stack.build], capture_output=True, text=True)
     assert done.returncode == 1 and "already up" in done.stderr, done
 
 
