@@ -60,6 +60,30 @@ epoch_read(struct cli_counts *counts)
     return ok;
 }
 
+/* The calendar day is fixed for an epoch: what the sidecar noted beside the
+ * position outweighs our configuration. */
+static bool
+day_offset_read(struct cli_counts *counts)
+{
+    char          memory[PH_COUNTER_KEY_MAX + 1];
+    struct ph_buf key = PH_BUF_INIT(memory);
+    bool          ok  = true;
+
+    ph_counter_position_key(&key, counts->prefix, counts->epoch);
+    redisReply *reply
+        = redisCommand(counts->redis, "HGET %b day_offset", key.ptr, key.len);
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        ok = redis_refuse(counts, "HGET day_offset", reply);
+    } else if (reply->type == REDIS_REPLY_STRING
+               && ph_day_offset(text_of(reply), &counts->day_offset_min)
+                      != PH_OK)
+    {
+        ok = redis_refuse(counts, "the epoch's day_offset is none", reply);
+    }
+    freeReplyObject(reply);
+    return ok;
+}
+
 bool
 cli_counts_open(struct cli *cli, struct cli_counts *counts, bool with_sql)
 {
@@ -91,7 +115,7 @@ cli_counts_open(struct cli *cli, struct cli_counts *counts, bool with_sql)
             return false;
         }
     }
-    return epoch_read(counts);
+    return epoch_read(counts) && day_offset_read(counts);
 }
 
 void

@@ -10,7 +10,7 @@
 
 struct redisContext;
 
-#define CLI_POSITION_MAX 1024
+#define CLI_POSITION_MAX 2048
 
 struct cli_counts { /* where counters are, and how they are cut */
     struct redisContext *redis;

@@ -4,11 +4,11 @@
 #ifndef CLI_DRIFT_H
 #define CLI_DRIFT_H
 
-#include "cli/cli.h"
+#include "cli/counter_read.h"
 
 struct cli_drift {
-    char    gtid[1024];  /* the noted position */
-    size_t  compared;    /* counters */
+    char    gtid[CLI_POSITION_MAX]; /* the noted position */
+    size_t  compared;               /* counters */
     json_t *differences; /* [{key, field, redis, sql}], @owns: caller */
     size_t  moving;      /* counters that never stood still */
 };

@@ -341,11 +341,14 @@ wk_calls_new(uv_loop_t *loop, const struct ph_conf *conf)
         return NULL;
     }
     calls->loop = loop;
+    /* Creates are bounded by pay.max_inflight before they are committed; the
+     * janitor's queries come on top and must not take their places. */
+    size_t channel_max
+        = (size_t) (ph_conf_number(conf, PH_CONF_pay_max_inflight)
+                    + ph_conf_number(conf, PH_CONF_janitor_batch));
     calls->lanes[WK_CALL_WEBHOOK].allow_loopback
         = ph_conf_number(conf, PH_CONF_notify_allow_loopback) != 0;
-    if (!lane_open(calls, WK_CALL_CHANNEL,
-                   (size_t) ph_conf_number(conf, PH_CONF_pay_max_inflight),
-                   PH_CHANNEL_REPLY_MAX,
+    if (!lane_open(calls, WK_CALL_CHANNEL, channel_max, PH_CHANNEL_REPLY_MAX,
                    ph_conf_text(conf, PH_CONF_pay_ca_file))
         || !lane_open(
             calls, WK_CALL_WEBHOOK,
