@@ -66,7 +66,7 @@ pair_take(struct account *account, const char *text, bool secret_option)
                          row->key, row->key);
     }
     if (from_file) {
-        bool ok = row->secret ? ph_secret_read(value.ptr + 1, &file, &why)
+        bool ok = row->secret ? cli_secret_file(value.ptr + 1, &file, &why)
                               : ph_file_read(value.ptr + 1, &file, &why);
         if (!ok) {
             return cli_usage("%s: %.*s", row->key, (int) why.len, why.ptr);

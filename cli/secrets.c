@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "libpayhub/io/daemon.h"
@@ -126,6 +127,28 @@ cli_secret_path(const struct cli *cli)
     return path;
 }
 
+/* The caller's own file, so told and not refused; what the daemons read is
+ * another matter. */
+bool
+cli_secret_file(const char *path, struct ph_buf *out, struct ph_buf *why)
+{
+    struct stat facts;
+    size_t      mark = out->len;
+
+    if (!ph_file_read(path, out, why)) {
+        return false;
+    }
+    if (out->len > mark && out->ptr[out->len - 1] == '\n') {
+        out->len--;
+    }
+    if (stat(path, &facts) == 0 && (facts.st_mode & 077) != 0) {
+        cli_say("%s: found mode 0%o, expected 0600: others may read this "
+                "secret",
+                path, facts.st_mode & 0777);
+    }
+    return true;
+}
+
 bool
 cli_key_secret(const struct cli *cli, struct ph_buf *out)
 {
@@ -136,7 +159,7 @@ cli_key_secret(const struct cli *cli, struct ph_buf *out)
     if (path == NULL) {
         return false;
     }
-    if (!ph_secret_read(path, out, &why)) {
+    if (!cli_secret_file(path, out, &why)) {
         cli_say("%.*s", (int) why.len, why.ptr);
         return false;
     }

@@ -35,6 +35,11 @@ const char *cli_secret_path(const struct cli *cli);
 /* the key of that file; false = said why */
 bool cli_key_secret(const struct cli *cli, struct ph_buf *out) PH_MUST_CHECK;
 
+/* A secret's file less one LF at its end; warns when others may read it.
+ * False = `why` says what failed. */
+bool cli_secret_file(const char *path, struct ph_buf *out,
+                     struct ph_buf *why) PH_MUST_CHECK;
+
 /* --body FILE or - for stdin; empty without it; false = said why */
 bool cli_body(const struct cli *cli, struct ph_buf *out) PH_MUST_CHECK;
 

@@ -396,15 +396,16 @@ ngx_http_payhub_secret_check(ngx_conf_t *cf, ngx_str_t *path,
         return NGX_CONF_ERROR;
     }
 
+    /* as nginx does with private keys: told, not refused */
+
     mode = ngx_file_access(fi);
 
     if (mode & 077) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "PH-C103 payhub_key: found mode 0%ui%ui%ui of "
                            "\"%V\", expected no access for group and "
                            "others: chmod 600", mode >> 6 & 7,
                            mode >> 3 & 7, mode & 7, path);
-        return NGX_CONF_ERROR;
     }
 
     return NGX_CONF_OK;
@@ -442,15 +443,21 @@ ngx_http_payhub_secret_read(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
         len--;
     }
 
-    if (len < NGX_HTTP_PAYHUB_SECRET_MIN || len > NGX_HTTP_PAYHUB_SECRET_MAX) {
+    if (len == 0 || len > NGX_HTTP_PAYHUB_SECRET_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "PH-C103 payhub_key: found %uz%s bytes in \"%V\", "
-                           "expected a secret of %d to %d bytes", len,
+                           "expected a secret of 1 to %d bytes", len,
                            len > NGX_HTTP_PAYHUB_SECRET_MAX ? " or more" : "",
-                           path, NGX_HTTP_PAYHUB_SECRET_MIN,
-                           NGX_HTTP_PAYHUB_SECRET_MAX);
+                           path, NGX_HTTP_PAYHUB_SECRET_MAX);
         ngx_explicit_memzero(buf, sizeof(buf));
         return NGX_CONF_ERROR;
+    }
+
+    if (len < NGX_HTTP_PAYHUB_SECRET_MIN) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "PH-C103 payhub_key: found %uz bytes in \"%V\", "
+                           "expected %d or more: a short secret can be "
+                           "guessed", len, path, NGX_HTTP_PAYHUB_SECRET_MIN);
     }
 
     key->secret.data = ngx_pnalloc(cf->pool, len);

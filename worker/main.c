@@ -231,7 +231,7 @@ main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     if (!ph_conf_load(&process->conf, options.config_path, &why)) {
-        (void) fprintf(stderr, "%.*s\n", (int) why.len, why.ptr);
+        (void) fprintf(stderr, "payhub-worker: %.*s\n", (int) why.len, why.ptr);
     } else if (wk_options_check(&options, &process->conf,
                                 process->worker.seal_keys,
                                 &process->worker.seal_key_count))

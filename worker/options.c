@@ -58,11 +58,11 @@ conf_refuse(const struct wk_options *options, const struct ph_conf *conf,
 {
     const struct ph_conf_row *row = ph_conf_row(key);
 
-    (void) fprintf(stderr, "%s:%u: %s.%s: found '%s', expected %s\n",
-                   options->config_path != NULL ? options->config_path
-                                                : "payhub.conf",
-                   conf->line[key], row->section, row->key,
-                   ph_conf_text(conf, key), expected);
+    (void) fprintf(
+        stderr, "payhub-worker: %s:%u: %s.%s: found '%s', expected %s\n",
+        options->config_path != NULL ? options->config_path : "payhub.conf",
+        conf->line[key], row->section, row->key, ph_conf_text(conf, key),
+        expected);
     return false;
 }
 
@@ -103,7 +103,7 @@ wk_options_check(struct wk_options *options, const struct ph_conf *conf,
                            "error, warn, info or debug");
     }
     if (!ph_seal_keys_load(conf, keys, key_count, &why)) {
-        (void) fprintf(stderr, "%.*s\n", (int) why.len, why.ptr);
+        (void) fprintf(stderr, "payhub-worker: %.*s\n", (int) why.len, why.ptr);
         return false;
     }
     if (*key_count == 0) {

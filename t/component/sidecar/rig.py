@@ -1,71 +1,41 @@
 """A private MariaDB, Redis and payhub-sidecar for the tests of the sidecar.
 
-Everything lies in one temporary folder, listens on unix sockets only, belongs
-to a plain user and is ended by pid.  The counters' SQL twin stands here in
-Python a second time, apart from the product's, so that both must agree."""
+The counters' SQL twin stands here in Python a second time, apart from the
+product's, so that both must agree."""
 
-import atexit
 import os
-import pwd
 import shutil
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
-BUILDS = ("build/asan/payhub-sidecar", "build/release/payhub-sidecar")
-WAIT_S = 90
+sys.path.insert(0, os.path.join(ROOT, "t/lib"))
+sys.dont_write_bytecode = True
+
+import payhub_private  # noqa: E402
+
+Tap = payhub_private.Tap
 STATES = ("created", "sent", "paid", "failed", "closed", "conflict")
 
 
 def program():
-    given = os.environ.get("PAYHUB_SIDECAR_BIN")
-    for path in [given] if given else BUILDS:
-        if os.path.exists(os.path.join(ROOT, path)):
-            return os.path.join(ROOT, path)
-    sys.exit("found no payhub-sidecar; expected one of " + ", ".join(BUILDS))
+    return payhub_private.program("payhub-sidecar")
 
 
-class Tap:
-    def __init__(self):
-        self.count = 0
-        self.failed = 0
+class Rig(payhub_private.Private):
+    base_env = {**payhub_private.Private.base_env, "LC_ALL": "C.UTF-8"}
+    redis_options = ("--appendonly", "yes", "--appendfsync", "everysec")
 
-    def ok(self, good, name, detail=""):
-        self.count += 1
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}", flush=True)
-        if not good:
-            self.failed += 1
-            for line in str(detail).splitlines()[-40:]:
-                print("#", line)
-
-    def equal(self, found, expected, name):
-        self.ok(found == expected, name,
-                f"found    {found!r}\nexpected {expected!r}")
-
-    def done(self):
-        print(f"1..{self.count}", flush=True)
-        sys.exit(1 if self.failed else 0)
-
-
-class Rig:
     def __init__(self, mariadb=True, redis=True, mariadb_options=(),
                  encrypted=False):
-        self.dir = tempfile.mkdtemp(prefix="phsidecar.")
-        self.user = None
-        if os.geteuid() == 0:
-            self.user = pwd.getpwnam("nobody")
-            os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
-        os.chmod(self.dir, 0o755)
-        self.children = []
-        atexit.register(self.end)
+        super().__init__("phsidecar.")
         self.bin = self.path("payhub-sidecar")
         shutil.copy(program(), self.bin)
-        self.mariadb_options = list(mariadb_options)
+        self.mariadb_options = [
+            "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=64M",
+            "--default-time-zone=+00:00", *mariadb_options]
         if encrypted:
             keys = self.write("keys", "1;" + "5a" * 32 + "\n")
             self.mariadb_options += [
@@ -73,131 +43,25 @@ class Rig:
                 "--file-key-management-filename=" + keys]
         self.config()
         if mariadb:
-            self.install()
             self.mariadb_up()
             self.schema()
         if redis:
             self.redis_up()
 
-    def path(self, *names):
-        return os.path.join(self.dir, *names)
+    @property
+    def db(self):
+        return self.children["mariadbd"]
 
-    def write(self, name, text):
-        path = self.path(name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        if self.user:
-            os.chown(path, self.user.pw_uid, self.user.pw_gid)
-        return path
+    @property
+    def redis(self):
+        return self.children["redis"]
 
     def config(self, name="payhub.conf", **more):
-        settings = {
+        return self.configure(name, {
             "store": {"socket": self.path("db.sock"), "database": "payhub"},
             "redis": {"socket": self.path("redis.sock")},
             "sidecar": {"user": "payhub_sidecar", "heartbeat": "200ms"},
-        }
-        for key, value in more.items():
-            section, word = key.split("__")
-            settings.setdefault(section, {})[word] = value
-        return self.write(name, "".join(
-            f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items())
-            for section, keys in settings.items()))
-
-    # -- processes ---------------------------------------------------------
-
-    def demote(self):
-        if self.user:
-            os.setgroups([])
-            os.setresgid(*[self.user.pw_gid] * 3)
-            os.setresuid(*[self.user.pw_uid] * 3)
-
-    def run(self, argv, text=None, raw=False):
-        return subprocess.run(
-            argv, input=text, capture_output=True, text=not raw, cwd=self.dir,
-            preexec_fn=self.demote, timeout=300,
-            env={"PATH": "/usr/bin:/bin:/usr/sbin", "LC_ALL": "C.UTF-8"})
-
-    def start(self, name, argv):
-        log = open(self.path(name + ".log"), "a", encoding="utf-8")
-        child = subprocess.Popen(
-            argv, stdout=log, stderr=log, cwd=self.dir, preexec_fn=self.demote,
-            env={"PATH": "/usr/bin:/bin:/usr/sbin"})
-        log.close()
-        self.children.append(child)
-        return child
-
-    def log(self, name):
-        with open(self.path(name + ".log"), encoding="utf-8",
-                  errors="replace") as log:
-            return log.read()
-
-    def wait(self, what, probe, child=None, seconds=WAIT_S):
-        deadline = time.monotonic() + seconds
-        while not probe():
-            dead = child is not None and child.poll() is not None
-            if dead or time.monotonic() > deadline:
-                for name in ("mariadbd", "redis", "sidecar"):
-                    if os.path.exists(self.path(name + ".log")):
-                        print("#", self.log(name)[-3000:].replace("\n", "\n# "))
-                sys.exit(f"waited in vain for {what}")
-            time.sleep(0.02)
-
-    def kill(self, child, number=signal.SIGKILL):
-        if child.poll() is None:
-            child.send_signal(number)
-        status = child.wait(timeout=60)
-        if child in self.children:
-            self.children.remove(child)
-        return status
-
-    def end(self):
-        for child in self.children:
-            child.kill()
-        for child in self.children:
-            child.wait()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    # -- MariaDB -----------------------------------------------------------
-
-    def install(self):
-        os.makedirs(self.path("data"))
-        if self.user:
-            os.chown(self.path("data"), self.user.pw_uid, self.user.pw_gid)
-        made = self.run(["mariadb-install-db", "--no-defaults", "--skip-test-db",
-                         "--datadir=" + self.path("data"),
-                         "--auth-root-authentication-method=normal",
-                         "--force"])  # the host's name need not resolve
-        if made.returncode != 0:
-            sys.exit(made.stdout + made.stderr)
-
-    def mariadb_up(self):
-        self.db = self.start("mariadbd", [
-            "/usr/sbin/mariadbd", "--no-defaults", "--skip-networking",
-            "--datadir=" + self.path("data"), "--socket=" + self.path("db.sock"),
-            "--innodb-buffer-pool-size=64M", "--innodb-log-file-size=64M",
-            "--performance-schema=OFF", "--max-connections=64",
-            "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0",
-            "--default-time-zone=+00:00", "--server-id=1",
-            "--log-bin=" + self.path("data", "b"), "--binlog-format=ROW",
-            "--binlog-row-image=FULL", "--binlog-row-metadata=FULL",
-            "--gtid-strict-mode=ON", "--binlog-checksum=CRC32",
-            *self.mariadb_options])
-        self.wait("MariaDB", lambda: self.run(
-            ["mariadb-admin", "--no-defaults", "--user=root",
-             "--socket=" + self.path("db.sock"), "ping"]).returncode == 0,
-            self.db)
-
-    def mysql(self, text, database="payhub", user="root"):
-        return self.run(["mariadb", "--no-defaults", "--user=" + user, "-N",
-                         "-B", "--default-character-set=utf8mb4",
-                         "--socket=" + self.path("db.sock"),
-                         *([database] if database else [])], text)
-
-    def sql(self, text, database="payhub"):
-        done = self.mysql(text, database)
-        if done.returncode != 0:
-            sys.exit(done.stderr)
-        return [line.split("\t") for line in done.stdout.splitlines()]
+        }, more)
 
     def schema(self):
         self.sql("CREATE DATABASE payhub CHARACTER SET utf8mb4;"
@@ -207,19 +71,6 @@ class Rig:
         with open(os.path.join(ROOT, "schema/0001_core.sql"),
                   encoding="utf-8") as file:
             self.sql(file.read())
-
-    # -- Redis -------------------------------------------------------------
-
-    def redis_up(self):
-        self.redis = self.start("redis", [
-            "/usr/bin/redis-server", "--port", "0", "--unixsocket",
-            self.path("redis.sock"), "--save", "", "--appendonly", "yes",
-            "--appendfsync", "everysec", "--dir", self.dir])
-        self.wait("Redis", lambda: self.redis_do("ping") == "PONG", self.redis)
-
-    def redis_do(self, *words):
-        return self.run(["redis-cli", "-s", self.path("redis.sock"),
-                         *words]).stdout.strip()
 
     # -- the sidecar -------------------------------------------------------
 

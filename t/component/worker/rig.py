@@ -1,25 +1,21 @@
 """A private MariaDB, Redis, channel and worker for the tests of this folder.
 
 The channel is a scripted peer that speaks the sandbox's protocol over plain
-HTTP on loopback, so that a test decides what each call meets.  Everything lies
-in one temporary folder, belongs to a plain user, and is ended by pid.
+HTTP on loopback, so that a test decides what each call meets.
 """
 
-import atexit
 import base64
 import hashlib
 import hmac
 import http.server
 import json
 import os
-import pwd
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -27,53 +23,13 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
 sys.path.insert(0, os.path.join(ROOT, "t/lib"))
 sys.dont_write_bytecode = True
 
+import payhub_private  # noqa: E402
 from payhub_frame import Closed, Link  # noqa: E402
 
 CHANNEL_KEY = "channel-key-of-the-test-0123456789"
-
-
-def program(name):
-    """PAYHUB_BUILD, else asan (it has the crash points), else release."""
-    given = os.environ.get("PAYHUB_BUILD")
-    for build in [given] if given else ["asan", "release"]:
-        path = os.path.join(ROOT, "build", build, name)
-        if os.path.exists(path):
-            return path
-    sys.exit(f"found no {name}; expected it under build/asan")
-
-
-def wait(probe, seconds=20, every=0.02):
-    """The first true value of probe(), or None when the time is over."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = probe()
-        if value:
-            return value
-        time.sleep(every)
-    return None
-
-
-class Tap:
-    def __init__(self):
-        self.count = 0
-        self.failed = 0
-
-    def ok(self, good, name, detail=""):
-        self.count += 1
-        print(f"{'ok' if good else 'not ok'} {self.count} - {name}", flush=True)
-        if not good:
-            self.failed += 1
-            for line in str(detail).splitlines():
-                print("#", line)
-        return good
-
-    def equal(self, found, expected, name):
-        return self.ok(found == expected, name,
-                       f"found    {found!r}\nexpected {expected!r}")
-
-    def done(self):
-        print(f"1..{self.count}", flush=True)
-        sys.exit(1 if self.failed else 0)
+Tap = payhub_private.Tap
+program = payhub_private.program
+wait = payhub_private.wait
 
 
 def sign(body, at=None):
@@ -187,16 +143,11 @@ class Channel:
         return body, sign(body)
 
 
-class Rig:
+class Rig(payhub_private.Private):
+    mariadb_options = ("--innodb-flush-log-at-trx-commit=1",)
+
     def __init__(self, crash_at=None, **settings):
-        self.dir = tempfile.mkdtemp(prefix="phwk.")
-        self.user = None
-        if os.geteuid() == 0:
-            self.user = pwd.getpwnam("nobody")
-            os.chown(self.dir, self.user.pw_uid, self.user.pw_gid)
-        os.chmod(self.dir, 0o755)
-        self.children = {}
-        atexit.register(self.end)
+        super().__init__("phwk.")
         self.settings = settings
         self.channel = Channel()
         for name in ("payhub", "payhub-worker"):
@@ -205,8 +156,8 @@ class Rig:
         self.write("seal.key", "11" * 32 + "\n")
         self.write("channel.key", CHANNEL_KEY)
         self.config()
-        self.mariadb()
-        self.redis()
+        self.mariadb_up()
+        self.redis_up()
         self.sql("CREATE DATABASE payhub CHARACTER SET utf8mb4; "
                  "CREATE USER payhub@localhost; CREATE USER w@localhost; "
                  "GRANT ALL ON *.* TO payhub@localhost; "
@@ -222,21 +173,9 @@ class Rig:
 
     # --- files and programs
 
-    def path(self, *names):
-        return os.path.join(self.dir, *names)
-
-    def write(self, name, text, mode=0o600):
-        path = self.path(name)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(path, mode)
-        if self.user:
-            os.chown(path, self.user.pw_uid, self.user.pw_gid)
-        return path
-
     def config(self, **more):
         self.settings.update(more)
-        settings = {
+        return self.configure("payhub.conf", {
             "worker": {"listen": "unix:" + self.path("w.sock")},
             "store": {"socket": self.path("db.sock"), "user": "w",
                       "owner": "payhub", "timeout": "3s"},
@@ -248,25 +187,7 @@ class Rig:
                         "unknown_schedule": "200ms 300ms 500ms",
                         "paying_schedule": "500ms 1s"},
             "log": {"level": "debug"},
-        }
-        for name, value in self.settings.items():
-            section, key = name.split("__")
-            settings.setdefault(section, {})[key] = value
-        return self.write("payhub.conf", "".join(
-            f"[{section}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items())
-            for section, keys in settings.items()))
-
-    def demote(self):
-        if self.user:
-            os.setgroups([])
-            os.setresgid(*[self.user.pw_gid] * 3)
-            os.setresuid(*[self.user.pw_uid] * 3)
-
-    def run(self, argv, text=None, env=None):
-        return subprocess.run(argv, input=text, capture_output=True, text=True,
-                              preexec_fn=self.demote, cwd=self.dir, timeout=120,
-                              env={"PATH": "/usr/bin:/bin:/usr/sbin",
-                                   **(env or {})})
+        }, self.settings)
 
     def payhub(self, *words):
         run = self.run([self.path("payhub"), *words, "--config",
@@ -275,66 +196,11 @@ class Rig:
             sys.exit(f"payhub {words}: {run.returncode}\n{run.stderr}")
         return run.stdout
 
-    def start(self, name, argv, env=None):
-        with open(self.path(name + ".log"), "a", encoding="utf-8") as log:
-            child = subprocess.Popen(
-                argv, stdout=log, stderr=log, cwd=self.dir,
-                preexec_fn=self.demote,
-                env={"PATH": "/usr/bin:/bin:/usr/sbin", **(env or {})})
-        self.children[name] = child
-        return child
-
-    def log(self, name):
-        with open(self.path(name + ".log"), encoding="utf-8",
-                  errors="replace") as file:
-            return file.read()
-
     def sanitizer_reports(self):
         """The first lines of each; leaks are looked for by the unit tests."""
         lines = self.log("worker").splitlines()
         return [lines[i:i + 12] for i, line in enumerate(lines)
                 if "Sanitizer:" in line or "runtime error:" in line]
-
-    def wait(self, name, probe):
-        child = self.children[name]
-        if not wait(lambda: child.poll() is not None or probe(), 60, 0.05) \
-                or child.poll() is not None:
-            sys.exit(f"{name} did not start:\n{self.log(name)[-3000:]}")
-
-    # --- servers
-
-    def mariadb(self):
-        if not os.path.exists(self.path("data")):
-            os.makedirs(self.path("data"))
-            if self.user:
-                os.chown(self.path("data"), self.user.pw_uid, self.user.pw_gid)
-            made = self.run(["mariadb-install-db", "--no-defaults",
-                             "--skip-test-db", "--datadir=" + self.path("data"),
-                             "--auth-root-authentication-method=normal",
-                             "--force"])  # the host's name need not resolve
-            if made.returncode != 0:
-                sys.exit(made.stdout + made.stderr)
-        self.start("mariadbd", [
-            "/usr/sbin/mariadbd", "--no-defaults",
-            "--datadir=" + self.path("data"), "--socket=" + self.path("db.sock"),
-            "--skip-networking", "--innodb-buffer-pool-size=32M",
-            "--innodb-log-file-size=16M", "--performance-schema=OFF",
-            "--innodb-flush-log-at-trx-commit=1", "--log-bin=binlog",
-            "--server-id=1", "--binlog-format=ROW", "--binlog-row-image=FULL",
-            "--max-connections=64"])
-        self.wait("mariadbd", lambda: self.run(
-            ["mariadb-admin", "--no-defaults", "--user=root",
-             "--socket=" + self.path("db.sock"), "ping"]).returncode == 0)
-
-    def redis(self):
-        self.start("redis", ["/usr/bin/redis-server", "--port", "0",
-                             "--unixsocket", self.path("redis.sock"),
-                             "--save", "", "--dir", self.dir])
-        self.wait("redis", lambda: self.redis_do("ping") == "PONG")
-
-    def redis_do(self, *words):
-        return self.run(["redis-cli", "-s", self.path("redis.sock"),
-                         *words]).stdout.strip()
 
     def worker(self, crash_at=None, ready=True):
         env = {"ASAN_OPTIONS": "detect_leaks=0"}
@@ -343,7 +209,7 @@ class Rig:
         self.start("worker", [self.path("payhub-worker"), "--config",
                               self.path("payhub.conf")], env)
         if ready:
-            self.wait("worker", self.is_ready)
+            self.wait("worker", self.is_ready, self.children["worker"])
 
     def is_ready(self):
         try:
@@ -361,26 +227,7 @@ class Rig:
             child.kill()
             return "did not end"
 
-    def end(self):
-        for child in self.children.values():
-            if child.poll() is None:
-                child.kill()
-        for child in self.children.values():
-            child.wait()
-        keep = os.environ.get("PAYHUB_KEEP")
-        if not keep:
-            shutil.rmtree(self.dir, ignore_errors=True)
-
     # --- payments
-
-    def sql(self, text, database="payhub"):
-        run = self.run(["mariadb", "--no-defaults", "--user=root", "-N", "-B",
-                        "--default-character-set=utf8mb4",
-                        "--socket=" + self.path("db.sock"),
-                        *([database] if database else [])], text)
-        if run.returncode != 0:
-            sys.exit(run.stderr)
-        return [line.split("\t") for line in run.stdout.splitlines()]
 
     def count(self, table):
         return int(self.sql(f"SELECT COUNT(*) FROM {table}")[0][0])
