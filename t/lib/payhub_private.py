@@ -172,10 +172,14 @@ class Private:
     # -- MariaDB -----------------------------------------------------------
 
     def mariadb_install(self):
-        os.makedirs(self.path("data"))
-        self.give(self.path("data"))
+        # A server that starts sweeps temporary tables out of its tmpdir, its
+        # own or not: servers side by side must not share one.
+        for name in ("data", "tmp"):
+            os.makedirs(self.path(name), exist_ok=True)
+            self.give(self.path(name))
         made = self.run(["mariadb-install-db", "--no-defaults",
                          "--skip-test-db", "--datadir=" + self.path("data"),
+                         "--tmpdir=" + self.path("tmp"),
                          "--auth-root-authentication-method=normal",
                          "--force"])  # the host's name need not resolve
         if made.returncode != 0:
@@ -189,6 +193,7 @@ class Private:
         child = self.start("mariadbd", [
             "/usr/sbin/mariadbd", "--no-defaults", "--skip-networking",
             "--datadir=" + self.path("data"),
+            "--tmpdir=" + self.path("tmp"),
             "--socket=" + self.path("db.sock"),
             "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M",
             "--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF",
