@@ -25,6 +25,8 @@
 #include "libpayhub/wire/b64.h"
 #include "libpayhub/wire/digest.h"
 #include "libpayhub/wire/frame.h"
+#include "libpayhub/wire/verify.h"
+#include "ngx_http_payhub_zone.h"
 
 
 #define NGX_HTTP_PAYHUB_KEYS_MAX        65536
@@ -35,9 +37,6 @@
 #define NGX_HTTP_PAYHUB_ROLE_MAX        16
 #define NGX_HTTP_PAYHUB_TARGET_MAX      8192
 #define NGX_HTTP_PAYHUB_METHOD_MAX      16
-
-/* schemes, as bits */
-#define NGX_HTTP_PAYHUB_SCHEME_V3       0x0002
 
 /* verdicts */
 #define NGX_HTTP_PAYHUB_NONE            0
@@ -112,11 +111,30 @@ typedef struct {
     uint64_t                 sent_us;
     uint64_t                 upstream_us;
 
+    /* steps behind verification; each module keeps its own record here */
+
+    void                    *live;          /* ngx_http_payhub_live_t */
+    void                    *limits;        /* limits taken */
+    void                    *route;         /* ngx_http_payhub_choice_t */
+
+    unsigned                 nonce_new:1;   /* inserted by this request */
+    unsigned                 nonce_cold:1;  /* this host cannot know: the
+                                               worker has to ask Redis */
     unsigned                 passed:1;      /* payhub_pass was entered */
     unsigned                 sent:1;        /* a byte may have left, and no
                                                worker said "not executed" */
     unsigned                 answered:1;
 } ngx_http_payhub_request_t;
+
+
+/*
+ * A step between a request and its content: NGX_DECLINED to go on, else what
+ * a phase handler returns.  Steps run in the order of their table, again from
+ * the first when a step has waited, and again in the location of an internal
+ * redirect: what was done for a request is not done twice.
+ */
+
+typedef ngx_int_t (*ngx_http_payhub_step_pt)(ngx_http_request_t *r);
 
 
 /* ngx_http_payhub_module.c */
@@ -154,6 +172,21 @@ ngx_uint_t ngx_http_payhub_scheme(ngx_str_t *name);
 
 ngx_uint_t ngx_http_payhub_verify_on(ngx_http_request_t *r);
 
+ngx_int_t ngx_http_payhub_verify_step(ngx_http_request_t *r);
+
+/* ngx_http_payhub_nonce_module.c */
+
+ngx_int_t ngx_http_payhub_nonce_step(ngx_http_request_t *r);
+
+/* ngx_http_payhub_limit_module.c */
+
+ngx_int_t ngx_http_payhub_limit_address_step(ngx_http_request_t *r);
+ngx_int_t ngx_http_payhub_limit_identity_step(ngx_http_request_t *r);
+
+/* ngx_http_payhub_route_module.c */
+
+ngx_int_t ngx_http_payhub_route_step(ngx_http_request_t *r);
+
 /* ngx_http_payhub_pass_module.c */
 
 ngx_uint_t ngx_http_payhub_pass_on(ngx_http_request_t *r);
@@ -168,7 +201,11 @@ ngx_http_payhub_view(ngx_str_t *s)
 
 extern ngx_module_t  ngx_http_payhub_module;
 extern ngx_module_t  ngx_http_payhub_verify_module;
+extern ngx_module_t  ngx_http_payhub_nonce_module;
+extern ngx_module_t  ngx_http_payhub_limit_module;
+extern ngx_module_t  ngx_http_payhub_route_module;
 extern ngx_module_t  ngx_http_payhub_pass_module;
+extern ngx_module_t  ngx_http_payhub_zone_module;
 
 
 #endif /* _NGX_HTTP_PAYHUB_H_INCLUDED_ */

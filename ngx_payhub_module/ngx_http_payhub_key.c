@@ -133,7 +133,7 @@ ngx_http_payhub_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (key->schemes == 0) {
-        key->schemes = NGX_HTTP_PAYHUB_SCHEME_V3;
+        key->schemes = PH_SCHEME_V3;
     }
 
     return ngx_http_payhub_key_insert(cf, pmcf, key);
@@ -598,7 +598,7 @@ ngx_http_payhub_scheme(ngx_str_t *name)
     if (name->len == sizeof("payhub-v3") - 1
         && ngx_strncmp(name->data, "payhub-v3", name->len) == 0)
     {
-        return NGX_HTTP_PAYHUB_SCHEME_V3;
+        return PH_SCHEME_V3;
     }
 
     return 0;

@@ -13,6 +13,7 @@ static void ngx_http_payhub_cleanup(void *data);
 static void ngx_http_payhub_make_id(u_char *id);
 
 static ngx_int_t ngx_http_payhub_error_run(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payhub_run_steps(ngx_http_request_t *r);
 
 static ngx_int_t ngx_http_payhub_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -414,6 +415,42 @@ ngx_http_payhub_error_run(ngx_http_request_t *r)
 }
 
 
+/*
+ * The order of a request.  It stands at the head of the rewrite phase, since
+ * "return" answers in that phase, and again in PREACCESS, for locations that
+ * are entered behind the rewrite phase; neither is subject to "satisfy any".
+ */
+
+static ngx_http_payhub_step_pt  ngx_http_payhub_steps[] = {
+    ngx_http_payhub_limit_address_step,
+    ngx_http_payhub_verify_step,
+    ngx_http_payhub_nonce_step,
+    ngx_http_payhub_limit_identity_step,
+    ngx_http_payhub_route_step
+};
+
+
+static ngx_int_t
+ngx_http_payhub_run_steps(ngx_http_request_t *r)
+{
+    ngx_int_t   rc;
+    ngx_uint_t  i;
+
+    for (i = 0;
+         i < sizeof(ngx_http_payhub_steps) / sizeof(ngx_http_payhub_steps[0]);
+         i++)
+    {
+        rc = ngx_http_payhub_steps[i](r);
+
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
 static ngx_int_t
 ngx_http_payhub_key_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
@@ -613,22 +650,30 @@ ngx_http_payhub_init(ngx_conf_t *cf)
     ngx_http_handler_pt        *h;
     ngx_http_core_main_conf_t  *cmcf;
 
-    /* URIs of error pages enter at the first phase, names at the second */
+    /*
+     * URIs of error pages enter at the first phase, names at the second; of
+     * one phase the handler that was pushed last runs first
+     */
 
-    static ngx_http_phases  phases[] = {
-        NGX_HTTP_SERVER_REWRITE_PHASE,
-        NGX_HTTP_REWRITE_PHASE
+    static struct {
+        ngx_http_phases      phase;
+        ngx_http_handler_pt  handler;
+    } handlers[] = {
+        { NGX_HTTP_SERVER_REWRITE_PHASE, ngx_http_payhub_error_run },
+        { NGX_HTTP_REWRITE_PHASE, ngx_http_payhub_error_run },
+        { NGX_HTTP_REWRITE_PHASE, ngx_http_payhub_run_steps },
+        { NGX_HTTP_PREACCESS_PHASE, ngx_http_payhub_run_steps }
     };
 
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    for (i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
-        h = ngx_array_push(&cmcf->phases[phases[i]].handlers);
+    for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+        h = ngx_array_push(&cmcf->phases[handlers[i].phase].handlers);
         if (h == NULL) {
             return NGX_ERROR;
         }
 
-        *h = ngx_http_payhub_error_run;
+        *h = handlers[i].handler;
     }
 
     return NGX_OK;

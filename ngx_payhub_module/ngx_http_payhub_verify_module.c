@@ -27,7 +27,6 @@ typedef struct {
 } ngx_http_payhub_verify_loc_conf_t;
 
 
-static ngx_int_t ngx_http_payhub_verify_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payhub_verify_known(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr);
 static ngx_uint_t ngx_http_payhub_verify_body_left(ngx_http_request_t *r);
@@ -60,7 +59,6 @@ static char *ngx_http_payhub_verify_window(ngx_conf_t *cf, ngx_command_t *cmd,
 static void *ngx_http_payhub_verify_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_payhub_verify_merge_loc_conf(ngx_conf_t *cf,
     void *parent, void *child);
-static ngx_int_t ngx_http_payhub_verify_init(ngx_conf_t *cf);
 
 
 static ngx_command_t  ngx_http_payhub_verify_commands[] = {
@@ -85,7 +83,7 @@ static ngx_command_t  ngx_http_payhub_verify_commands[] = {
 
 static ngx_http_module_t  ngx_http_payhub_verify_module_ctx = {
     NULL,                                  /* preconfiguration */
-    ngx_http_payhub_verify_init,           /* postconfiguration */
+    NULL,                                  /* postconfiguration */
 
     NULL,                                  /* create main configuration */
     NULL,                                  /* init main configuration */
@@ -130,8 +128,8 @@ ngx_http_payhub_verify_on(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_http_payhub_verify_handler(ngx_http_request_t *r)
+ngx_int_t
+ngx_http_payhub_verify_step(ngx_http_request_t *r)
 {
     ngx_int_t                   rc;
     ngx_http_payhub_request_t  *pr;
@@ -373,7 +371,7 @@ ngx_http_payhub_verify_all(ngx_http_request_t *r,
     }
 
     pr->verdict = NGX_HTTP_PAYHUB_OK;
-    pr->scheme = NGX_HTTP_PAYHUB_SCHEME_V3;
+    pr->scheme = PH_SCHEME_V3;
     pr->line = r->main->request_line;
     pr->key = pr->claim;
 
@@ -402,7 +400,7 @@ ngx_http_payhub_verify_key(ngx_http_request_t *r,
         return "key";
     }
 
-    if (!(key->schemes & vlcf->schemes & NGX_HTTP_PAYHUB_SCHEME_V3)) {
+    if (!(key->schemes & vlcf->schemes & PH_SCHEME_V3)) {
         return "scheme";
     }
 
@@ -724,31 +722,4 @@ ngx_http_payhub_verify_merge_loc_conf(ngx_conf_t *cf, void *parent,
                              NGX_HTTP_PAYHUB_WINDOW);
 
     return NGX_CONF_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payhub_verify_init(ngx_conf_t *cf)
-{
-    ngx_uint_t                  i;
-    ngx_http_handler_pt        *h;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    static ngx_http_phases  phases[] = {
-        NGX_HTTP_REWRITE_PHASE,
-        NGX_HTTP_PREACCESS_PHASE
-    };
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    for (i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
-        h = ngx_array_push(&cmcf->phases[phases[i]].handlers);
-        if (h == NULL) {
-            return NGX_ERROR;
-        }
-
-        *h = ngx_http_payhub_verify_handler;
-    }
-
-    return NGX_OK;
 }

@@ -3,10 +3,14 @@
 # the edge set only: no inih, no daemon configuration.
 PURE_EDGE_SRCS := \
   libpayhub/base/arena.c libpayhub/base/buf.c libpayhub/base/crc32c.c \
-  libpayhub/base/id.c libpayhub/base/money.c libpayhub/base/str.c \
+  libpayhub/base/id.c libpayhub/base/money.c libpayhub/base/siphash.c \
+  libpayhub/base/str.c \
   libpayhub/wire/auth_v3.c libpayhub/wire/b64.c libpayhub/wire/digest.c \
-  libpayhub/wire/frame.c libpayhub/domain/error.c libpayhub/domain/states.c
+  libpayhub/wire/frame.c libpayhub/wire/seal.c libpayhub/wire/verify.c \
+  libpayhub/domain/bucket.c libpayhub/domain/error.c \
+  libpayhub/domain/key_table.c libpayhub/domain/limit_table.c \
+  libpayhub/domain/nonce_table.c libpayhub/domain/states.c
 
 PURE_SRCS := $(PURE_EDGE_SRCS) \
-  libpayhub/base/conf.c libpayhub/base/conf_rules.c libpayhub/wire/seal.c libpayhub/wire/webhook.c \
+  libpayhub/base/conf.c libpayhub/base/conf_rules.c libpayhub/wire/webhook.c \
   libpayhub/domain/channel_fields.c libpayhub/domain/counter.c

@@ -419,6 +419,8 @@ conn_frame(struct conn *conn)
     case PH_FRAME_REFUSED:
     case PH_FRAME_UNKNOWN:
     case PH_FRAME_PONG:
+    case PH_FRAME_SYNC_PULL:
+    case PH_FRAME_SYNC_PUSH:
     case PH_FRAME_GOAWAY:
         break;
     }

@@ -1,0 +1,4 @@
+/*
+ * siphash.c
+ */
+#include "libpayhub/base/siphash.h"

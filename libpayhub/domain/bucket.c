@@ -1,0 +1,4 @@
+/*
+ * bucket.c
+ */
+#include "libpayhub/domain/bucket.h"

@@ -1,0 +1,4 @@
+/*
+ * key_table.c
+ */
+#include "libpayhub/domain/key_table.h"

@@ -1,0 +1,4 @@
+/*
+ * limit_table.c
+ */
+#include "libpayhub/domain/limit_table.h"

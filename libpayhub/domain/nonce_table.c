@@ -1,0 +1,4 @@
+/*
+ * nonce_table.c
+ */
+#include "libpayhub/domain/nonce_table.h"

@@ -1,0 +1,4 @@
+/*
+ * verify.c
+ */
+#include "libpayhub/wire/verify.h"
