@@ -1,0 +1,76 @@
+/*
+ * cas16.h - two 64-bit words that change together, by compare-and-swap.
+ *
+ * The words lie in memory that processes share: the exchange is one
+ * instruction of the CPU (cmpxchg16b), never a library's lock, which would be
+ * one a process.  gcc's __atomic form calls libatomic; its __sync form does
+ * not, and the attribute spares a compiler flag.
+ */
+#ifndef PH_BASE_CAS16_H
+#define PH_BASE_CAS16_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#if !defined(__x86_64__)
+#error "cas16.h: found another CPU than x86-64, expected one whose 16-byte \
+compare-and-swap is written here"
+#endif
+
+struct ph_cas16 {
+    uint64_t lo, hi;
+} __attribute__((aligned(16)));
+
+__extension__ typedef unsigned __int128 ph_cas16_bits
+    __attribute__((may_alias));
+
+/* Sets *at to `next` and is true when it held `old`; a full barrier. */
+__attribute__((target("cx16"))) static inline bool
+ph_cas16(struct ph_cas16 *at, struct ph_cas16 old, struct ph_cas16 next)
+{
+    return __sync_bool_compare_and_swap(
+        (ph_cas16_bits *) at, (ph_cas16_bits) old.hi << 64 | old.lo,
+        (ph_cas16_bits) next.hi << 64 | next.lo);
+}
+
+/*
+ * The two words one after the other: they may be of two different moments.
+ * Good as the `old` of ph_cas16(), which fails then; not good to judge by.
+ */
+static inline struct ph_cas16
+ph_cas16_guess(const struct ph_cas16 *at)
+{
+    struct ph_cas16 seen;
+
+    seen.lo = __atomic_load_n(&at->lo, __ATOMIC_ACQUIRE);
+    seen.hi = __atomic_load_n(&at->hi, __ATOMIC_ACQUIRE);
+    return seen;
+}
+
+/*
+ * Both words of one moment.  CPUs with AVX promise that an aligned 16-byte
+ * load is one access (Intel SDM 3A 9.1.1, AMD APM 2 7.3.2); on others a
+ * compare-and-swap that changes nothing reads them, and takes the line.
+ */
+static inline struct ph_cas16
+ph_cas16_load(struct ph_cas16 *at)
+{
+    struct ph_cas16 seen;
+
+#if !defined(__SANITIZE_THREAD__)
+    if (__builtin_cpu_supports("avx")) {
+        __typeof__(long long __attribute__((vector_size(16)))) both;
+
+        __asm__ volatile("movdqa %1, %0" : "=x"(both) : "m"(*at) : "memory");
+        seen.lo = (uint64_t) both[0];
+        seen.hi = (uint64_t) both[1];
+        return seen;
+    }
+#endif
+    do {
+        seen = ph_cas16_guess(at);
+    } while (!ph_cas16(at, seen, seen));
+    return seen;
+}
+
+#endif
