@@ -172,6 +172,11 @@ ngx_uint_t ngx_http_payhub_scheme(ngx_str_t *name);
 
 ngx_uint_t ngx_http_payhub_verify_on(ngx_http_request_t *r);
 
+/* seconds that a timestamp may be off; of a block being merged, 0: off */
+
+time_t ngx_http_payhub_verify_skew(ngx_http_request_t *r);
+time_t ngx_http_payhub_verify_conf_skew(ngx_conf_t *cf);
+
 ngx_int_t ngx_http_payhub_verify_step(ngx_http_request_t *r);
 
 /* ngx_http_payhub_nonce_module.c */

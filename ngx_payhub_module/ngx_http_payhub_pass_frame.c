@@ -361,6 +361,13 @@ ngx_http_payhub_pass_add_identity(ngx_http_payhub_pass_ctx_t *ctx,
     ngx_http_payhub_pass_add(meta, PH_FIELD_APP_ID, &key->app);
     ngx_http_payhub_pass_add(meta, PH_FIELD_MERCHANT_ID, &key->merchant);
     ngx_http_payhub_pass_add(meta, PH_FIELD_ROLE, &key->role);
+    ph_field_add(meta, PH_FIELD_NONCE, ctx->pr->auth.nonce);
+    ph_field_add(meta, PH_FIELD_TIMESTAMP, ctx->pr->auth.timestamp_text);
+
+    if (ctx->pr->nonce_cold) {
+        ph_field_add(meta, PH_FIELD_NONCE_COLD, PH_STR("1"));
+    }
+
     ph_field_add(meta, PH_FIELD_SCHEME, PH_STR("payhub-v3"));
 }
 

@@ -128,6 +128,28 @@ ngx_http_payhub_verify_on(ngx_http_request_t *r)
 }
 
 
+time_t
+ngx_http_payhub_verify_skew(ngx_http_request_t *r)
+{
+    ngx_http_payhub_verify_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_verify_module);
+
+    return vlcf->window;
+}
+
+
+time_t
+ngx_http_payhub_verify_conf_skew(ngx_conf_t *cf)
+{
+    ngx_http_payhub_verify_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_payhub_verify_module);
+
+    return vlcf->schemes ? vlcf->window : 0;
+}
+
+
 ngx_int_t
 ngx_http_payhub_verify_step(ngx_http_request_t *r)
 {

@@ -21,6 +21,7 @@
 
 
 #define NGX_HTTP_PAYHUB_SLOTS_MAX  256      /* processes that count */
+#define NGX_HTTP_PAYHUB_LOCK_MS    1000     /* of waiting for the mutex */
 
 
 typedef enum {
@@ -34,19 +35,65 @@ typedef enum {
 } ngx_http_payhub_area_e;
 
 
-/* NULL without payhub_zone; fixed from configuration to exit of a process */
+/*
+ * What an area's owner gives to the table in ngx_http_payhub_zone_module.c.
+ * size: bytes wanted when `left` bytes are left, never below size(0), which is
+ * the least that works.  init: over zeroed memory that begins at a page; runs
+ * in the master, before any process sees the memory.
+ */
+
+typedef struct {
+    size_t                 (*size)(size_t left);
+    ngx_int_t              (*init)(void *area, size_t size, ngx_log_t *log);
+} ngx_http_payhub_area_t;
+
+
+/* NULL without payhub_zone; fixed from configuration to exit of a process,
+   known from the init_process of modules behind the zone's on */
 
 void *ngx_http_payhub_area(ngx_http_payhub_area_e area, size_t *size);
 
-/* for rare writers; false: no zone */
+/* For rare writers, held for less than a millisecond.  False: no zone, or
+   not to be had within NGX_HTTP_PAYHUB_LOCK_MS. */
 
 ngx_uint_t ngx_http_payhub_zone_lock(void);
 void ngx_http_payhub_zone_unlock(void);
 
 /* This process's slot: no other living process has it.  A slot of a process
-   that died is taken over by a later one, its gauges zeroed, its sums kept. */
+   that died is taken over by a later one, which keeps its sums; who keeps
+   gauges by slot zeroes them in init_process.  When all are taken, the last is
+   shared.  Without payhub_zone: 0. */
 
 ngx_uint_t ngx_http_payhub_slot(void);
+
+
+typedef struct {
+    ngx_pid_t                pid;
+    uint64_t                 generation;    /* of live changes it serves */
+    uint64_t                 epoch;         /* of its configuration */
+} ngx_http_payhub_slot_info_t;
+
+
+/* false: no living process has it */
+
+ngx_uint_t ngx_http_payhub_slot_info(ngx_uint_t slot,
+    ngx_http_payhub_slot_info_t *info);
+
+/* tells which generation this process serves */
+
+void ngx_http_payhub_slot_serves(uint64_t generation);
+
+/* A process as a word that no later process of the same pid has; for leases
+   kept in shared memory, taken by compare-and-swap. */
+
+uint64_t ngx_http_payhub_owner(void);
+ngx_uint_t ngx_http_payhub_owner_alive(uint64_t owner);
+
+/* Configurations are counted from 1 as the master takes them into use; this
+   process's, and whether there is no later one. */
+
+uint64_t ngx_http_payhub_epoch(void);
+ngx_uint_t ngx_http_payhub_epoch_latest(void);
 
 /* unix seconds at which the memory was fresh */
 

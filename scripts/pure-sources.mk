@@ -5,9 +5,12 @@ PURE_EDGE_SRCS := \
   libpayhub/base/arena.c libpayhub/base/buf.c libpayhub/base/crc32c.c \
   libpayhub/base/id.c libpayhub/base/money.c libpayhub/base/siphash.c \
   libpayhub/base/str.c \
-  libpayhub/wire/auth_v3.c libpayhub/wire/b64.c libpayhub/wire/digest.c \
-  libpayhub/wire/frame.c libpayhub/wire/seal.c libpayhub/wire/verify.c \
-  libpayhub/domain/bucket.c libpayhub/domain/error.c \
+  libpayhub/wire/auth_9421.c libpayhub/wire/auth_v3.c libpayhub/wire/b64.c \
+  libpayhub/wire/content_digest.c libpayhub/wire/digest.c \
+  libpayhub/wire/field_scan.c \
+  libpayhub/wire/frame.c libpayhub/wire/seal.c libpayhub/wire/sfield.c \
+  libpayhub/wire/verify.c \
+  libpayhub/domain/bucket.c libpayhub/domain/error.c libpayhub/domain/health.c \
   libpayhub/domain/key_table.c libpayhub/domain/limit_table.c \
   libpayhub/domain/nonce_table.c libpayhub/domain/states.c
 

@@ -78,6 +78,7 @@ $(B)/t/test_worker_schedule: $(call obj,worker/schedule.c)
 $(B)/t/test_worker_texts: $(call obj,$(addprefix worker/,address.c \
         card_number.c payment_method.c payment_request.c payment_view.c time_text.c url_check.c))
 $(B)/t/test_worker_texts: LIBS_PURE += -ljansson
+$(B)/t/test_verify: $(call obj,cli/signer.c)
 $(B)/t/test_cli_args: $(call obj,cli/args.c)
 $(B)/t/test_cli_texts: $(call obj,cli/sql_split.c cli/gtid.c cli/when.c)
 $(B)/t/test_channel_sandbox $(B)/t/test_channel_fields: $(call obj,$(CHANNEL_SRCS))
@@ -97,5 +98,8 @@ SIDECAR_PURE_SRCS := $(addprefix sidecar/,count.c decoder.c event.c out.c \
 $(B)/t/test_sidecar $(B)/t/replay_binlog: $(call obj,$(SIDECAR_PURE_SRCS))
 $(B)/t/test_sidecar $(B)/t/replay_binlog build/fuzz/fuzz_binlog: LIBS_PURE += -lz
 build/fuzz/fuzz_binlog: $(SIDECAR_PURE_SRCS) $(wildcard sidecar/*.h)
+
+# The judge of the field scanner is a parser.
+$(B)/t/replay_scan build/fuzz/fuzz_scan: LIBS_PURE += -ljansson
 
 -include scripts/check.mk

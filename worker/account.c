@@ -54,6 +54,7 @@ struct wk_accounts {
     struct wk_account  **list; /* heaviest first, then by id */
     size_t               count;
     size_t               bad;
+    uint64_t             generation;
 };
 
 /* ---- on a store thread ---- */
@@ -299,6 +300,7 @@ list_replace(struct wk_accounts *accounts, const struct accounts_load *load)
     accounts->list  = list;
     accounts->count = count;
     accounts->bad   = load->row_count - count;
+    accounts->generation++;
     ph_log(PH_LOG_INFO, "accounts_loaded",
            { "good", ph_log_i64((int64_t) count) },
            { "bad", ph_log_i64((int64_t) accounts->bad) });
@@ -430,6 +432,18 @@ wk_account_choose(struct wk_accounts *accounts, const struct wk_choice *choice)
         }
     }
     return NULL;
+}
+
+uint64_t
+wk_accounts_generation(const struct wk_accounts *accounts)
+{
+    return accounts->generation;
+}
+
+const struct wk_account *
+wk_accounts_at(const struct wk_accounts *accounts, size_t i)
+{
+    return accounts->list[i];
 }
 
 size_t

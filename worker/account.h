@@ -54,6 +54,11 @@ struct wk_account *wk_account_choose(struct wk_accounts     *accounts,
 struct wk_account *wk_account_hold(struct wk_account *account);
 void               wk_account_release(struct wk_account *account);
 
+/* Counts the times the list was read anew; with it, an account by place. */
+uint64_t wk_accounts_generation(const struct wk_accounts *accounts);
+const struct wk_account *wk_accounts_at(const struct wk_accounts *accounts,
+                                        size_t                    i);
+
 size_t wk_accounts_count(const struct wk_accounts *accounts);
 size_t wk_accounts_bad(const struct wk_accounts *accounts);
 

@@ -16,6 +16,7 @@
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
 #include "worker/account.h"
+#include "worker/admin.h"
 #include "worker/call.h"
 #include "worker/janitor.h"
 #include "worker/lock.h"
@@ -51,6 +52,7 @@ process_stop(void *data)
     worker->on_idle = NULL;
     wk_timer_stop(&process->drain);
     wk_server_stop(worker->server);
+    wk_admin_stop(worker->admin);
     wk_accounts_stop(worker->accounts);
     wk_locks_stop(worker->locks);
     wk_redis_stop(worker->redis);
@@ -101,6 +103,7 @@ process_drain(uv_signal_t *handle, int number)
              process_give_up, process);
     wk_janitor_stop(worker->janitor);
     wk_server_drain(worker->server);
+    wk_admin_drain(worker->admin);
     worker->on_idle = process_on_idle;
     if (worker->jobs == 0) {
         process_on_idle(worker);
@@ -154,8 +157,10 @@ process_parts_start(struct process *process, const char *socket_path)
     worker->notify = wk_notify_new(worker);
     worker->accounts = wk_accounts_new(worker);
     worker->janitor  = wk_janitor_new(worker);
+    worker->admin    = wk_admin_new(worker);
     if (worker->locks == NULL || worker->notify == NULL
-        || worker->accounts == NULL || worker->janitor == NULL)
+        || worker->accounts == NULL || worker->janitor == NULL
+        || worker->admin == NULL)
     {
         return false;
     }
@@ -196,6 +201,7 @@ process_run(struct process *process, const struct wk_options *options)
     process_signals_start(process);
     (void) uv_run(&worker->loop, UV_RUN_DEFAULT);
 
+    wk_admin_free(worker->admin);
     wk_accounts_free(worker->accounts);
     wk_notify_free(worker->notify);
     wk_janitor_free(worker->janitor);

@@ -16,7 +16,7 @@
 struct redisReply;
 struct wk_redis;
 
-#define WK_REDIS_ARGS_MAX 8
+#define WK_REDIS_ARGS_MAX 144
 
 /* reply NULL = away; exactly once for each wk_redis_ask() that returned true */
 typedef void (*wk_redis_answer)(struct wk_redis         *redis,

@@ -24,6 +24,7 @@
 #include "libpayhub/base/version.h"
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
+#include "worker/admin.h"
 #include "worker/crash.h"
 #include "worker/route.h"
 
@@ -241,11 +242,21 @@ reply_meta(struct wk_server *server, const struct wk_reply *reply)
     return ph_buf_str(&meta);
 }
 
+/* An edge that waits for news holds nothing up. */
+static size_t
+request_counts(const struct wk_request *request)
+{
+    return request->frame.type != PH_FRAME_SYNC_PULL;
+}
+
 static void
 reply_log(const struct wk_request *request, const struct wk_reply *reply)
 {
     uint64_t us = (ph_monotonic_ns() - request->arrived_ns) / 1000;
 
+    if (reply->type == PH_FRAME_SYNC_PUSH) {
+        return; /* several a second, all the time */
+    }
     ph_log(PH_LOG_INFO, "answered", { "request", ph_str_z(request->id_text) },
            { "method", request->method }, { "path", request->path },
            { "type", ph_str_z(ph_frame_type_name(reply->type)) },
@@ -272,7 +283,7 @@ wk_reply(struct wk_request *request, const struct wk_reply *reply)
     frame.status = (uint16_t) reply->status;
     frame.meta   = reply_meta(server, reply);
     frame.body   = reply->body;
-    server->requests--;
+    server->requests -= request_counts(request);
     conn_send(conn, &frame);
     wk_job_end(server->worker);
 }
@@ -368,7 +379,7 @@ request_begin(struct conn *conn)
     conn->request.method     = ph_str_make(NULL, 0);
     conn->request.path       = ph_str_make(NULL, 0);
     request_id_text(&conn->request);
-    conn->server->requests++;
+    conn->server->requests += request_counts(&conn->request);
     wk_job_begin(conn->server->worker);
 }
 
@@ -414,12 +425,15 @@ conn_frame(struct conn *conn)
         conn_send(conn, &pong);
         return;
     }
+    case PH_FRAME_SYNC_PULL:
+        request_begin(conn);
+        wk_admin_pull(request);
+        return;
     case PH_FRAME_RESULT:
     case PH_FRAME_BUSY:
     case PH_FRAME_REFUSED:
     case PH_FRAME_UNKNOWN:
     case PH_FRAME_PONG:
-    case PH_FRAME_SYNC_PULL:
     case PH_FRAME_SYNC_PUSH:
     case PH_FRAME_GOAWAY:
         break;

@@ -33,6 +33,7 @@ struct wk_locks;
 struct wk_accounts;
 struct wk_notify;
 struct wk_janitor;
+struct wk_admin;
 struct wk_server;
 
 /* the memory of one job: an arena over its own bytes */
@@ -53,6 +54,7 @@ struct wk_worker {
     struct wk_accounts   *accounts;
     struct wk_notify     *notify;
     struct wk_janitor    *janitor;
+    struct wk_admin      *admin;
     struct wk_server     *server;
     struct ph_seal_key    seal_keys[2];
     size_t                seal_key_count;

@@ -1,4 +1,437 @@
 /*
  * bucket.c
+ *
+ * Warm-up with Guava's cold factor 3.  A span of stored tokens worth the
+ * warm-up time; the upper half of it is cold: taking v of it down to v - a
+ * costs G(v) - G(v-a) beyond the usual interval a token, G(v) = 2v^2/span.
+ * The state holds not the next free time F but H = F + G(v): a take of n
+ * tokens then is H + n and v - n, whole numbers, whatever is cold.
  */
 #include "libpayhub/domain/bucket.h"
+
+__extension__ typedef unsigned __int128 u128;
+__extension__ typedef __int128          s128;
+
+/* So that a state of zero bits lies a whole PH_BUCKET_NS_MAX back at boot. */
+#define EPOCH_NS PH_BUCKET_NS_MAX
+#define TICKS_PER_NS_MIN 8
+/* half a ns at least, more than what conversion of a time may be off */
+#define SLACK_TICKS 4
+
+/* -- rates as texts ---------------------------------------------------------
+ */
+
+enum ph_rc
+ph_rate_parse(struct ph_str text, struct ph_rate *out)
+{
+    static const struct {
+        struct ph_str unit;
+        uint64_t      ns;
+    } units[] = {
+        { PH_STR_INIT("s"), UINT64_C(1000000000) },
+        { PH_STR_INIT("m"), UINT64_C(60000000000) },
+        { PH_STR_INIT("h"), UINT64_C(3600000000000) },
+        { PH_STR_INIT("d"), UINT64_C(86400000000000) },
+    };
+    struct ph_str  number = text, unit = PH_STR("s");
+    struct ph_rate rate = { 0, 0 };
+
+    if (ph_str_cut(text, '/', &number, &unit) && number.len > 0
+        && number.ptr[number.len - 1] == 'r')
+    {
+        number.len--;
+    }
+    for (size_t i = 0; i < PH_COUNT(units); i++) {
+        if (ph_str_eq(unit, units[i].unit)) {
+            rate.per_ns = units[i].ns;
+        }
+    }
+    if (rate.per_ns == 0) {
+        return PH_E_SYNTAX;
+    }
+    if (!ph_str_u64(number, UINT64_MAX, &rate.tokens)) {
+        return PH_E_SYNTAX;
+    }
+    /* a token a ns at most, so the product below cannot overflow */
+    if (rate.tokens == 0 || rate.tokens > rate.per_ns) {
+        return PH_E_RANGE;
+    }
+    *out = rate;
+    return PH_OK;
+}
+
+/* -- rules -------------------------------------------------------------------
+ */
+
+/* ns * ticks a ns, to the nearest */
+static uint64_t
+rule_ticks(const struct ph_bucket_rule *rule, uint64_t ns, uint32_t fine_bits)
+{
+    uint64_t per = rule->spec.rate.per_ns;
+    u128     top = (u128) rule->spec.rate.tokens << rule->token_bits;
+
+    return (uint64_t) ((((u128) ns * top << fine_bits) + per / 2) / per);
+}
+
+static enum ph_rc
+rule_make_burst(struct ph_bucket_rule *rule)
+{
+    const struct ph_bucket_spec *spec = &rule->spec;
+    uint64_t                     most = rule_ticks(rule, PH_BUCKET_NS_MAX, 0);
+
+    if (spec->burst_tokens > PH_BURST_TOKENS_MAX
+        || spec->burst_ns > PH_BUCKET_NS_MAX)
+    {
+        return PH_E_RANGE;
+    }
+    if (spec->burst_tokens == 0) {
+        rule->span = rule_ticks(rule, spec->burst_ns, 0);
+        return PH_OK;
+    }
+    u128 span = (u128) spec->burst_tokens << rule->token_bits;
+    if (span > most) {
+        return PH_E_RANGE;
+    }
+    rule->span = (uint64_t) span;
+    return PH_OK;
+}
+
+static enum ph_rc
+rule_make_warmup(struct ph_bucket_rule *rule)
+{
+    uint64_t ns = rule->spec.warmup_ns;
+
+    if (ns < PH_WARMUP_NS_MIN || ns > PH_WARMUP_NS_MAX) {
+        return PH_E_RANGE;
+    }
+    /* a span of PH_BUCKET_LACK_BITS bits, whatever its length: fine ticks */
+    uint64_t ticks = rule_ticks(rule, ns, 0);
+    rule->fine_bits
+        = (uint32_t) (__builtin_clzll(ticks) - (64 - PH_BUCKET_LACK_BITS));
+    rule->span = rule_ticks(rule, ns, rule->fine_bits);
+    if (rule->span >> PH_BUCKET_LACK_BITS != 0) {
+        rule->span--; /* rounded up to a power of two */
+    }
+    rule->inverse = (uint64_t) (((u128) 1 << 120) / (rule->span / 2));
+    return PH_OK;
+}
+
+enum ph_rc
+ph_bucket_rule_make(struct ph_bucket_rule       *rule,
+                    const struct ph_bucket_spec *spec)
+{
+    uint64_t per = spec->rate.per_ns;
+
+    if (spec->rate.tokens == 0 || spec->rate.tokens > per
+        || per > PH_RATE_PER_NS_MAX)
+    {
+        return PH_E_RANGE;
+    }
+    *rule = (struct ph_bucket_rule){ .spec = *spec };
+    while (spec->rate.tokens << rule->token_bits < TICKS_PER_NS_MIN * per) {
+        rule->token_bits++;
+    }
+    u128 top        = (u128) spec->rate.tokens << rule->token_bits;
+    rule->ticks_q60 = (uint64_t) (((top << 60) + per / 2) / per);
+    rule->ns_q66    = (uint64_t) ((((u128) per << 66) + top / 2) / top);
+    return spec->kind == PH_BUCKET_WARMUP ? rule_make_warmup(rule)
+                                          : rule_make_burst(rule);
+}
+
+/* -- time --------------------------------------------------------------------
+ */
+
+static inline uint64_t
+ticks_at(const struct ph_bucket_rule *rule, uint64_t now_ns)
+{
+    uint64_t ns = now_ns < PH_BUCKET_NS_MAX ? now_ns : PH_BUCKET_NS_MAX;
+
+    return (uint64_t) ((u128) (ns + EPOCH_NS) * rule->ticks_q60 >> 60);
+}
+
+/* to the nearest: what is less than half a ns is no wait */
+static inline uint64_t
+ticks_to_ns(const struct ph_bucket_rule *rule, uint64_t ticks)
+{
+    return (uint64_t) (((u128) ticks * rule->ns_q66 + ((u128) 1 << 65)) >> 66);
+}
+
+static inline uint64_t
+add_capped(uint64_t a, uint64_t b)
+{
+    uint64_t sum;
+
+    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
+}
+
+static inline uint64_t
+cost_ticks(const struct ph_bucket_rule *rule, uint64_t cost)
+{
+    uint64_t tokens = cost < PH_COST_MAX ? cost : PH_COST_MAX;
+
+    return tokens > UINT64_MAX >> rule->token_bits ? UINT64_MAX
+                                                   : tokens << rule->token_bits;
+}
+
+/* -- bursty ------------------------------------------------------------------
+ */
+
+static inline bool
+bursty_take(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
+            uint64_t cost, uint64_t now_ns, uint64_t wait_max_ns,
+            struct ph_bucket_answer *answer)
+{
+    uint64_t now   = ticks_at(rule, now_ns);
+    uint64_t floor = now - rule->span; /* EPOCH_NS keeps it above 0 */
+    uint64_t at    = state->at;
+
+    answer->wait_ns   = 0;
+    answer->remaining = 0;
+    if (at > now) {
+        answer->wait_ns = ticks_to_ns(rule, at - now);
+        if (answer->wait_ns > wait_max_ns) {
+            answer->full_ns = ticks_to_ns(rule, at - floor);
+            return false;
+        }
+    }
+    at = add_capped(at > floor ? at : floor, cost_ticks(rule, cost));
+    if (at <= now + SLACK_TICKS) {
+        answer->remaining = ((now + SLACK_TICKS - at) >> rule->token_bits) + 1;
+    }
+    answer->full_ns = ticks_to_ns(rule, at - floor);
+    state->at       = at;
+    return true;
+}
+
+static struct ph_bucket_state
+bursty_convert(const struct ph_bucket_rule *from,
+               const struct ph_bucket_rule *to, struct ph_bucket_state state,
+               uint64_t at_ns)
+{
+    uint64_t now = ticks_at(from, at_ns), then = ticks_at(to, at_ns);
+
+    if (state.at > now) {
+        /* ns with five bits of fraction: debts end at 2^59 ns */
+        u128 debt = (u128) (state.at - now) * from->ns_q66 >> 61;
+
+        if (debt >= (u128) 1 << 63) {
+            return (struct ph_bucket_state){ UINT64_MAX, 0 };
+        }
+        return (struct ph_bucket_state){
+            add_capped(then, (uint64_t) (debt * to->ticks_q60 >> 65)), 0
+        };
+    }
+    uint64_t stored = now - state.at;
+    if (stored >= from->span) {
+        /* Guava: of no room at all nothing is stored */
+        stored = from->span == 0 ? 0 : to->span;
+    } else {
+        stored = (uint64_t) ((u128) stored * to->span / from->span);
+    }
+    return (struct ph_bucket_state){ then - stored, 0 };
+}
+
+/* -- warm-up -----------------------------------------------------------------
+ */
+
+/* Stored tokens and the next free time, in fine ticks. */
+struct warm {
+    s128     free;
+    uint64_t stored;
+};
+
+static inline uint64_t
+warm_cold(const struct ph_bucket_rule *rule, uint64_t stored)
+{
+    uint64_t half = rule->span / 2, warm = rule->span - half;
+
+    return stored > warm ? stored - warm : 0;
+}
+
+/* cold / half, 62 bits of fraction */
+static inline uint64_t
+warm_share(const struct ph_bucket_rule *rule, uint64_t cold)
+{
+    return (uint64_t) ((u128) (cold << 6) * rule->inverse >> 64);
+}
+
+/* what taking all that is cold costs beyond the tokens' intervals */
+static inline uint64_t
+warm_extra(const struct ph_bucket_rule *rule, uint64_t cold)
+{
+    return (uint64_t) ((u128) cold * warm_share(rule, cold) >> 62);
+}
+
+static struct warm
+warm_read(const struct ph_bucket_rule *rule, struct ph_bucket_state state)
+{
+    struct warm warm;
+
+    warm.stored = state.lack < rule->span ? rule->span - state.lack : 0;
+    warm.free   = (s128) ((u128) state.at << rule->fine_bits)
+                - warm_extra(rule, warm_cold(rule, warm.stored));
+    return warm;
+}
+
+/* Guava's resync(): time past the next free one becomes stored tokens. */
+static bool
+warm_refill(const struct ph_bucket_rule *rule, struct warm *warm, s128 now)
+{
+    if (warm->free >= now) {
+        return false;
+    }
+    s128 stored  = warm->stored + (now - warm->free);
+    warm->stored = stored < rule->span ? (uint64_t) stored : rule->span;
+    warm->free   = now;
+    return true;
+}
+
+/*
+ * H must be whole ticks.  What is cut off it is taken off the free time and
+ * off the stored tokens alike, so that their difference, on which all that
+ * follows depends, stays: cold' + G(cold') = cold + G(cold) - cut, by one step
+ * of Newton's.
+ */
+static struct ph_bucket_state
+warm_write(const struct ph_bucket_rule *rule, struct warm warm)
+{
+    uint64_t cold  = warm_cold(rule, warm.stored);
+    u128     h     = (u128) warm.free + warm_extra(rule, cold);
+    uint64_t cut   = (uint64_t) h & ((UINT64_C(1) << rule->fine_bits) - 1);
+    uint64_t whole = h >> rule->fine_bits > UINT64_MAX
+                         ? UINT64_MAX
+                         : (uint64_t) (h >> rule->fine_bits);
+
+    if (cold > 0 && cut > 0) {
+        uint32_t spare = rule->fine_bits > 34 ? rule->fine_bits - 34 : 0;
+        uint64_t slope = (UINT64_C(1) << 30) + (warm_share(rule, cold) >> 31);
+        uint64_t step  = ((cut >> spare << 30) + slope / 2) / slope << spare;
+
+        warm.stored -= step < cold ? step : cold;
+    }
+    return (struct ph_bucket_state){ whole, rule->span - warm.stored };
+}
+
+static bool
+warm_take(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
+          uint64_t cost, uint64_t now_ns, uint64_t wait_max_ns,
+          struct ph_bucket_answer *answer)
+{
+    u128        now  = (u128) ticks_at(rule, now_ns) << rule->fine_bits;
+    u128        half = ((u128) 1 << rule->fine_bits) / 2;
+    struct warm warm = warm_read(rule, *state);
+    uint64_t    debt = 0;
+
+    answer->wait_ns   = 0;
+    answer->remaining = 0;
+    if (warm.free > (s128) now) {
+        debt = (uint64_t) (((u128) warm.free - now + half) >> rule->fine_bits);
+        answer->wait_ns = ticks_to_ns(rule, debt);
+        if (answer->wait_ns > wait_max_ns) {
+            answer->full_ns
+                = ticks_to_ns(rule, add_capped(debt, (rule->span - warm.stored)
+                                                         >> rule->fine_bits));
+            return false;
+        }
+    }
+    if (warm_refill(rule, &warm, (s128) now)) {
+        *state      = warm_write(rule, warm);
+        warm.stored = rule->span - state->lack;
+    }
+
+    uint64_t ticks = cost_ticks(rule, cost);
+    u128     fine  = (u128) ticks << rule->fine_bits;
+    warm.stored    = warm.stored > fine ? warm.stored - (uint64_t) fine : 0;
+    state->at      = add_capped(state->at, ticks);
+    state->lack    = rule->span - warm.stored;
+
+    warm = warm_read(rule, *state);
+    debt = warm.free > (s128) now
+               ? (uint64_t) (((u128) warm.free - now) >> rule->fine_bits)
+               : 0;
+    answer->full_ns
+        = ticks_to_ns(rule, add_capped(debt, state->lack >> rule->fine_bits));
+    return true;
+}
+
+static struct ph_bucket_state
+warm_convert(const struct ph_bucket_rule *from, const struct ph_bucket_rule *to,
+             struct ph_bucket_state state, uint64_t at_ns)
+{
+    s128        now  = (s128) ((u128) ticks_at(from, at_ns) << from->fine_bits);
+    u128        then = (u128) ticks_at(to, at_ns) << to->fine_bits;
+    struct warm warm = warm_read(from, state);
+
+    (void) warm_refill(from, &warm, now);
+    /* ns with five bits of fraction */
+    u128 debt
+        = (u128) ((warm.free - now) >> from->fine_bits) * from->ns_q66 >> 61;
+    if (debt >= (u128) 1 << 63) {
+        debt = ((u128) 1 << 63) - 1;
+    }
+    warm.free = (s128) (then + ((debt * to->ticks_q60 >> 65) << to->fine_bits));
+    warm.stored = warm.stored == from->span
+                      ? to->span
+                      : (uint64_t) ((u128) warm.stored * to->span / from->span);
+    return warm_write(to, warm);
+}
+
+/* -- either ------------------------------------------------------------------
+ */
+
+bool
+ph_bucket_take(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
+               uint64_t cost, uint64_t now_ns, uint64_t wait_max_ns,
+               struct ph_bucket_answer *answer)
+{
+    return rule->spec.kind == PH_BUCKET_BURSTY
+               ? bursty_take(rule, state, cost, now_ns, wait_max_ns, answer)
+               : warm_take(rule, state, cost, now_ns, wait_max_ns, answer);
+}
+
+void
+ph_bucket_give(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
+               uint64_t cost)
+{
+    uint64_t ticks = cost_ticks(rule, cost);
+
+    state->at -= ticks < state->at ? ticks : state->at;
+    if (rule->spec.kind == PH_BUCKET_WARMUP && state->lack < rule->span) {
+        u128 fine = (u128) ticks << rule->fine_bits;
+
+        state->lack -= fine < state->lack ? (uint64_t) fine : state->lack;
+    }
+}
+
+bool
+ph_bucket_is_full(const struct ph_bucket_rule *rule,
+                  struct ph_bucket_state state, uint64_t now_ns)
+{
+    uint64_t now = ticks_at(rule, now_ns);
+
+    if (rule->spec.kind == PH_BUCKET_BURSTY) {
+        return state.at <= now - rule->span;
+    }
+    struct warm warm = warm_read(rule, state);
+    return warm.free + (s128) state.lack
+           <= (s128) ((u128) now << rule->fine_bits);
+}
+
+struct ph_bucket_state
+ph_bucket_convert(const struct ph_bucket_rule *from,
+                  const struct ph_bucket_rule *to, struct ph_bucket_state state,
+                  uint64_t at_ns)
+{
+    return from->spec.kind == PH_BUCKET_BURSTY
+               ? bursty_convert(from, to, state, at_ns)
+               : warm_convert(from, to, state, at_ns);
+}
+
+struct ph_bucket_state
+ph_bucket_drained(const struct ph_bucket_rule *rule, uint64_t now_ns)
+{
+    return (struct ph_bucket_state){ ticks_at(rule, now_ns),
+                                     rule->spec.kind == PH_BUCKET_WARMUP
+                                         ? rule->span
+                                         : 0 };
+}

@@ -32,9 +32,12 @@ struct ph_key_record {
 
 struct ph_key_table; /* lies at the start of the memory */
 
-struct ph_key_table *
+/* `memory` is zeroed and 64-byte aligned, and stays where it is in every
+ * process or not: the table holds offsets.  NULL: too small, or (open) not a
+ * table of that size. */
+struct ph_key_table                      *
 ph_key_table_make(void *memory, size_t size,
-                  const uint8_t secret[PH_SIPHASH_KEY_LEN]) PH_MUST_CHECK;
+                                       const uint8_t secret[PH_SIPHASH_KEY_LEN]) PH_MUST_CHECK;
 struct ph_key_table *ph_key_table_open(void *memory, size_t size) PH_MUST_CHECK;
 
 /* false = no such key.  The material is read apart, since a kept context
@@ -44,16 +47,21 @@ bool ph_key_find(const struct ph_key_table *table, struct ph_str id,
 bool ph_key_material(const struct ph_key_table *table, struct ph_str id,
                      uint64_t version, uint8_t out[PH_KEY_MATERIAL_MAX]);
 
-/* Inserts or replaces; the version is given by the table.  PH_E_FULL. */
+/* Inserts or replaces; the version is given by the table.  PH_E_FULL no room,
+ * the key is as it was; PH_E_RANGE a length beyond its maximum, or no id. */
 enum ph_rc ph_key_put(struct ph_key_table        *table,
                       const struct ph_key_record *record,
                       struct ph_str               material) PH_MUST_CHECK;
 bool       ph_key_remove(struct ph_key_table *table, struct ph_str id);
 
-/* Walks all keys from *at = 0, for the state file and full exchanges. */
+/* Walks all keys from *at = 0, for the state file and full exchanges.  A key
+ * that is there from beginning to end is seen at least once. */
 bool ph_key_next(const struct ph_key_table *table, size_t *at,
                  struct ph_key_record *out);
 
 size_t ph_key_count(const struct ph_key_table *table);
+
+/* Rises with every put and remove. */
+uint64_t ph_key_changes(const struct ph_key_table *table);
 
 #endif

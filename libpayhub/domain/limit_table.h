@@ -44,6 +44,10 @@ struct ph_hash128 ph_limit_hash(const struct ph_limit_table *table,
 /*
  * The settings for everybody (key.lo == key.hi == 0) or for one key; `until`
  * is wall-clock unix seconds, 0 = for good (judged by who reads: pass now_s).
+ * For everybody there are two: one that lasts (until_s == 0, set before the
+ * first ask) and one with an end that lies over it; when that one is over, the
+ * lasting one holds again.  ph_limit_unset() of everybody takes only the one
+ * with an end.
  * One writer at a time (the zone's mutex); readers run meanwhile.
  * PH_E_FULL: no room for another override.
  */

@@ -13,8 +13,9 @@
 
 #define PH_CONTENT_DIGEST_MAX 1024 /* bytes of the field's value */
 #define PH_CONTENT_DIGEST_MEMBERS_MAX 8
-#define PH_CONTENT_DIGEST_FORMAT_MAX 64 /* what ph_content_digest_format adds  \
-                                         */
+#define PH_CONTENT_DIGEST_FORMAT_MAX                                           \
+    64 /* what ph_content_digest_format adds                                   \
+        */
 
 /*
  * The body is the concatenation of the pieces.  PH_OK, PH_E_SYNTAX not such a

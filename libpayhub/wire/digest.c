@@ -1,21 +1,25 @@
 /*
- * digest.c - SHA-256 and HMAC-SHA256 by OpenSSL's EVP.
+ * digest.c - SHA-256, SHA-512 and HMAC-SHA256 by OpenSSL's EVP.
  *
  * HMAC is RFC 2104 over two kept SHA-256 contexts, one that has taken the
  * inner pad and one that has taken the outer: a message costs two copies and
  * its own blocks.  OpenSSL's EVP_MAC does the same with more book-keeping per
  * message; docs/decisions/0005-hmac-contexts.md has the figures.
  *
- * The algorithm handle is fetched once, by ph_digest_init() before any other
- * thread runs, and only read afterwards.  That is this tier's one variable: a
- * fetch on every call costs more than the digest.
+ * The algorithm handles are fetched once, by ph_digest_init() before any other
+ * thread runs, and only read afterwards.  They are this tier's one variable: a
+ * fetch on every call costs more than the digest.  SM3 may be missing from an
+ * OpenSSL; the others may not.
  */
 #include "libpayhub/wire/digest.h"
 
 #include <assert.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
+
+#include "libpayhub/wire/digest_md.h"
 
 #define SHA256_BLOCK_LEN 64
 #define HMAC_INNER_PAD 0x36
@@ -27,33 +31,52 @@ struct ph_hmac {
     EVP_MD_CTX *work;  /* the message at hand */
 };
 
-static EVP_MD *digest_sha256;
+static const char *const digest_names[PH_DIGEST_KINDS] = {
+    [PH_DIGEST_SHA256] = "SHA256",
+    [PH_DIGEST_SHA512] = "SHA512",
+    [PH_DIGEST_SM3]    = "SM3",
+};
+
+static EVP_MD *digest_mds[PH_DIGEST_KINDS];
 
 bool
 ph_digest_init(void)
 {
-    if (digest_sha256 == NULL) {
-        digest_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    for (size_t i = 0; i < PH_DIGEST_KINDS; i++) {
+        if (digest_mds[i] == NULL) {
+            digest_mds[i] = EVP_MD_fetch(NULL, digest_names[i], NULL);
+        }
     }
-    return digest_sha256 != NULL;
+    ERR_clear_error(); /* a missing SM3 is no error */
+    return digest_mds[PH_DIGEST_SHA256] != NULL
+           && digest_mds[PH_DIGEST_SHA512] != NULL;
 }
 
 void
 ph_digest_deinit(void)
 {
-    EVP_MD_free(digest_sha256);
-    digest_sha256 = NULL;
+    for (size_t i = 0; i < PH_DIGEST_KINDS; i++) {
+        EVP_MD_free(digest_mds[i]);
+        digest_mds[i] = NULL;
+    }
 }
 
-bool
-ph_sha256(const struct ph_str *pieces, size_t count, uint8_t out[PH_SHA256_LEN])
+const EVP_MD *
+ph_digest_md(enum ph_digest_kind kind)
+{
+    return digest_mds[kind];
+}
+
+static bool
+digest_whole(const EVP_MD *md, const struct ph_str *pieces, size_t count,
+             uint8_t *out)
 {
     bool        ok  = false;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-    assert(digest_sha256 != NULL);
+    assert(md != NULL);
 
-    if (ctx == NULL || EVP_DigestInit_ex2(ctx, digest_sha256, NULL) != 1) {
+    if (ctx == NULL || EVP_DigestInit_ex2(ctx, md, NULL) != 1) {
         goto done;
     }
     for (size_t i = 0; i < count; i++) {
@@ -66,6 +89,18 @@ ph_sha256(const struct ph_str *pieces, size_t count, uint8_t out[PH_SHA256_LEN])
 done:
     EVP_MD_CTX_free(ctx);
     return ok;
+}
+
+bool
+ph_sha256(const struct ph_str *pieces, size_t count, uint8_t out[PH_SHA256_LEN])
+{
+    return digest_whole(digest_mds[PH_DIGEST_SHA256], pieces, count, out);
+}
+
+bool
+ph_sha512(const struct ph_str *pieces, size_t count, uint8_t out[PH_SHA512_LEN])
+{
+    return digest_whole(digest_mds[PH_DIGEST_SHA512], pieces, count, out);
 }
 
 struct ph_hmac *
@@ -108,7 +143,7 @@ hmac_take_pad(EVP_MD_CTX *ctx, const uint8_t key[SHA256_BLOCK_LEN], uint8_t pad)
     for (size_t i = 0; i < sizeof(block); i++) {
         block[i] = key[i] ^ pad;
     }
-    bool ok = EVP_DigestInit_ex2(ctx, digest_sha256, NULL) == 1
+    bool ok = EVP_DigestInit_ex2(ctx, digest_mds[PH_DIGEST_SHA256], NULL) == 1
               && EVP_DigestUpdate(ctx, block, sizeof(block)) == 1;
 
     OPENSSL_cleanse(block, sizeof(block));
@@ -121,7 +156,7 @@ ph_hmac_rekey(struct ph_hmac *mac, struct ph_str key)
     uint8_t block[SHA256_BLOCK_LEN] = { 0 };
     bool    ok                      = true;
 
-    assert(digest_sha256 != NULL);
+    assert(digest_mds[PH_DIGEST_SHA256] != NULL);
 
     if (key.len > sizeof(block)) {
         ok = ph_sha256(&key, 1, block);

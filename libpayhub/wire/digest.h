@@ -1,6 +1,6 @@
 /*
- * digest.h - SHA-256, HMAC-SHA256 on kept keyed contexts, the shard of an
- * order.  Algorithms are fetched from OpenSSL once a process.
+ * digest.h - SHA-256, SHA-512, HMAC-SHA256 on kept keyed contexts, the shard of
+ * an order.  Algorithms are fetched from OpenSSL once a process.
  *
  * A ph_hmac holds one key's contexts; keying costs several times more than a
  * short message, so whoever verifies often keeps one per key.  One thread at
@@ -13,6 +13,7 @@
 #include "libpayhub/base/str.h"
 
 #define PH_SHA256_LEN 32
+#define PH_SHA512_LEN 64
 
 struct ph_hmac; /* opaque */
 
@@ -23,6 +24,8 @@ void ph_digest_deinit(void);
 /* over the concatenation of `count` pieces */
 bool ph_sha256(const struct ph_str *pieces, size_t count,
                uint8_t out[PH_SHA256_LEN]) PH_MUST_CHECK;
+bool ph_sha512(const struct ph_str *pieces, size_t count,
+               uint8_t out[PH_SHA512_LEN]) PH_MUST_CHECK;
 
 /* NULL on failure of the crypto library.  @owns: caller, ph_hmac_free(). */
 struct ph_hmac *ph_hmac_new(struct ph_str key) PH_MUST_CHECK;

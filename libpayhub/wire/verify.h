@@ -2,8 +2,10 @@
  * verify.h - signature algorithms, and keys ready to verify with.
  *
  * A key's record names its algorithm; a caller never chooses it.  A verifier
- * holds one key's ready contexts: a PEM is parsed once, when it is made.  One
- * thread at a time may use a verifier.
+ * holds one key's ready contexts: a PEM is parsed once, when it is made.
+ * ph_digest_init() comes first.  One thread at a time may use a verifier, and
+ * while a check runs nobody may free it: a caller that hands one to a thread
+ * holds a count on it, or gives the thread one of its own.
  */
 #ifndef PH_WIRE_VERIFY_H
 #define PH_WIRE_VERIFY_H
@@ -50,6 +52,11 @@ struct ph_verifier; /* opaque */
 enum ph_rc ph_verifier_new(struct ph_verifier **out, enum ph_alg alg,
                            struct ph_str material) PH_MUST_CHECK;
 void       ph_verifier_free(struct ph_verifier *verifier); /* accepts NULL */
+
+/* hmac-sha256 only: another secret into the same contexts.  On anything but
+ * PH_OK it may only be freed. */
+enum ph_rc ph_verifier_rekey(struct ph_verifier *verifier,
+                             struct ph_str       secret) PH_MUST_CHECK;
 
 /*
  * Verifies `signature` (raw bytes: HMAC 32; RSA the modulus' length; ECDSA

@@ -3,7 +3,7 @@
 -- payhub's one function library for Redis 7.  Raise VERSION with every change:
 -- clients replace an older library and leave a newer one.
 
-local VERSION = 2
+local VERSION = 3
 
 redis.register_function{
   function_name = 'ph_version',
@@ -104,4 +104,144 @@ redis.register_function('ph_apply', function(keys, argv)
     redis.call('HSET', keys[1], 'unsure', argv[5])
   end
   return 'OK'
+end)
+
+-- The live changes of the cluster: one hash of what holds now, a version, a
+-- stream of what was done, and the ids that were done lately, so that a change
+-- told twice is made once.  An epoch names this run of versions: when Redis
+-- lost its data, edges see another one and tell their changes again.
+
+local CHANGES_MAX = 1024
+local STREAM_MAX = 1000
+local DONE_MAX = 4096
+
+local function config_at(key)
+  local at = redis.call('HMGET', key, 'epoch', 'version')
+  if at[1] then
+    return at[1] .. ':' .. at[2]
+  end
+  return ''
+end
+
+-- KEYS at now; ARGV known  ->  { at } when it is the known one, else
+-- { at, change, ... } with everything that holds.
+redis.register_function{
+  function_name = 'ph_config_read',
+  callback = function(keys, argv)
+    local answer = { config_at(keys[1]) }
+    if answer[1] ~= argv[1] then
+      for _, change in ipairs(redis.call('HVALS', keys[2])) do
+        answer[#answer + 1] = change
+      end
+    end
+    return answer
+  end,
+  flags = { 'no-writes' },
+}
+
+-- Takes out what has ended; only when the hash is filling up.
+local function config_prune(key, now)
+  if redis.call('HLEN', key) < CHANGES_MAX / 2 then
+    return
+  end
+  local all = redis.call('HGETALL', key)
+  for i = 1, #all, 2 do
+    local change = cjson.decode(all[i + 1])
+    local ends = tonumber(change['until']) or 0
+    if ends > 0 and ends < now then
+      redis.call('HDEL', key, all[i])
+    end
+  end
+end
+
+-- KEYS at now stream done; ARGV seed (of an epoch), id, ident, change ('' =
+-- take it away), unix seconds, made_at ('' = it is new; else it is told again
+-- and gives way to one made later)  ->  { at, 1 made, 0 was made before }.
+redis.register_function('ph_config_set', function(keys, argv)
+  local at, now, stream, done = keys[1], keys[2], keys[3], keys[4]
+  local id, ident, change = argv[2], argv[3], argv[4]
+  redis.call('HSETNX', at, 'epoch', argv[1])
+  if redis.call('ZSCORE', done, id) then
+    return { config_at(at), 0 }
+  end
+  if argv[6] ~= '' then
+    local stands = redis.call('HGET', now, ident)
+    local made = stands and tonumber(cjson.decode(stands)['at']) or 0
+    if stands and made >= tonumber(argv[6]) then
+      return { config_at(at), 0 }
+    end
+  end
+  config_prune(now, tonumber(argv[5]))
+  if change ~= '' and redis.call('HLEN', now) >= CHANGES_MAX
+    and redis.call('HEXISTS', now, ident) == 0 then
+    return redis.error_reply('FULL expected at most ' .. CHANGES_MAX
+                             .. ' live changes')
+  end
+  local version = redis.call('HINCRBY', at, 'version', 1)
+  if change ~= '' then
+    redis.call('HSET', now, ident, change)
+  else
+    redis.call('HDEL', now, ident)
+  end
+  redis.call('ZADD', done, version, id)
+  redis.call('ZREMRANGEBYRANK', done, 0, -DONE_MAX - 1)
+  redis.call('XADD', keys[3], 'MAXLEN', '~', STREAM_MAX, '*', 'version',
+             version, 'ident', ident, 'change', change)
+  return { config_at(at), 1 }
+end)
+
+-- Shares of limits.  Every host that is there may use its floor of every key,
+-- half of an equal part; what is over goes to who asks, by what it asked for
+-- lately.  The shares of one key that are out at one moment and the floors of
+-- the other hosts are never more than the whole.
+-- KEYS hosts, then one hash a key; ARGV host, ttl_ms, then what was asked for
+-- of each key  ->  { hosts, parts, ... } with parts of SHARE_PARTS.
+
+local SHARE_PARTS = 10000
+local HOST_MS = 10000
+
+local function share(key, host, asked, hosts, floor, now, ttl)
+  local all = redis.call('HGETALL', key)
+  local out, others, wanted = 0, 0, 0
+  for i = 1, #all, 2 do
+    local parts, want, ends = all[i + 1]:match('^(%d+) (%d+) (%d+)$')
+    if all[i] == host or not parts or tonumber(ends) < now then
+      redis.call('HDEL', key, all[i])
+    else
+      out = out + tonumber(parts)
+      wanted = wanted + tonumber(want)
+      others = others + 1
+    end
+  end
+  local left = SHARE_PARTS - out - floor * math.max(0, hosts - 1 - others)
+  local fair = SHARE_PARTS
+  if wanted + asked > 0 then
+    fair = math.floor(SHARE_PARTS * asked / (wanted + asked))
+  end
+  fair = math.min(fair, SHARE_PARTS - floor * (hosts - 1))
+  local parts = math.max(floor, math.min(fair, left))
+  redis.call('HSET', key, host,
+             string.format('%d %d %d', parts, asked, now + ttl))
+  redis.call('PEXPIRE', key, ttl * 2)
+  return parts
+end
+
+redis.register_function('ph_share', function(keys, argv)
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  local host, ttl = argv[1], tonumber(argv[2])
+  redis.call('ZADD', keys[1], now, host)
+  redis.call('ZREMRANGEBYSCORE', keys[1], '-inf', now - HOST_MS)
+  redis.call('PEXPIRE', keys[1], HOST_MS)
+  local hosts = redis.call('ZCARD', keys[1])
+  local floor = SHARE_PARTS
+  if hosts > 1 then
+    floor = math.floor(SHARE_PARTS / (2 * hosts))
+  end
+  local answer = { hosts }
+  for i = 2, #keys do
+    answer[i] = share(keys[i], host, tonumber(argv[i + 1]), hosts, floor, now,
+                      ttl)
+  end
+  return answer
 end)

@@ -44,6 +44,29 @@ def headers():
     put("auth", "base64", b"Zm9vYmE=")
 
 
+def signatures():
+    four = '"@method" "@authority" "@path" "@query"'
+    rest = ';created=1;keyid="k1";nonce="abcdefgh"'
+    digest = "sha-256=:Ij4KvPdJLJ9l9U2n1s6qMDJ2jHR3tXkqYJjAFFKYQ+Y=:"
+    rows = {
+        "plain": [f's=({four} "content-digest"){rest}', "s=:AAAA:", digest],
+        "other": [f's=({four} "x-other"){rest}', "s=:AAAA:", "", "a, b"],
+        "derived": [f's=("@scheme" "@request-target" "@target-uri"){rest}',
+                    "s=:AAAA:"],
+        "two": [f's=({four}){rest}, t=("signature";key="s");keyid="p"',
+                "t=:BBBB:, s=:AAAA:"],
+        "known-twice": [f's=(){rest},t=(){rest}', "s=:AAAA:,t=:AAAA:"],
+        "parameters": [f's=(){rest};expires=2;alg="ed25519";tag="t";a;b=-1.5'
+                       ';c=?0;d=:AA==:;e=*x', "s=:AAAA:"],
+        "component": [f's=("@query-param";name="a" "x";sf){rest}', "s=:AAAA:"],
+        "escapes": ['s=();keyid="a\\\\b\\"c"', "s=:AAAA:"],
+        "empty": ["s=()", "s=::"],
+        "digests": ["s=()", "s=::", digest + ",sha-512=:AAAA:,md5=:AA==:"],
+    }
+    for name, texts in rows.items():
+        put("9421", name, "\n".join(texts).encode())
+
+
 def amounts():
     rows = ["0", "1", "0.01", "12.34", "999999999999999", "9999999999999.99",
             "1000000000000000", "1.", ".1", "1e9", "-1", "00012.30", "CNY",
@@ -79,7 +102,31 @@ def configurations():
     put("conf", "mark", b"\xef\xbb\xbf[pay]\n")
 
 
+def scans():
+    rows = {
+        "plain": '{"order_no":"1","amount":100,"currency":"CNY",'
+                 '"method":"card","subject":"a"}',
+        "metadata": '{"method":"card","metadata":{"region":"cn","a":"b"}}',
+        "twice": '{"method":"a","method":"b"}',
+        "escaped-name": '{"m\\u0065thod":"a"}',
+        "escaped-value": '{"method":"\\u0061"}',
+        "elsewhere": '{"extra":{"method":"x"},"metadata":{"metadata":'
+                     '{"region":"y"}},"region":"z"}',
+        "real": '{"amount":1.0}',
+        "large": '{"amount":9223372036854775808}',
+        "least": '{"amount":-9223372036854775808}',
+        "deep": '{"a":' + "[" * 16 + "]" * 16 + "}",
+        "array": '[{"method":"a"}]',
+        "words": '{"a":[true,false,null,-0.5e-3,"\\n"],"method":""}',
+    }
+    for name, text in rows.items():
+        put("scan", name, text.encode())
+    put("scan", "nul-behind-number", b'{"a":15\0,"method":"card"}')
+
+
 frames()
+scans()
 headers()
+signatures()
 amounts()
 configurations()

@@ -18,6 +18,7 @@ use Time::HiRes qw(sleep);
 
 use Test::Nginx::Socket::Check qw(check_response check_log);
 use Test::Nginx::Socket::Client qw(talk response_take);
+use Test::Nginx::Socket::Leak qw(leak_check);
 use Test::Nginx::Socket::Peer qw(peer_start peer_check peer_stop);
 use Test::Nginx::Socket::Request qw(requests_of);
 use Test::Nginx::Socket::Server qw(server_start server_reload server_stop
@@ -197,6 +198,7 @@ sub run_block {
     serve_block($block, $config);
     log_rewind();
     run_turn($block, $_) for 0 .. $set{repeat_each} - 1;
+    leak_check($block, requests_of($block)->[0]) if $set{leak} && server_is_up();
     if (!server_is_up()) {
         Test::More::fail($block->name . ' - nginx is gone: it died meanwhile');
     }

@@ -18,7 +18,7 @@ use Test::Nginx::Socket::Setup qw(%set path expand bail_out);
 
 our @EXPORT_OK = qw(
     server_start server_reload server_stop server_is_up server_version
-    user_files_write log_rewind log_new_lines
+    server_pids file_read user_files_write log_rewind log_new_lines
 );
 
 use constant {
@@ -295,6 +295,13 @@ sub children_of {
         $kids{$child} = 1 if $ppid == $parent && $state ne 'Z';
     }
     return %kids;
+}
+
+# the process, or the master and its workers
+sub server_pids {
+    my %kids = children_of($pid);
+
+    return ($pid, sort keys %kids);
 }
 
 # A worker that has closed its listeners says so in its title.

@@ -42,6 +42,7 @@ our %set = (
     binary           => $ENV{TEST_NGINX_BINARY} || 'nginx',
     modules          => [ split ' ', $ENV{TEST_NGINX_LOAD_MODULES} || '' ],
     hup              => $ENV{TEST_NGINX_USE_HUP} ? 1 : 0,
+    leak             => $ENV{TEST_NGINX_CHECK_LEAK} ? 1 : 0,
     root_location    => 1,
     preamble         => '',
     env              => [],

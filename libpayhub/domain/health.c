@@ -1,0 +1,362 @@
+/*
+ * health.c - see health.h.
+ *
+ * A cell is one second in one word: 22 bits of the second's number, then 14
+ * bits each of calls, failed, unknown; counts stop at their maximum.  The
+ * breaker is one word as well: 2 bits of state, 8 of probes begun, 8 of probes
+ * that went well, 46 of the time until which the state stands.
+ */
+#include "libpayhub/domain/health.h"
+
+#define COUNT_BITS 14
+#define COUNT_MAX ((UINT64_C(1) << COUNT_BITS) - 1)
+#define TAG_MAX ((UINT64_C(1) << 22) - 1)
+#define TRIES_MAX 1000 /* of a swap that others win: a count may be lost */
+
+enum word_state { WORD_CLOSED = 0, WORD_OPEN = 1, WORD_HALF_OPEN = 2 };
+
+struct word {
+    enum word_state state;
+    unsigned        begun;
+    unsigned        good;
+    uint64_t        until_ms;
+};
+
+static struct word
+word_read(uint64_t raw)
+{
+    return (struct word){ (enum word_state)(raw & 3), (raw >> 2) & 0xff,
+                          (raw >> 10) & 0xff, raw >> 18 };
+}
+
+static uint64_t
+word_make(struct word word)
+{
+    return (uint64_t) word.state | (uint64_t) word.begun << 2
+           | (uint64_t) word.good << 10 | word.until_ms << 18;
+}
+
+static uint64_t
+load(const uint64_t *at)
+{
+    return __atomic_load_n(at, __ATOMIC_ACQUIRE);
+}
+
+static bool
+swap(uint64_t *at, uint64_t from, uint64_t to)
+{
+    return __atomic_compare_exchange_n(at, &from, to, false, __ATOMIC_ACQ_REL,
+                                       __ATOMIC_ACQUIRE);
+}
+
+static void
+bump(uint64_t *at, uint64_t by)
+{
+    (void) __atomic_fetch_add(at, by, __ATOMIC_RELAXED);
+}
+
+/* ---- the window ---- */
+
+static uint64_t
+cell_count(uint64_t cell, unsigned which)
+{
+    return cell >> (which * COUNT_BITS) & COUNT_MAX;
+}
+
+static void
+cell_add(uint64_t *cell, uint64_t second, enum ph_call_class class)
+{
+    uint64_t tag = second & TAG_MAX;
+
+    for (int i = 0; i < TRIES_MAX; i++) {
+        uint64_t was = load(cell);
+        uint64_t base
+            = was >> (3 * COUNT_BITS) == tag ? was : tag << (3 * COUNT_BITS);
+        uint64_t next = base;
+
+        if (cell_count(base, 2) == COUNT_MAX) {
+            return;
+        }
+        next += UINT64_C(1) << (2 * COUNT_BITS);
+        if (class == PH_CALL_UNKNOWN) {
+            next += 1;
+        } else if (class != PH_CALL_SUCCEEDED) {
+            next += UINT64_C(1) << COUNT_BITS;
+        }
+        if (swap(cell, was, next)) {
+            return;
+        }
+    }
+}
+
+void
+ph_health_look(const struct ph_health *health, uint64_t now_ms,
+               struct ph_health_window *out)
+{
+    uint64_t now = now_ms / 1000, since = load(&health->since_s);
+
+    *out = (struct ph_health_window){ 0 };
+    for (uint64_t back = 0; back < PH_HEALTH_SECONDS && back <= now; back++) {
+        uint64_t second = now - back;
+        uint64_t cell   = load(&health->cells[second % PH_HEALTH_SECONDS]);
+
+        if (second < since || cell >> (3 * COUNT_BITS) != (second & TAG_MAX)) {
+            continue;
+        }
+        out->calls += (unsigned) cell_count(cell, 2);
+        out->failed += (unsigned) cell_count(cell, 1);
+        out->unknown += (unsigned) cell_count(cell, 0);
+    }
+}
+
+/* ---- the breaker ---- */
+
+static void
+breaker_move(struct ph_health *health, const struct ph_breaker_spec *spec,
+             uint64_t now_ms, bool is_good)
+{
+    struct ph_health_window window;
+    uint64_t                was  = load(&health->breaker);
+    struct word             word = word_read(was);
+
+    switch (word.state) {
+    case WORD_CLOSED:
+        if (is_good) {
+            return;
+        }
+        ph_health_look(health, now_ms, &window);
+        if (window.calls < spec->calls
+            || (window.failed + window.unknown) * UINT64_C(100)
+                   < (uint64_t) window.calls * spec->percent)
+        {
+            return;
+        }
+        word = (struct word){ WORD_OPEN, 0, 0, now_ms + spec->open_ms };
+        break;
+    case WORD_HALF_OPEN:
+        if (!is_good) {
+            word = (struct word){ WORD_OPEN, 0, 0, now_ms + spec->open_ms };
+        } else if (++word.good >= spec->probes) {
+            /* the bad calls before the probes are forgotten */
+            __atomic_store_n(&health->since_s, now_ms / 1000 + 1,
+                             __ATOMIC_RELEASE);
+            word = (struct word){ WORD_CLOSED, 0, 0, 0 };
+        }
+        break;
+    case WORD_OPEN:
+        return; /* late news of calls from before */
+    }
+    /* lost to another process: its news was as good as ours, but for a good
+       probe, which another probe makes up for */
+    (void) swap(&health->breaker, was, word_make(word));
+}
+
+void
+ph_health_add(struct ph_health *health, const struct ph_breaker_spec *spec,
+              uint64_t now_ms, enum ph_call_class class, uint64_t ms)
+{
+    uint64_t second = now_ms / 1000;
+    unsigned bucket = 0;
+
+    while (bucket < PH_HEALTH_TIMES - 1 && ms >> bucket != 0) {
+        bucket++;
+    }
+    bump(&health->sums[class], 1);
+    bump(&health->ms_sum, ms);
+    bump(&health->times[bucket], 1);
+    cell_add(&health->cells[second % PH_HEALTH_SECONDS], second, class);
+    if (!spec->is_off) {
+        breaker_move(health, spec, now_ms, class == PH_CALL_SUCCEEDED);
+    }
+}
+
+enum ph_breaker_state
+ph_health_state(const struct ph_health       *health,
+                const struct ph_breaker_spec *spec, uint64_t now_ms)
+{
+    struct word word = word_read(load(&health->breaker));
+
+    if (spec->is_off || word.state == WORD_CLOSED) {
+        return PH_BREAKER_CLOSED;
+    }
+    if (now_ms >= word.until_ms) {
+        return PH_BREAKER_HALF_OPEN;
+    }
+    if (word.state == WORD_OPEN) {
+        return PH_BREAKER_OPEN;
+    }
+    return word.begun < spec->probes ? PH_BREAKER_HALF_OPEN : PH_BREAKER_PROBED;
+}
+
+uint64_t
+ph_health_open_ms(const struct ph_health *health, uint64_t now_ms)
+{
+    struct word word = word_read(load(&health->breaker));
+
+    return word.state == WORD_OPEN && word.until_ms > now_ms
+               ? word.until_ms - now_ms
+               : 0;
+}
+
+bool
+ph_health_enter(struct ph_health *health, const struct ph_breaker_spec *spec,
+                uint64_t now_ms, bool *probe)
+{
+    *probe = false;
+    for (int i = 0; i < TRIES_MAX; i++) {
+        uint64_t    was  = load(&health->breaker);
+        struct word word = word_read(was);
+
+        if (spec->is_off || word.state == WORD_CLOSED) {
+            return true;
+        }
+        if (now_ms >= word.until_ms) { /* open long enough, or probes lost */
+            word = (struct word){ WORD_HALF_OPEN, 1, 0, now_ms + PH_PROBE_MS };
+        } else if (word.state == WORD_OPEN || word.begun >= spec->probes) {
+            return false;
+        } else {
+            word.begun++;
+        }
+        if (swap(&health->breaker, was, word_make(word))) {
+            *probe = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+ph_health_leave(struct ph_health *health)
+{
+    for (int i = 0; i < TRIES_MAX; i++) {
+        uint64_t    was  = load(&health->breaker);
+        struct word word = word_read(was);
+
+        if (word.state != WORD_HALF_OPEN || word.begun <= word.good) {
+            return;
+        }
+        word.begun--;
+        if (swap(&health->breaker, was, word_make(word))) {
+            return;
+        }
+    }
+}
+
+/* ---- words ---- */
+
+static const char *const class_words[PH_CALL_CLASSES]
+    = { "succeeded", "failed", "unknown", "not_sent", "channel_error" };
+
+bool
+ph_call_class_find(struct ph_str word, enum ph_call_class *out)
+{
+    for (size_t i = 0; i < PH_CALL_CLASSES; i++) {
+        if (ph_str_eq(word, ph_str_z(class_words[i]))) {
+            *out = (enum ph_call_class) i;
+            return true;
+        }
+    }
+    return false;
+}
+
+const char *ph_call_class_word(enum ph_call_class class)
+{
+    return class_words[class];
+}
+
+const char *
+ph_breaker_word(enum ph_breaker_state state)
+{
+    switch (state) {
+    case PH_BREAKER_CLOSED:
+        return "closed";
+    case PH_BREAKER_OPEN:
+        return "open";
+    case PH_BREAKER_HALF_OPEN:
+    case PH_BREAKER_PROBED:
+        return "half-open";
+    }
+    return "unknown";
+}
+
+/* "5s", "500ms", "1m" */
+static enum ph_rc
+time_parse(struct ph_str text, unsigned *out)
+{
+    static const struct {
+        struct ph_str unit;
+        uint64_t      ms;
+    } units[] = { { PH_STR_INIT("ms"), 1 },
+                  { PH_STR_INIT("s"), 1000 },
+                  { PH_STR_INIT("m"), 60000 } };
+
+    for (size_t i = 0; i < PH_COUNT(units); i++) {
+        size_t   tail  = units[i].unit.len;
+        uint64_t value = 0;
+
+        if (text.len <= tail
+            || memcmp(text.ptr + text.len - tail, units[i].unit.ptr, tail) != 0
+            || !ph_str_u64(ph_str_make(text.ptr, text.len - tail), UINT32_MAX,
+                           &value))
+        {
+            continue;
+        }
+        *out = (unsigned) (value * units[i].ms);
+        return value != 0 && value <= PH_BREAKER_OPEN_MS_MAX / units[i].ms
+                   ? PH_OK
+                   : PH_E_RANGE;
+    }
+    return PH_E_SYNTAX;
+}
+
+static enum ph_rc
+number_parse(struct ph_str text, uint64_t max, unsigned *out)
+{
+    uint64_t value = 0;
+
+    if (!ph_str_u64(text, UINT64_MAX, &value)) {
+        return PH_E_SYNTAX;
+    }
+    *out = (unsigned) value;
+    return value != 0 && value <= max ? PH_OK : PH_E_RANGE;
+}
+
+enum ph_rc
+ph_breaker_parse(struct ph_str text, struct ph_breaker_spec *out)
+{
+    struct ph_breaker_spec spec = PH_BREAKER_DEFAULT;
+    struct ph_str          piece;
+    enum ph_rc             rc = PH_OK;
+
+    if (ph_str_eq(text, PH_STR("off"))) {
+        spec.is_off = true;
+        *out        = spec;
+        return PH_OK;
+    }
+    for (int i = 0; rc == PH_OK && ph_str_next(&text, '/', &piece); i++) {
+        switch (i) {
+        case 0:
+            if (piece.len < 2 || piece.ptr[piece.len - 1] != '%') {
+                return PH_E_SYNTAX;
+            }
+            piece.len--;
+            rc = number_parse(piece, 100, &spec.percent);
+            break;
+        case 1:
+            rc = number_parse(piece, PH_BREAKER_CALLS_MAX, &spec.calls);
+            break;
+        case 2:
+            rc = time_parse(piece, &spec.open_ms);
+            break;
+        case 3:
+            rc = number_parse(piece, PH_BREAKER_PROBES_MAX, &spec.probes);
+            break;
+        default:
+            return PH_E_SYNTAX;
+        }
+    }
+    if (rc == PH_OK) {
+        *out = spec;
+    }
+    return rc;
+}

@@ -1,0 +1,106 @@
+/*
+ * health.h - how the calls of an account went, and the breaker over them.
+ *
+ * Everything is kept by compare-and-swap on single words: no lock is held, any
+ * thread of any process may call, and who is killed in the middle leaves
+ * counts that are right but for its own last one.  Zeroed memory is an account
+ * that was never called.  Times are milliseconds of CLOCK_MONOTONIC, given by
+ * the caller.
+ *
+ *   closed --(enough calls, too many bad)--> open --(time)--> half-open
+ *   half-open --(every probe good)--> closed, with a fresh window
+ *   half-open --(a probe bad)--> open
+ */
+#ifndef PH_DOMAIN_HEALTH_H
+#define PH_DOMAIN_HEALTH_H
+
+#include "libpayhub/base/rc.h"
+#include "libpayhub/base/str.h"
+
+#define PH_HEALTH_SECONDS 10 /* of the sliding window */
+#define PH_HEALTH_TIMES 24   /* bucket 0: < 1 ms; bucket n: < 2^n ms */
+#define PH_BREAKER_PROBES_MAX 100
+#define PH_BREAKER_CALLS_MAX 10000
+#define PH_BREAKER_OPEN_MS_MAX 3600000
+#define PH_PROBE_MS 60000 /* after which a probe that told nothing is lost */
+
+enum ph_call_class {
+    PH_CALL_SUCCEEDED = 0,
+    PH_CALL_FAILED,
+    PH_CALL_UNKNOWN,
+    PH_CALL_NOT_SENT,
+    PH_CALL_CHANNEL_ERROR,
+    PH_CALL_CLASSES
+};
+
+struct ph_breaker_spec {
+    bool     is_off;
+    unsigned percent; /* of the window's calls not succeeded: opens */
+    unsigned calls;   /* fewer of them never open it */
+    unsigned open_ms;
+    unsigned probes; /* when half-open */
+};
+
+#define PH_BREAKER_DEFAULT                                                     \
+    {                                                                          \
+        false, 50, 20, 5000, 3                                                 \
+    }
+
+enum ph_breaker_state {
+    PH_BREAKER_CLOSED = 0,
+    PH_BREAKER_OPEN,
+    PH_BREAKER_HALF_OPEN, /* a probe is to be had */
+    PH_BREAKER_PROBED     /* half-open, every probe is under way */
+};
+
+struct ph_health {
+    uint64_t cells[PH_HEALTH_SECONDS];
+    uint64_t since_s; /* seconds before do not count */
+    uint64_t breaker;
+    uint64_t sums[PH_CALL_CLASSES];
+    uint64_t ms_sum;
+    uint64_t times[PH_HEALTH_TIMES];
+};
+
+struct ph_health_window {
+    unsigned calls;
+    unsigned failed; /* all that is neither succeeded nor unknown */
+    unsigned unknown;
+};
+
+/* one call that ended; moves the breaker */
+void ph_health_add(struct ph_health *health, const struct ph_breaker_spec *spec,
+                   uint64_t now_ms, enum ph_call_class class, uint64_t ms);
+
+void ph_health_look(const struct ph_health *health, uint64_t now_ms,
+                    struct ph_health_window *out);
+
+enum ph_breaker_state ph_health_state(const struct ph_health       *health,
+                                      const struct ph_breaker_spec *spec,
+                                      uint64_t                      now_ms);
+
+/* milliseconds until an open breaker lets a probe through, else 0 */
+uint64_t ph_health_open_ms(const struct ph_health *health, uint64_t now_ms);
+
+/*
+ * A call is about to go to the account.  False: it may not.  *probe: it is a
+ * probe, and ph_health_leave() gives it back when the call tells nothing.
+ */
+bool ph_health_enter(struct ph_health             *health,
+                     const struct ph_breaker_spec *spec, uint64_t now_ms,
+                     bool *probe) PH_MUST_CHECK;
+void ph_health_leave(struct ph_health *health);
+
+/* "succeeded" ...; false = no such class */
+bool        ph_call_class_find(struct ph_str word, enum ph_call_class *out);
+const char *ph_call_class_word(enum ph_call_class class);
+const char *ph_breaker_word(enum ph_breaker_state state);
+
+/*
+ * "off", or PERCENT%/CALLS/OPEN/PROBES as "50%/20/5s/3"; a tail may be left
+ * out.  PH_E_SYNTAX, PH_E_RANGE.
+ */
+enum ph_rc ph_breaker_parse(struct ph_str           text,
+                            struct ph_breaker_spec *out) PH_MUST_CHECK;
+
+#endif

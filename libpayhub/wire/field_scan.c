@@ -1,0 +1,433 @@
+/* field_scan.c - see field_scan.h. */
+#include "libpayhub/wire/field_scan.h"
+
+enum expect {
+    EXPECT_FIRST_KEY,
+    EXPECT_KEY,
+    EXPECT_FIRST_VALUE,
+    EXPECT_VALUE,
+    EXPECT_NEXT /* a comma or the end of what is open */
+};
+
+struct scan {
+    const char           *at;
+    const char           *end;
+    struct ph_scan_field *fields;
+    size_t                count;
+    enum expect           expect;
+    unsigned              depth;
+    uint32_t              objects; /* bit of a depth: 1 = object, 0 = array */
+
+    bool wants_metadata;
+    bool has_metadata;
+    bool in_metadata; /* inside of it, at any depth */
+
+    /* whose value comes next */
+    struct ph_scan_field *field;
+    bool                  is_metadata;
+};
+
+static bool
+is_open(const struct scan *scan, bool object)
+{
+    return ((scan->objects >> scan->depth & 1) != 0) == object;
+}
+
+static void
+blanks_skip(struct scan *scan)
+{
+    while (scan->at < scan->end
+           && (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r'
+               || *scan->at == '\t'))
+    {
+        scan->at++;
+    }
+}
+
+static bool
+is_hex(char ch)
+{
+    return (ch >= '0' && ch <= '9') || (ch >= 'a' && ch <= 'f')
+           || (ch >= 'A' && ch <= 'F');
+}
+
+/* what stands behind a backslash; false = no escape of JSON */
+static bool
+escape_skip(struct scan *scan)
+{
+    if (scan->at == scan->end) {
+        return false;
+    }
+    if (*scan->at != 'u') {
+        return *scan->at != '\0' && strchr("\"\\/bfnrt", *scan->at++) != NULL;
+    }
+    scan->at++;
+    for (int i = 0; i < 4; i++) {
+        if (scan->at == scan->end || !is_hex(*scan->at++)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* from the opening quote; the view is what stands between the quotes */
+static bool
+string_take(struct scan *scan, struct ph_str *text, bool *escaped)
+{
+    const char *from = ++scan->at;
+
+    *escaped = false;
+    while (scan->at < scan->end) {
+        unsigned char ch = (unsigned char) *scan->at++;
+
+        if (ch == '"') {
+            *text = ph_str_make(from, (size_t) (scan->at - 1 - from));
+            return true;
+        }
+        if (ch < 0x20) {
+            return false;
+        }
+        if (ch == '\\') {
+            *escaped = true;
+            if (!escape_skip(scan)) {
+                return false;
+            }
+        }
+    }
+    return false;
+}
+
+static size_t
+digits_skip(struct scan *scan)
+{
+    const char *from = scan->at;
+
+    while (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9') {
+        scan->at++;
+    }
+    return (size_t) (scan->at - from);
+}
+
+static bool
+char_skip(struct scan *scan, char a, char b)
+{
+    if (scan->at < scan->end && (*scan->at == a || *scan->at == b)) {
+        scan->at++;
+        return true;
+    }
+    return false;
+}
+
+/* the grammar of RFC 8259; an integer has neither fraction nor exponent */
+static bool
+number_take(struct scan *scan, struct ph_str *text, bool *is_integer)
+{
+    const char *from = scan->at;
+
+    *is_integer = true;
+    (void) char_skip(scan, '-', '-');
+    if (!char_skip(scan, '0', '0') && digits_skip(scan) == 0) {
+        return false;
+    }
+    if (char_skip(scan, '.', '.')) {
+        *is_integer = false;
+        if (digits_skip(scan) == 0) {
+            return false;
+        }
+    }
+    if (char_skip(scan, 'e', 'E')) {
+        *is_integer = false;
+        (void) char_skip(scan, '+', '-');
+        if (digits_skip(scan) == 0) {
+            return false;
+        }
+    }
+    *text = ph_str_make(from, (size_t) (scan->at - from));
+    return true;
+}
+
+static bool
+integer_read(struct ph_str text, int64_t *out)
+{
+    bool     negative = text.ptr[0] == '-';
+    uint64_t value    = 0;
+    uint64_t max      = (uint64_t) INT64_MAX + (negative ? 1 : 0);
+
+    if (!ph_str_u64(
+            ph_str_make(text.ptr + negative, text.len - (size_t) negative), max,
+            &value))
+    {
+        return false;
+    }
+    *out = (int64_t) (negative ? 0 - value : value);
+    return true;
+}
+
+static bool
+word_skip(struct scan *scan, struct ph_str word)
+{
+    struct ph_str left = ph_str_make(scan->at, (size_t) (scan->end - scan->at));
+
+    if (!ph_str_starts(left, word)) {
+        return false;
+    }
+    scan->at += word.len;
+    return true;
+}
+
+/* ---- names ---- */
+
+static struct ph_scan_field *
+field_of(const struct scan *scan, struct ph_str name)
+{
+    for (size_t i = 0; i < scan->count; i++) {
+        if (scan->fields[i].in_metadata == scan->in_metadata
+            && ph_str_eq(scan->fields[i].name, name))
+        {
+            return &scan->fields[i];
+        }
+    }
+    return NULL;
+}
+
+static enum ph_scan
+name_judge(struct scan *scan, struct ph_str name, bool escaped)
+{
+    if (scan->depth != (scan->in_metadata ? 2U : 1U)) {
+        return PH_SCAN_CLEAR;
+    }
+    if (escaped) {
+        return PH_SCAN_ESCAPE; /* it may spell a wanted one */
+    }
+    scan->field = field_of(scan, name);
+    if (scan->field != NULL) {
+        if (scan->field->found) {
+            return PH_SCAN_DUPLICATE;
+        }
+        scan->field->found = true;
+    }
+    if (scan->depth == 1 && scan->wants_metadata
+        && ph_str_eq(name, PH_STR("metadata")))
+    {
+        if (scan->has_metadata) {
+            return PH_SCAN_DUPLICATE;
+        }
+        scan->has_metadata = true;
+        scan->is_metadata  = true;
+    }
+    return PH_SCAN_CLEAR;
+}
+
+static enum ph_scan
+key_take(struct scan *scan)
+{
+    struct ph_str name;
+    bool          escaped;
+
+    scan->field       = NULL;
+    scan->is_metadata = false;
+    if (*scan->at != '"' || !string_take(scan, &name, &escaped)) {
+        return PH_SCAN_BROKEN;
+    }
+    blanks_skip(scan);
+    if (!char_skip(scan, ':', ':')) {
+        return PH_SCAN_BROKEN;
+    }
+    scan->expect = EXPECT_VALUE;
+    return name_judge(scan, name, escaped);
+}
+
+/* ---- values ---- */
+
+static enum ph_scan
+open_take(struct scan *scan, bool object)
+{
+    if (scan->field != NULL || (scan->is_metadata && !object)) {
+        return PH_SCAN_TYPE;
+    }
+    if (scan->depth == PH_SCAN_DEPTH_MAX) {
+        return PH_SCAN_DEPTH;
+    }
+    scan->at++;
+    scan->depth++;
+    scan->objects &= ~(UINT32_C(1) << scan->depth);
+    scan->objects |= (uint32_t) object << scan->depth;
+    scan->expect      = object ? EXPECT_FIRST_KEY : EXPECT_FIRST_VALUE;
+    scan->in_metadata = scan->in_metadata || scan->is_metadata;
+    scan->is_metadata = false;
+    return PH_SCAN_CLEAR;
+}
+
+static enum ph_scan
+close_take(struct scan *scan)
+{
+    if (!is_open(scan, *scan->at == '}')) {
+        return PH_SCAN_BROKEN;
+    }
+    scan->at++;
+    scan->depth--;
+    scan->expect      = EXPECT_NEXT;
+    scan->in_metadata = scan->in_metadata && scan->depth > 1;
+    return PH_SCAN_CLEAR;
+}
+
+static enum ph_scan
+text_value(struct scan *scan)
+{
+    struct ph_str text;
+    bool          escaped;
+
+    if (!string_take(scan, &text, &escaped)) {
+        return PH_SCAN_BROKEN;
+    }
+    if (scan->is_metadata) {
+        return PH_SCAN_TYPE;
+    }
+    if (scan->field == NULL) {
+        return PH_SCAN_CLEAR;
+    }
+    if (scan->field->is_integer) {
+        return PH_SCAN_TYPE;
+    }
+    if (escaped) {
+        return PH_SCAN_ESCAPE;
+    }
+    if (ph_str_utf8_count(text) == SIZE_MAX) {
+        return PH_SCAN_ENCODING;
+    }
+    scan->field->text = text;
+    return PH_SCAN_CLEAR;
+}
+
+static enum ph_scan
+scalar_value(struct scan *scan)
+{
+    struct ph_str text;
+    bool          is_integer = false;
+
+    if (*scan->at == '-' || (*scan->at >= '0' && *scan->at <= '9')) {
+        if (!number_take(scan, &text, &is_integer)) {
+            return PH_SCAN_BROKEN;
+        }
+    } else if (!word_skip(scan, PH_STR("true"))
+               && !word_skip(scan, PH_STR("false"))
+               && !word_skip(scan, PH_STR("null")))
+    {
+        return PH_SCAN_BROKEN;
+    }
+    if (scan->is_metadata) {
+        return PH_SCAN_TYPE;
+    }
+    if (scan->field == NULL) {
+        return PH_SCAN_CLEAR;
+    }
+    if (!is_integer || !scan->field->is_integer) {
+        return PH_SCAN_TYPE;
+    }
+    scan->field->text = text;
+    return integer_read(text, &scan->field->integer) ? PH_SCAN_CLEAR
+                                                     : PH_SCAN_RANGE;
+}
+
+static enum ph_scan
+value_take(struct scan *scan)
+{
+    enum ph_scan verdict;
+
+    if (*scan->at == '{' || *scan->at == '[') {
+        return open_take(scan, *scan->at == '{');
+    }
+    verdict      = *scan->at == '"' ? text_value(scan) : scalar_value(scan);
+    scan->expect = EXPECT_NEXT;
+    scan->field  = NULL;
+    scan->is_metadata = false;
+    return verdict;
+}
+
+/* one token of what is open; at least one byte is left */
+static enum ph_scan
+step(struct scan *scan)
+{
+    char ch = *scan->at;
+
+    switch (scan->expect) {
+    case EXPECT_FIRST_KEY:
+        return ch == '}' ? close_take(scan) : key_take(scan);
+    case EXPECT_KEY:
+        return key_take(scan);
+    case EXPECT_FIRST_VALUE:
+        return ch == ']' ? close_take(scan) : value_take(scan);
+    case EXPECT_VALUE:
+        return value_take(scan);
+    case EXPECT_NEXT:
+        break;
+    }
+    if (ch == '}' || ch == ']') {
+        return close_take(scan);
+    }
+    if (ch != ',') {
+        return PH_SCAN_BROKEN;
+    }
+    scan->at++;
+    scan->field       = NULL;
+    scan->is_metadata = false;
+    scan->expect      = is_open(scan, true) ? EXPECT_KEY : EXPECT_VALUE;
+    return PH_SCAN_CLEAR;
+}
+
+enum ph_scan
+ph_field_scan(struct ph_str body, struct ph_scan_field *fields, size_t count)
+{
+    struct scan  scan    = { .fields = fields, .count = count };
+    enum ph_scan verdict = PH_SCAN_CLEAR;
+
+    for (size_t i = 0; i < count; i++) {
+        fields[i].found   = false;
+        fields[i].text    = ph_str_make(NULL, 0);
+        fields[i].integer = 0;
+        scan.wants_metadata |= fields[i].in_metadata;
+    }
+    if (body.len == 0) {
+        return PH_SCAN_BROKEN;
+    }
+    scan.at  = body.ptr;
+    scan.end = body.ptr + body.len;
+    blanks_skip(&scan);
+    if (scan.at == scan.end || *scan.at != '{') {
+        return scan.at == scan.end ? PH_SCAN_BROKEN : PH_SCAN_TYPE;
+    }
+    verdict = open_take(&scan, true);
+    while (verdict == PH_SCAN_CLEAR && scan.depth > 0) {
+        blanks_skip(&scan);
+        verdict = scan.at < scan.end ? step(&scan) : PH_SCAN_BROKEN;
+    }
+    if (verdict == PH_SCAN_CLEAR) {
+        blanks_skip(&scan);
+        verdict = scan.at == scan.end ? PH_SCAN_CLEAR : PH_SCAN_BROKEN;
+    }
+    return verdict;
+}
+
+const char *
+ph_scan_word(enum ph_scan verdict)
+{
+    switch (verdict) {
+    case PH_SCAN_CLEAR:
+        return "clear";
+    case PH_SCAN_BROKEN:
+        return "broken";
+    case PH_SCAN_DUPLICATE:
+        return "duplicate";
+    case PH_SCAN_ESCAPE:
+        return "escape";
+    case PH_SCAN_TYPE:
+        return "type";
+    case PH_SCAN_RANGE:
+        return "range";
+    case PH_SCAN_DEPTH:
+        return "depth";
+    case PH_SCAN_ENCODING:
+        return "encoding";
+    }
+    return "unknown";
+}

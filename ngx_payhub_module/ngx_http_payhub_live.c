@@ -1,0 +1,767 @@
+
+/*
+ * Live changes: the text in the zone, its writers, and the snapshots that
+ * each process builds from it.
+ *
+ * Two buffers take turns.  Generation g lies in buffer g & 1; while its word
+ * stands only the other buffer is written, so who finds the same word before
+ * and after copying has a whole text.  A writer that is killed leaves the
+ * word, and with it the text, as it was.
+ */
+
+
+#include "ngx_http_payhub_limit.h"
+#include "ngx_http_payhub_live_int.h"
+#include "ngx_http_payhub_route.h"
+
+
+/* kinds of change whose module is not there yet are refused as unknown */
+#pragma weak ngx_http_payhub_limit_live
+#pragma weak ngx_http_payhub_account_live
+#pragma weak ngx_http_payhub_route_live
+
+
+#define NGX_HTTP_PAYHUB_LIVE_TRIES       100
+
+
+static size_t ngx_http_payhub_live_size(size_t left);
+static ngx_int_t ngx_http_payhub_live_init(void *area, size_t size,
+    ngx_log_t *log);
+static ngx_http_payhub_live_t *ngx_http_payhub_live_build(void);
+static ngx_int_t ngx_http_payhub_live_fill(ngx_http_payhub_live_t *live,
+    json_t *all);
+static void ngx_http_payhub_live_unref(void *data);
+static void ngx_http_payhub_live_prune(void);
+static void ngx_http_payhub_live_timer(ngx_event_t *ev);
+static char *ngx_http_payhub_live_check_key(ngx_pool_t *pool,
+    json_t *change);
+static ngx_int_t ngx_http_payhub_live_build_keys(ngx_http_payhub_live_t *live);
+
+
+static ngx_http_payhub_live_kind_t  ngx_http_payhub_live_keys = {
+    ngx_string("key"),
+    ngx_http_payhub_live_check_key,
+    ngx_http_payhub_live_build_keys
+};
+
+static ngx_http_payhub_live_kind_t  *ngx_http_payhub_live_kinds[] = {
+    &ngx_http_payhub_limit_live,
+    &ngx_http_payhub_account_live,
+    &ngx_http_payhub_route_live,
+    &ngx_http_payhub_live_keys
+};
+
+#define NGX_HTTP_PAYHUB_LIVE_KINDS                                            \
+    (sizeof(ngx_http_payhub_live_kinds)                                       \
+     / sizeof(ngx_http_payhub_live_kinds[0]))
+
+
+ngx_http_payhub_area_t  ngx_http_payhub_live_area = {
+    ngx_http_payhub_live_size, ngx_http_payhub_live_init
+};
+
+/* of this process */
+
+static ngx_http_payhub_live_t  *ngx_http_payhub_live_current;
+static ngx_event_t              ngx_http_payhub_live_event;
+static ngx_connection_t         ngx_http_payhub_live_conn;
+static time_t                   ngx_http_payhub_live_failed;
+
+
+static size_t
+ngx_http_payhub_live_size(size_t left)
+{
+    return sizeof(ngx_http_payhub_live_head_t);
+}
+
+
+static ngx_int_t
+ngx_http_payhub_live_init(void *area, size_t size, ngx_log_t *log)
+{
+    ngx_http_payhub_live_head_t  *head = area;
+
+    head->word = sizeof("[]") - 1;
+    ngx_memcpy(head->texts[0], "[]", sizeof("[]") - 1);
+
+    return NGX_OK;
+}
+
+
+ngx_http_payhub_live_head_t *
+ngx_http_payhub_live_head(void)
+{
+    size_t  size;
+
+    return ngx_http_payhub_area(NGX_HTTP_PAYHUB_AREA_LIVE, &size);
+}
+
+
+void *
+ngx_http_payhub_live_info(void)
+{
+    ngx_http_payhub_live_head_t  *head;
+
+    head = ngx_http_payhub_live_head();
+
+    return head ? head->info : NULL;
+}
+
+
+/* a zone of another size takes its place: what was changed stays */
+
+void
+ngx_http_payhub_live_carry(void *old)
+{
+    ngx_http_payhub_live_head_t  *from = old, *head;
+
+    head = ngx_http_payhub_live_head();
+
+    ngx_memcpy(head->texts, from->texts, sizeof(head->texts));
+    head->told = from->told;
+    head->word = from->word;
+}
+
+
+ssize_t
+ngx_http_payhub_live_read(u_char *to, size_t size, uint64_t *generation)
+{
+    size_t                        len;
+    uint64_t                      word;
+    ngx_uint_t                    i;
+    ngx_http_payhub_live_head_t  *head;
+
+    head = ngx_http_payhub_live_head();
+
+    if (head == NULL) {
+        return -1;
+    }
+
+    for (i = 0; i < NGX_HTTP_PAYHUB_LIVE_TRIES; i++) {
+        word = __atomic_load_n(&head->word, __ATOMIC_ACQUIRE);
+
+        len = word & NGX_HTTP_PAYHUB_LIVE_LEN_MASK;
+        *generation = word >> NGX_HTTP_PAYHUB_LIVE_LEN_BITS;
+
+        if (len > size || len > NGX_HTTP_PAYHUB_LIVE_MAX) {
+            return -1;
+        }
+
+        ngx_memcpy(to, head->texts[*generation & 1], len);
+
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+
+        if (__atomic_load_n(&head->word, __ATOMIC_RELAXED) == word) {
+            return len;
+        }
+    }
+
+    return -1;
+}
+
+
+json_t *
+ngx_http_payhub_live_parse(u_char *text, size_t len)
+{
+    json_t        *all;
+    json_error_t   error;
+
+    all = json_loadb((char *) text, len, JSON_REJECT_DUPLICATES, &error);
+
+    if (all && !json_is_array(all)) {
+        json_decref(all);
+        return NULL;
+    }
+
+    return all;
+}
+
+
+/* in the master, of a state file; false: not such a text */
+
+ngx_int_t
+ngx_http_payhub_live_restore(u_char *text, size_t len, uint64_t generation)
+{
+    json_t                       *all;
+    ngx_http_payhub_live_head_t  *head;
+
+    if (len > NGX_HTTP_PAYHUB_LIVE_MAX) {
+        return NGX_ERROR;
+    }
+
+    all = ngx_http_payhub_live_parse(text, len);
+    if (all == NULL) {
+        return NGX_ERROR;
+    }
+
+    json_decref(all);
+
+    head = ngx_http_payhub_live_head();
+
+    ngx_memcpy(head->texts[generation & 1], text, len);
+    head->word = generation << NGX_HTTP_PAYHUB_LIVE_LEN_BITS | len;
+
+    return NGX_OK;
+}
+
+
+ngx_http_payhub_live_t *
+ngx_http_payhub_live(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
+{
+    ngx_pool_cleanup_t      *cln;
+    ngx_http_payhub_live_t  *live;
+
+    if (pr->live) {
+        return pr->live;
+    }
+
+    live = ngx_http_payhub_live_now();
+    if (live == NULL) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(r->main->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_http_payhub_live_unref;
+    cln->data = live;
+
+    live->refs++;
+    pr->live = live;
+
+    return live;
+}
+
+
+ngx_http_payhub_live_t *
+ngx_http_payhub_live_now(void)
+{
+    uint64_t                      generation;
+    ngx_http_payhub_live_t       *live, *next;
+    ngx_http_payhub_live_head_t  *head;
+
+    head = ngx_http_payhub_live_head();
+    live = ngx_http_payhub_live_current;
+
+    generation = head ? __atomic_load_n(&head->word, __ATOMIC_ACQUIRE)
+                        >> NGX_HTTP_PAYHUB_LIVE_LEN_BITS : 0;
+
+    if (live && live->epoch != ngx_http_payhub_epoch()) {
+        live = NULL;
+    }
+
+    if (live && live->generation == generation) {
+        return live;
+    }
+
+    /* once a second: a build that fails costs more than a request */
+
+    if (ngx_http_payhub_live_failed == ngx_time()) {
+        return live;
+    }
+
+    next = ngx_http_payhub_live_build();
+
+    if (next == NULL) {
+        ngx_http_payhub_live_failed = ngx_time();
+        return live;
+    }
+
+    if (ngx_http_payhub_live_current) {
+        ngx_http_payhub_live_unref(ngx_http_payhub_live_current);
+    }
+
+    ngx_http_payhub_live_current = next;
+    ngx_http_payhub_slot_serves(next->generation);
+
+    return next;
+}
+
+
+static ngx_http_payhub_live_t *
+ngx_http_payhub_live_build(void)
+{
+    u_char                  *text;
+    json_t                  *all;
+    ssize_t                  len;
+    ngx_pool_t              *pool;
+    ngx_http_payhub_live_t  *live;
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    live = ngx_pcalloc(pool, sizeof(ngx_http_payhub_live_t));
+    text = ngx_alloc(NGX_HTTP_PAYHUB_LIVE_MAX, ngx_cycle->log);
+
+    if (live == NULL || text == NULL) {
+        ngx_destroy_pool(pool);
+        ngx_free(text);
+        return NULL;
+    }
+
+    live->pool = pool;
+    live->refs = 1;
+    live->epoch = ngx_http_payhub_epoch();
+    live->changes = json_array();
+    all = NULL;
+
+    if (ngx_http_payhub_live_head() == NULL) {
+        all = json_array();
+
+    } else {
+        len = ngx_http_payhub_live_read(text, NGX_HTTP_PAYHUB_LIVE_MAX,
+                                        &live->generation);
+        if (len >= 0) {
+            all = ngx_http_payhub_live_parse(text, len);
+        }
+    }
+
+    ngx_free(text);
+
+    if (all == NULL || live->changes == NULL
+        || ngx_http_payhub_live_fill(live, all) != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ALERT, ngx_cycle->log, 0,
+                      "payhub: live changes of generation %uL cannot be "
+                      "applied", live->generation);
+
+        json_decref(all);
+        ngx_http_payhub_live_unref(live);
+
+        return NULL;
+    }
+
+    json_decref(all);
+
+    return live;
+}
+
+
+ngx_http_payhub_live_kind_t *
+ngx_http_payhub_live_kind(const char *name)
+{
+    ngx_uint_t                    i;
+    ngx_http_payhub_live_kind_t  *kind;
+
+    for (i = 0; name && i < NGX_HTTP_PAYHUB_LIVE_KINDS; i++) {
+        kind = ngx_http_payhub_live_kinds[i];
+
+        if (kind && ngx_strcmp(kind->kind.data, name) == 0) {
+            return kind;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* whether a change was made to a directive that stands otherwise by now */
+
+static ngx_uint_t
+ngx_http_payhub_live_stale(ngx_pool_t *pool, json_t *change)
+{
+    char                         *rv;
+    json_t                       *copy;
+    ngx_uint_t                    stale;
+    const char                   *base, *now;
+    ngx_http_payhub_live_kind_t  *kind;
+
+    kind = ngx_http_payhub_live_kind(
+                               json_string_value(json_object_get(change,
+                                                                 "kind")));
+    base = json_string_value(json_object_get(change, "base"));
+    copy = json_copy(change);
+
+    if (kind == NULL || base == NULL) {
+        json_decref(copy);
+        return 1;
+    }
+
+    if (copy == NULL) {
+        return 0;
+    }
+
+    (void) json_object_del(copy, "base");
+
+    rv = kind->check(pool, copy);
+
+    if (rv == NULL) {
+        now = json_string_value(json_object_get(copy, "base"));
+        stale = now == NULL || ngx_strcmp(now, base) != 0;
+
+    } else {
+        stale = rv != ngx_http_payhub_live_busy;
+    }
+
+    json_decref(copy);
+
+    return stale;
+}
+
+
+time_t
+ngx_http_payhub_live_until(json_t *change)
+{
+    return (time_t) json_integer_value(json_object_get(change, "until"));
+}
+
+
+static ngx_int_t
+ngx_http_payhub_live_fill(ngx_http_payhub_live_t *live, json_t *all)
+{
+    size_t       i;
+    json_t      *change;
+    time_t       until;
+    ngx_uint_t   n;
+
+    json_array_foreach(all, i, change) {
+
+        if (json_is_true(json_object_get(change, "removed"))) {
+            continue;
+        }
+
+        until = ngx_http_payhub_live_until(change);
+
+        if (until && (live->next_until == 0 || until < live->next_until)) {
+            live->next_until = until;
+        }
+
+        if (until && until <= ngx_time()) {
+            continue;
+        }
+
+        if (ngx_http_payhub_live_stale(live->pool, change)) {
+            live->stale = 1;
+            continue;
+        }
+
+        if (json_array_append(live->changes, change) != 0) {
+            return NGX_ERROR;
+        }
+    }
+
+    for (n = 0; n < NGX_HTTP_PAYHUB_LIVE_KINDS; n++) {
+        if (ngx_http_payhub_live_kinds[n]
+            && ngx_http_payhub_live_kinds[n]->build(live) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payhub_live_unref(void *data)
+{
+    ngx_http_payhub_live_t  *live = data;
+
+    if (--live->refs) {
+        return;
+    }
+
+    json_decref(live->changes);
+
+    /* the log that it was made with may have gone with its cycle */
+
+    live->pool->log = ngx_cycle->log;
+    ngx_destroy_pool(live->pool);
+}
+
+
+/* What ended, and what the file won over, leaves the table. */
+
+static void
+ngx_http_payhub_live_prune(void)
+{
+    json_t                       *now, *change, *gone;
+    size_t                        i, n;
+    uint64_t                      word, next;
+    ngx_str_t                     by = ngx_string("nginx");
+    ngx_pool_t                   *pool;
+    ngx_uint_t                    ended, failed;
+    ngx_http_payhub_live_head_t  *head;
+
+    head = ngx_http_payhub_live_head();
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
+    gone = json_array();
+
+    if (pool == NULL || gone == NULL || !ngx_http_payhub_zone_lock()) {
+        json_decref(gone);
+
+        if (pool) {
+            ngx_destroy_pool(pool);
+        }
+
+        return;
+    }
+
+    word = head->word;
+    next = (word >> NGX_HTTP_PAYHUB_LIVE_LEN_BITS) + 1;
+    failed = 1;
+
+    now = ngx_http_payhub_live_parse(head->texts[(next - 1) & 1],
+                                     word & NGX_HTTP_PAYHUB_LIVE_LEN_MASK);
+
+    for (n = json_array_size(now); n > 0; n--) {
+        change = json_array_get(now, n - 1);
+
+        if (json_is_true(json_object_get(change, "removed"))) {
+            continue;
+        }
+
+        ended = ngx_http_payhub_live_until(change)
+                && ngx_http_payhub_live_until(change) <= ngx_time();
+
+        if (ended || ngx_http_payhub_live_stale(pool, change)) {
+            (void) json_array_append(gone, change);
+            (void) json_array_remove(now, n - 1);
+        }
+    }
+
+    if (json_array_size(gone)) {
+        failed = ngx_http_payhub_live_publish(pool, head, now, next) != NULL;
+    }
+
+    ngx_http_payhub_zone_unlock();
+
+    for (i = 0; !failed && i < json_array_size(gone); i++) {
+        change = json_array_get(gone, i);
+
+        ngx_http_payhub_live_audit(&by, ngx_http_payhub_live_until(change)
+                                        && ngx_http_payhub_live_until(change)
+                                           <= ngx_time()
+                                        ? "ended"
+                                        : "dropped, since the directive in "
+                                          "nginx.conf has changed,",
+                                   change, NULL, next);
+    }
+
+    json_decref(now);
+    json_decref(gone);
+    ngx_destroy_pool(pool);
+}
+
+
+/* --- what each process does by itself */
+
+/* true: this process is the one that prunes and writes the state file */
+
+static ngx_uint_t
+ngx_http_payhub_live_keep(ngx_http_payhub_live_head_t *head)
+{
+    uint64_t  keeper, self;
+
+    self = ngx_http_payhub_owner();
+    keeper = __atomic_load_n(&head->keeper, __ATOMIC_ACQUIRE);
+
+    if (!ngx_http_payhub_epoch_latest()) {
+        return 0;
+    }
+
+    if (keeper == self) {
+        return 1;
+    }
+
+    return !ngx_http_payhub_owner_alive(keeper)
+           && __sync_bool_compare_and_swap(&head->keeper, keeper, self);
+}
+
+
+static void
+ngx_http_payhub_live_release(ngx_http_payhub_live_head_t *head)
+{
+    (void) __sync_bool_compare_and_swap(&head->keeper,
+                                        ngx_http_payhub_owner(), 0);
+}
+
+
+static void
+ngx_http_payhub_live_timer(ngx_event_t *ev)
+{
+    ngx_http_payhub_live_t        *live;
+    ngx_http_payhub_live_head_t   *head;
+    ngx_http_payhub_state_conf_t  *state;
+
+    ev->log = ngx_cycle->log;
+
+    head = ngx_http_payhub_live_head();
+    live = ngx_http_payhub_live_now();
+
+    if (head) {
+        if (ngx_exiting || ngx_terminate || !ngx_http_payhub_epoch_latest()) {
+            ngx_http_payhub_live_release(head);
+
+        } else if (ngx_http_payhub_live_keep(head)) {
+
+            if (live && (live->stale || (live->next_until
+                                         && live->next_until <= ngx_time())))
+            {
+                ngx_http_payhub_live_prune();
+            }
+
+            state = ngx_http_payhub_state_conf((ngx_cycle_t *) ngx_cycle);
+
+            if (state) {
+                ngx_http_payhub_state_tick(state, 0);
+            }
+        }
+    }
+
+    if (!ngx_exiting && !ngx_terminate) {
+        ngx_add_timer(ev, NGX_HTTP_PAYHUB_LIVE_MS);
+    }
+}
+
+
+void
+ngx_http_payhub_live_start(ngx_cycle_t *cycle)
+{
+    ngx_event_t  *ev;
+
+    ev = &ngx_http_payhub_live_event;
+
+    ngx_http_payhub_live_conn.fd = (ngx_socket_t) -1;
+
+    ev->handler = ngx_http_payhub_live_timer;
+    ev->data = &ngx_http_payhub_live_conn;
+    ev->log = cycle->log;
+    ev->cancelable = 1;
+
+    ngx_add_timer(ev, 1);
+}
+
+
+void
+ngx_http_payhub_live_stop(void)
+{
+    ngx_http_payhub_live_head_t   *head;
+    ngx_http_payhub_state_conf_t  *state;
+
+    head = ngx_http_payhub_live_head();
+
+    if (head && ngx_http_payhub_live_keep(head)) {
+        state = ngx_http_payhub_state_conf((ngx_cycle_t *) ngx_cycle);
+
+        if (state) {
+            ngx_http_payhub_state_tick(state, 1);
+        }
+
+        ngx_http_payhub_live_release(head);
+    }
+
+    if (ngx_http_payhub_live_current) {
+        ngx_http_payhub_live_unref(ngx_http_payhub_live_current);
+        ngx_http_payhub_live_current = NULL;
+    }
+}
+
+
+/* --- revoked keys */
+
+/* A revocation does not depend on the file: only a person takes it back. */
+
+static char *
+ngx_http_payhub_live_check_key(ngx_pool_t *pool, json_t *change)
+{
+    json_t         *id;
+    struct ph_str   text;
+
+    id = json_object_get(change, "id");
+    text = ph_str_make(json_string_value(id), json_string_length(id));
+
+    if (!ph_str_is_token(text, PH_KEY_ID_LEN_MAX)) {
+        return ngx_http_payhub_live_say(pool, "found id %s, expected 1 to %d "
+                                        "of [A-Za-z0-9_-]",
+                                        ngx_http_payhub_live_shown(pool, id),
+                                        PH_KEY_ID_LEN_MAX);
+    }
+
+    if (!json_is_true(json_object_get(change, "revoked"))) {
+        return "found no \"revoked\":true, expected it: DELETE takes a "
+               "revocation back";
+    }
+
+    if (json_object_set_new(change, "base", json_string("-")) != 0) {
+        return ngx_http_payhub_live_busy;
+    }
+
+    return NULL;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_payhub_live_cmp(const void *a, const void *b)
+{
+    return ph_str_cmp(*(const struct ph_str *) a, *(const struct ph_str *) b);
+}
+
+
+static ngx_int_t
+ngx_http_payhub_live_build_keys(ngx_http_payhub_live_t *live)
+{
+    size_t       i;
+    json_t      *change, *id;
+    ngx_uint_t   n;
+
+    if (json_array_size(live->changes) == 0) {
+        return NGX_OK;
+    }
+
+    live->revoked = ngx_palloc(live->pool, json_array_size(live->changes)
+                                           * sizeof(struct ph_str));
+    if (live->revoked == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = 0;
+
+    json_array_foreach(live->changes, i, change) {
+        if (json_is_true(json_object_get(change, "revoked"))) {
+            id = json_object_get(change, "id");
+            live->revoked[n++] = ph_str_make(json_string_value(id),
+                                             json_string_length(id));
+        }
+    }
+
+    live->revoked_n = n;
+
+    ngx_qsort(live->revoked, n, sizeof(struct ph_str),
+              ngx_http_payhub_live_cmp);
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_http_payhub_live_revoked(ngx_http_payhub_live_t *live, struct ph_str id)
+{
+    int         rc;
+    ngx_uint_t  first, last, middle;
+
+    first = 0;
+    last = live->revoked_n;
+
+    while (first < last) {
+        middle = first + (last - first) / 2;
+        rc = ph_str_cmp(id, live->revoked[middle]);
+
+        if (rc == 0) {
+            return 1;
+        }
+
+        if (rc < 0) {
+            last = middle;
+
+        } else {
+            first = middle + 1;
+        }
+    }
+
+    return 0;
+}

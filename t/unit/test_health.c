@@ -1,0 +1,276 @@
+/*
+ * test_health.c - windows and breakers by the clock, and under processes that
+ * count at the same time.
+ */
+#include "t/unit/support.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "libpayhub/domain/health.h"
+
+#define T0 UINT64_C(1000000) /* ms */
+
+static const struct ph_breaker_spec usual = PH_BREAKER_DEFAULT;
+
+static void
+add(struct ph_health *health, uint64_t at, enum ph_call_class class,
+    unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        ph_health_add(health, &usual, at, class, 3);
+    }
+}
+
+static void
+test_window(void **state)
+{
+    struct ph_health        health = { 0 };
+    struct ph_health_window window;
+
+    (void) state;
+    add(&health, T0, PH_CALL_SUCCEEDED, 5);
+    add(&health, T0 + 1000, PH_CALL_FAILED, 1);
+    add(&health, T0 + 2000, PH_CALL_UNKNOWN, 2);
+    add(&health, T0 + 2000, PH_CALL_NOT_SENT, 3);
+    add(&health, T0 + 2999, PH_CALL_CHANNEL_ERROR, 1);
+    ph_health_look(&health, T0 + 9999, &window);
+    assert_int_equal(window.calls, 12);
+    assert_int_equal(window.failed, 5);
+    assert_int_equal(window.unknown, 2);
+    ph_health_look(&health, T0 + 10000, &window); /* the first second is out */
+    assert_int_equal(window.calls, 7);
+    ph_health_look(&health, T0 + 12000, &window);
+    assert_int_equal(window.calls, 0);
+    add(&health, T0 + 10000, PH_CALL_SUCCEEDED, 1); /* its cell is used again */
+    ph_health_look(&health, T0 + 10500, &window);
+    assert_int_equal(window.calls, 8);
+    assert_true(health.sums[PH_CALL_SUCCEEDED] == 6);
+    assert_true(health.ms_sum == 39);
+}
+
+static void
+test_times(void **state)
+{
+    static const struct {
+        uint64_t ms;
+        unsigned bucket;
+    } rows[] = { { 0, 0 },
+                 { 1, 1 },
+                 { 2, 2 },
+                 { 3, 2 },
+                 { 4, 3 },
+                 { 7, 3 },
+                 { 8, 4 },
+                 { 1023, 10 },
+                 { 1024, 11 },
+                 { 1u << 22, 23 },
+                 { UINT64_MAX / 2, 23 } };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct ph_health health = { 0 };
+
+        ph_health_add(&health, &usual, T0, PH_CALL_SUCCEEDED, rows[i].ms);
+        assert_true(health.times[rows[i].bucket] == 1);
+    }
+}
+
+static void
+test_opens(void **state)
+{
+    static const struct {
+        unsigned good, failed, unknown;
+        bool     opens;
+    } rows[] = {
+        { 0, 19, 0, false }, { 0, 20, 0, true },    { 0, 0, 20, true },
+        { 10, 5, 5, true },  { 11, 5, 5, false },   { 20, 19, 0, false },
+        { 20, 20, 0, true }, { 1000, 0, 0, false },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct ph_health health = { 0 };
+
+        add(&health, T0, PH_CALL_SUCCEEDED, rows[i].good);
+        add(&health, T0 + 1000, PH_CALL_FAILED, rows[i].failed);
+        add(&health, T0 + 2000, PH_CALL_UNKNOWN, rows[i].unknown);
+        assert_int_equal(ph_health_state(&health, &usual, T0 + 2000),
+                         rows[i].opens ? PH_BREAKER_OPEN : PH_BREAKER_CLOSED);
+        assert_int_equal(ph_health_open_ms(&health, T0 + 3000),
+                         !rows[i].opens         ? 0
+                         : rows[i].unknown == 0 ? 3000
+                                                : 4000);
+    }
+}
+
+static void
+open_it(struct ph_health *health, uint64_t at)
+{
+    add(health, at, PH_CALL_UNKNOWN, 20);
+    assert_int_equal(ph_health_state(health, &usual, at), PH_BREAKER_OPEN);
+}
+
+static void
+test_half_open(void **state)
+{
+    struct ph_health health = { 0 };
+    bool             probe;
+
+    (void) state;
+    assert_true(ph_health_enter(&health, &usual, T0, &probe) && !probe);
+    open_it(&health, T0);
+    assert_false(ph_health_enter(&health, &usual, T0 + 4999, &probe));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(ph_health_state(&health, &usual, T0 + 5000),
+                         PH_BREAKER_HALF_OPEN);
+        assert_true(ph_health_enter(&health, &usual, T0 + 5000, &probe));
+        assert_true(probe);
+    }
+    assert_int_equal(ph_health_state(&health, &usual, T0 + 5000),
+                     PH_BREAKER_PROBED);
+    assert_false(ph_health_enter(&health, &usual, T0 + 5000, &probe));
+    ph_health_leave(&health); /* one of them told nothing */
+    assert_true(ph_health_enter(&health, &usual, T0 + 5001, &probe));
+    add(&health, T0 + 5100, PH_CALL_SUCCEEDED, 2);
+    assert_false(ph_health_enter(&health, &usual, T0 + 5100, &probe));
+    add(&health, T0 + 5200, PH_CALL_SUCCEEDED, 1);
+    assert_int_equal(ph_health_state(&health, &usual, T0 + 5200),
+                     PH_BREAKER_CLOSED);
+    /* what opened it is forgotten: one bad call does not open it again */
+    add(&health, T0 + 6300, PH_CALL_FAILED, 1);
+    assert_int_equal(ph_health_state(&health, &usual, T0 + 6300),
+                     PH_BREAKER_CLOSED);
+}
+
+static void
+test_bad_probe(void **state)
+{
+    struct ph_health health = { 0 };
+    bool             probe;
+
+    (void) state;
+    open_it(&health, T0);
+    assert_true(ph_health_enter(&health, &usual, T0 + 6000, &probe));
+    add(&health, T0 + 6100, PH_CALL_FAILED, 1);
+    assert_false(ph_health_enter(&health, &usual, T0 + 11099, &probe));
+    assert_true(ph_health_enter(&health, &usual, T0 + 11100, &probe));
+    /* probes whose process died come back */
+    assert_true(ph_health_enter(&health, &usual, T0 + 11100, &probe));
+    assert_true(ph_health_enter(&health, &usual, T0 + 11100, &probe));
+    assert_false(
+        ph_health_enter(&health, &usual, T0 + 11100 + PH_PROBE_MS - 1, &probe));
+    assert_true(
+        ph_health_enter(&health, &usual, T0 + 11100 + PH_PROBE_MS, &probe));
+}
+
+static void
+test_off(void **state)
+{
+    struct ph_breaker_spec off;
+    struct ph_health       health = { 0 };
+    bool                   probe;
+
+    (void) state;
+    assert_int_equal(ph_breaker_parse(PH_STR("off"), &off), PH_OK);
+    for (int i = 0; i < 100; i++) {
+        ph_health_add(&health, &off, T0, PH_CALL_FAILED, 1);
+    }
+    assert_int_equal(ph_health_state(&health, &off, T0), PH_BREAKER_CLOSED);
+    assert_true(ph_health_enter(&health, &off, T0, &probe) && !probe);
+}
+
+static void
+test_parse(void **state)
+{
+    static const struct {
+        struct ph_str in;
+        enum ph_rc    rc;
+        unsigned      percent, calls, open_ms, probes;
+    } rows[] = {
+        { PH_STR_INIT("50%"), PH_OK, 50, 20, 5000, 3 },
+        { PH_STR_INIT("30%/5/500ms/1"), PH_OK, 30, 5, 500, 1 },
+        { PH_STR_INIT("100%/10000/1m/100"), PH_OK, 100, 10000, 60000, 100 },
+        { PH_STR_INIT("60%/4"), PH_OK, 60, 4, 5000, 3 },
+        { PH_STR_INIT("0%"), PH_E_RANGE, 0, 0, 0, 0 },
+        { PH_STR_INIT("101%"), PH_E_RANGE, 0, 0, 0, 0 },
+        { PH_STR_INIT("50%/10001"), PH_E_RANGE, 0, 0, 0, 0 },
+        { PH_STR_INIT("50%/1/61m"), PH_E_RANGE, 0, 0, 0, 0 },
+        { PH_STR_INIT("50%/1/0s"), PH_E_RANGE, 0, 0, 0, 0 },
+        { PH_STR_INIT("50%/1/1s/101"), PH_E_RANGE, 0, 0, 0, 0 },
+        { PH_STR_INIT("50"), PH_E_SYNTAX, 0, 0, 0, 0 },
+        { PH_STR_INIT(""), PH_E_SYNTAX, 0, 0, 0, 0 },
+        { PH_STR_INIT("on"), PH_E_SYNTAX, 0, 0, 0, 0 },
+        { PH_STR_INIT("50%/1/5"), PH_E_SYNTAX, 0, 0, 0, 0 },
+        { PH_STR_INIT("50%/1/5s/3/4"), PH_E_SYNTAX, 0, 0, 0, 0 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct ph_breaker_spec got = { 0 };
+
+        assert_int_equal(ph_breaker_parse(rows[i].in, &got), rows[i].rc);
+        assert_int_equal(got.percent, rows[i].percent);
+        assert_int_equal(got.calls, rows[i].calls);
+        assert_int_equal(got.open_ms, rows[i].open_ms);
+        assert_int_equal(got.probes, rows[i].probes);
+    }
+}
+
+/* four processes count into one: nothing is lost, and of the probes no more
+   than three begin */
+static void
+test_processes(void **state)
+{
+    struct shared {
+        struct ph_health health, broken;
+        unsigned         probes;
+    } *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct ph_health_window window;
+    struct ph_breaker_spec  off = { .is_off = true };
+
+    (void) state;
+    assert_true(shared != MAP_FAILED);
+    open_it(&shared->broken, T0);
+    for (int child = 0; child < 4; child++) {
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid != 0) {
+            continue;
+        }
+        for (int i = 0; i < 3000; i++) {
+            bool probe;
+
+            ph_health_add(&shared->health, &off, T0, PH_CALL_UNKNOWN, 1);
+            if (ph_health_enter(&shared->broken, &usual, T0 + 5000, &probe)) {
+                (void) __atomic_fetch_add(&shared->probes, 1, __ATOMIC_RELAXED);
+            }
+        }
+        _exit(0);
+    }
+    for (int child = 0; child < 4; child++) {
+        assert_true(wait(NULL) > 0);
+    }
+    ph_health_look(&shared->health, T0, &window);
+    assert_int_equal(window.calls, 12000);
+    assert_int_equal(window.unknown, 12000);
+    assert_true(shared->health.sums[PH_CALL_UNKNOWN] == 12000);
+    assert_int_equal(shared->probes, 3);
+    assert_int_equal(munmap(shared, sizeof(*shared)), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_window),    cmocka_unit_test(test_times),
+        cmocka_unit_test(test_opens),     cmocka_unit_test(test_half_open),
+        cmocka_unit_test(test_bad_probe), cmocka_unit_test(test_off),
+        cmocka_unit_test(test_parse),     cmocka_unit_test(test_processes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
