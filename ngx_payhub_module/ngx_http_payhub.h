@@ -29,8 +29,9 @@
 #include "ngx_http_payhub_zone.h"
 
 
+#define NGX_HTTP_PAYHUB_KEY_BUCKETS     64          /* a power of two */
 #define NGX_HTTP_PAYHUB_KEYS_MAX        65536
-#define NGX_HTTP_PAYHUB_MACS_MAX        4096
+#define NGX_HTTP_PAYHUB_CONTEXTS_MAX    4096
 #define NGX_HTTP_PAYHUB_SECRET_MIN      16
 #define NGX_HTTP_PAYHUB_SECRET_MAX      512
 #define NGX_HTTP_PAYHUB_NAME_MAX        32
@@ -44,32 +45,40 @@
 #define NGX_HTTP_PAYHUB_REFUSED         2
 
 
-typedef struct {
-    ngx_str_node_t           sn;            /* by id */
-    ngx_queue_t              queue;         /* of kept contexts */
-    struct ph_hmac          *mac;           /* NULL: not kept now */
+typedef struct ngx_http_payhub_key_s      ngx_http_payhub_key_t;
+typedef struct ngx_http_payhub_context_s  ngx_http_payhub_context_t;
 
-    ngx_str_t                secret;
+
+/* a key of nginx.conf, or a request's own copy of one in the zone */
+
+struct ngx_http_payhub_key_s {
+    ngx_str_t                id;
     ngx_str_t                app;
     ngx_str_t                merchant;
     ngx_str_t                role;
 
-    ngx_uint_t               schemes;
+    enum ph_alg              alg;
+    ngx_uint_t               schemes;       /* bits */
     time_t                   not_before;    /* unix seconds, 0: none */
     time_t                   not_after;     /* unix seconds, 0: none */
-} ngx_http_payhub_key_t;
+
+    uint64_t                 version;       /* of the record, 0: nginx.conf */
+    ngx_str_t                material;      /* of nginx.conf */
+    size_t                   material_len;  /* in the zone */
+    uint32_t                 hash;          /* of id and version */
+    ngx_http_payhub_key_t   *next;          /* in the table of nginx.conf */
+};
 
 
 typedef struct {
-    ngx_rbtree_t             tree;
-    ngx_rbtree_node_t        sentinel;
-    ngx_uint_t               keys;
+    ngx_http_payhub_key_t  **keys;          /* by id */
+    ngx_uint_t               keys_mask;
+    ngx_uint_t               keys_n;
+    ngx_uint_t               algs;          /* of keys in nginx.conf, bits */
+    uint32_t                 salt;
 
-    ngx_queue_t              macs;          /* kept contexts, latest first */
-    ngx_uint_t               macs_n;
-
-    /* stands in for unknown keys, so that they cost and answer the same */
-    ngx_http_payhub_key_t   *dummy;
+    /* kept contexts of this process, see ngx_http_payhub_context.c */
+    void                    *contexts;
 } ngx_http_payhub_main_conf_t;
 
 
@@ -91,7 +100,9 @@ typedef struct {
     ngx_str_t                line;
     ngx_http_payhub_key_t   *claim;         /* named, not proven */
     ngx_http_payhub_key_t   *key;           /* proven */
-    struct ph_auth_v3        auth;
+    struct ph_auth_v3        auth;          /* rfc9421 fills it as well */
+    ngx_str_t                idempotency;   /* key, when signed */
+    void                    *proof;         /* of verification, under way */
     char                    *reason;        /* of a refusal, for logs */
 
     /* the edge's own refusal; raised is the status that nginx carries */
@@ -117,6 +128,7 @@ typedef struct {
     void                    *limits;        /* limits taken */
     void                    *route;         /* ngx_http_payhub_choice_t */
 
+    unsigned                 reading:1;     /* the body is being asked for */
     unsigned                 nonce_new:1;   /* inserted by this request */
     unsigned                 nonce_cold:1;  /* this host cannot know: the
                                                worker has to ask Redis */
@@ -162,11 +174,10 @@ char *ngx_http_payhub_duplicate(ngx_conf_t *cf, ngx_command_t *cmd,
 char *ngx_http_payhub_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_payhub_keys_init(ngx_conf_t *cf,
     ngx_http_payhub_main_conf_t *pmcf);
-ngx_http_payhub_key_t *ngx_http_payhub_key_find(
-    ngx_http_payhub_main_conf_t *pmcf, struct ph_str id);
-struct ph_hmac *ngx_http_payhub_key_mac(ngx_http_payhub_main_conf_t *pmcf,
+ngx_http_payhub_key_t *ngx_http_payhub_key_find(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, struct ph_str id);
+struct ph_hmac *ngx_http_payhub_key_mac(ngx_http_request_t *r,
     ngx_http_payhub_key_t *key);
-ngx_uint_t ngx_http_payhub_scheme(ngx_str_t *name);
 
 /* ngx_http_payhub_verify_module.c */
 
@@ -192,6 +203,10 @@ ngx_int_t ngx_http_payhub_limit_identity_step(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_payhub_route_step(ngx_http_request_t *r);
 
+/* ngx_http_payhub_control_module.c */
+
+ngx_uint_t ngx_http_payhub_control_on(ngx_http_request_t *r);
+
 /* ngx_http_payhub_pass_module.c */
 
 ngx_uint_t ngx_http_payhub_pass_on(ngx_http_request_t *r);
@@ -211,6 +226,7 @@ extern ngx_module_t  ngx_http_payhub_limit_module;
 extern ngx_module_t  ngx_http_payhub_route_module;
 extern ngx_module_t  ngx_http_payhub_pass_module;
 extern ngx_module_t  ngx_http_payhub_zone_module;
+extern ngx_module_t  ngx_http_payhub_control_module;
 
 
 #endif /* _NGX_HTTP_PAYHUB_H_INCLUDED_ */

@@ -1,14 +1,16 @@
 
 /*
- * payhub_key lines, the table of keys, and the kept HMAC contexts.
+ * payhub_key lines, and keys by their ids: those of nginx.conf in a table of
+ * the configuration, those that were added live in the zone.
  *
- * Contexts are made in worker processes at first use, at most
- * NGX_HTTP_PAYHUB_MACS_MAX of them; beyond that the context used longest ago
- * is keyed anew.
+ * A key of nginx.conf hides one of the same id in the zone.  A revoked key is
+ * like none.
  */
 
 
-#include "ngx_http_payhub.h"
+#include "ngx_http_payhub_verify.h"
+#include "ngx_http_payhub_live.h"
+#include <openssl/rand.h>
 
 
 typedef char *(*ngx_http_payhub_param_pt)(ngx_conf_t *cf,
@@ -39,13 +41,25 @@ static char *ngx_http_payhub_key_time(ngx_conf_t *cf,
 static char *ngx_http_payhub_key_insert(ngx_conf_t *cf,
     ngx_http_payhub_main_conf_t *pmcf, ngx_http_payhub_key_t *key);
 
-static char *ngx_http_payhub_secret_open(ngx_conf_t *cf,
+static ngx_int_t ngx_http_payhub_keys_grow(ngx_conf_t *cf,
+    ngx_http_payhub_main_conf_t *pmcf);
+static ngx_http_payhub_key_t *ngx_http_payhub_key_static(
+    ngx_http_payhub_main_conf_t *pmcf, struct ph_str id, uint32_t hash);
+static ngx_http_payhub_key_t *ngx_http_payhub_key_copy(ngx_http_request_t *r,
+    struct ph_key_table *table, struct ph_str id, uint32_t hash);
+static struct ph_key_table *ngx_http_payhub_key_zone(void);
+
+static char *ngx_http_payhub_file_open(ngx_conf_t *cf,
     ngx_http_payhub_key_t *key, ngx_str_t *path);
-static char *ngx_http_payhub_secret_check(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_file_info_t *fi);
-static char *ngx_http_payhub_secret_read(ngx_conf_t *cf,
+static char *ngx_http_payhub_file_check(ngx_conf_t *cf,
+    ngx_http_payhub_key_t *key, ngx_str_t *path, ngx_file_info_t *fi);
+static char *ngx_http_payhub_file_read(ngx_conf_t *cf,
     ngx_http_payhub_key_t *key, ngx_str_t *path, ngx_fd_t fd);
-static void ngx_http_payhub_secret_cleanup(void *data);
+static char *ngx_http_payhub_file_secret(ngx_conf_t *cf, ngx_str_t *path,
+    size_t len);
+static char *ngx_http_payhub_file_public(ngx_conf_t *cf,
+    ngx_http_payhub_key_t *key, ngx_str_t *path, struct ph_str pem);
+static void ngx_http_payhub_key_cleanup(void *data);
 
 
 static ngx_http_payhub_param_t  ngx_http_payhub_params[] = {
@@ -65,7 +79,16 @@ static ngx_http_payhub_param_t  ngx_http_payhub_params[] = {
 };
 
 
-/* payhub_key id alg secret=file:path [parameter=value ...] */
+#define ALG(name, text, code, is_public, schemes)  ", " text
+
+static char  ngx_http_payhub_alg_names[] =
+#include "libpayhub/wire/algs.def"
+;
+
+#undef ALG
+
+
+/* payhub_key id alg secret=file:path|pub=file:path [parameter=value ...] */
 
 char *
 ngx_http_payhub_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -87,7 +110,7 @@ ngx_http_payhub_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     key = cln->data;
     ngx_memzero(key, sizeof(ngx_http_payhub_key_t));
-    cln->handler = ngx_http_payhub_secret_cleanup;
+    cln->handler = ngx_http_payhub_key_cleanup;
 
     if (!ph_str_is_token(ngx_http_payhub_view(&value[1]), PH_KEY_ID_LEN_MAX)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -97,16 +120,27 @@ ngx_http_payhub_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    key->sn.str = value[1];
+    key->id = value[1];
+    key->alg = ph_alg_find(ngx_http_payhub_view(&value[2]));
 
-    if (value[2].len != sizeof("hmac-sha256") - 1
-        || ngx_strcmp(value[2].data, "hmac-sha256") != 0)
-    {
+    if (key->alg == PH_ALG_NONE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "PH-C102 payhub_key: found \"%V\", expected "
-                           "hmac-sha256", &value[2]);
+                           "PH-C102 payhub_key: found algorithm \"%V\", "
+                           "expected one of %s",
+                           &value[2], ngx_http_payhub_alg_names + 2);
         return NGX_CONF_ERROR;
     }
+
+#if !(NGX_THREADS)
+
+    if (key->alg == PH_ALG_SM2_SM3) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C202 payhub_key: found sm2-sm3, expected an "
+                           "nginx with threads for it");
+        return NGX_CONF_ERROR;
+    }
+
+#endif
 
     seen = 0;
 
@@ -117,10 +151,14 @@ ngx_http_payhub_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    if (key->secret.len == 0) {
+    if (key->material.len == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "PH-C102 payhub_key: found no secret for \"%V\", "
-                           "expected secret=file:PATH", &value[1]);
+                           "PH-C102 payhub_key: found no %s for \"%V\", "
+                           "expected %s=file:PATH",
+                           ph_alg_is_public(key->alg) ? "public key"
+                                                      : "secret",
+                           &value[1],
+                           ph_alg_is_public(key->alg) ? "pub" : "secret");
         return NGX_CONF_ERROR;
     }
 
@@ -133,7 +171,7 @@ ngx_http_payhub_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     if (key->schemes == 0) {
-        key->schemes = PH_SCHEME_V3;
+        key->schemes = ph_alg_schemes(key->alg);
     }
 
     return ngx_http_payhub_key_insert(cf, pmcf, key);
@@ -174,7 +212,7 @@ ngx_http_payhub_key_param(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "PH-C102 payhub_key: found \"%V\", expected secret=, "
-                       "schemes=, app=, mch=, role=, not_before= or "
+                       "pub=, schemes=, app=, mch=, role=, not_before= or "
                        "not_after=", arg);
     return NGX_CONF_ERROR;
 }
@@ -185,6 +223,13 @@ ngx_http_payhub_key_secret(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
     ngx_str_t *value, size_t offset)
 {
     ngx_str_t  path;
+
+    if (ph_alg_is_public(key->alg)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C102 payhub_key: found secret=, expected "
+                           "pub=file:PATH for an algorithm with public keys");
+        return NGX_CONF_ERROR;
+    }
 
     if (value->len <= sizeof("file:") - 1
         || ngx_strncmp(value->data, "file:", sizeof("file:") - 1) != 0)
@@ -200,11 +245,7 @@ ngx_http_payhub_key_secret(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
     path.data = value->data + sizeof("file:") - 1;
     path.len = value->len - (sizeof("file:") - 1);
 
-    if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_payhub_secret_open(cf, key, &path);
+    return ngx_http_payhub_file_open(cf, key, &path);
 }
 
 
@@ -212,10 +253,28 @@ static char *
 ngx_http_payhub_key_pub(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
     ngx_str_t *value, size_t offset)
 {
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "PH-C102 payhub_key: found pub=, expected "
-                       "secret=file:PATH for hmac-sha256");
-    return NGX_CONF_ERROR;
+    ngx_str_t  path;
+
+    if (!ph_alg_is_public(key->alg)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C102 payhub_key: found pub=, expected "
+                           "secret=file:PATH for hmac-sha256");
+        return NGX_CONF_ERROR;
+    }
+
+    if (value->len <= sizeof("file:") - 1
+        || ngx_strncmp(value->data, "file:", sizeof("file:") - 1) != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C102 payhub_key: found pub=\"%V\", expected "
+                           "pub=file:PATH", value);
+        return NGX_CONF_ERROR;
+    }
+
+    path.data = value->data + sizeof("file:") - 1;
+    path.len = value->len - (sizeof("file:") - 1);
+
+    return ngx_http_payhub_file_open(cf, key, &path);
 }
 
 
@@ -233,13 +292,21 @@ ngx_http_payhub_key_schemes(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
         name.data = (u_char *) piece.ptr;
         name.len = piece.len;
 
-        scheme = ngx_http_payhub_scheme(&name);
+        scheme = ph_scheme_find(piece);
 
         if (scheme == 0 || (key->schemes & scheme)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "PH-C102 payhub_key: found scheme \"%V\"%s, "
-                               "expected payhub-v3", &name,
+                               "expected payhub-v3 or rfc9421", &name,
                                scheme ? " twice" : "");
+            return NGX_CONF_ERROR;
+        }
+
+        if (!(ph_alg_schemes(key->alg) & scheme)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "PH-C102 payhub_key: found scheme \"%V\", "
+                               "expected one that the algorithm serves",
+                               &name);
             return NGX_CONF_ERROR;
         }
 
@@ -315,16 +382,20 @@ static char *
 ngx_http_payhub_key_insert(ngx_conf_t *cf, ngx_http_payhub_main_conf_t *pmcf,
     ngx_http_payhub_key_t *key)
 {
-    if (ngx_http_payhub_key_find(pmcf, ngx_http_payhub_view(&key->sn.str))
-        != pmcf->dummy)
+    ngx_http_payhub_key_t  **bucket;
+
+    key->hash = ngx_murmur_hash2(key->id.data, key->id.len);
+
+    if (ngx_http_payhub_key_static(pmcf, ngx_http_payhub_view(&key->id),
+                                   key->hash))
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "PH-C102 payhub_key: found \"%V\" twice, expected "
-                           "each id once", &key->sn.str);
+                           "each id once", &key->id);
         return NGX_CONF_ERROR;
     }
 
-    if (pmcf->keys == NGX_HTTP_PAYHUB_KEYS_MAX) {
+    if (pmcf->keys_n == NGX_HTTP_PAYHUB_KEYS_MAX) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "PH-C101 payhub_key: found more than %d keys, "
                            "expected at most that many",
@@ -332,21 +403,66 @@ ngx_http_payhub_key_insert(ngx_conf_t *cf, ngx_http_payhub_main_conf_t *pmcf,
         return NGX_CONF_ERROR;
     }
 
-    key->sn.node.key = ngx_crc32_short(key->sn.str.data, key->sn.str.len);
-    ngx_rbtree_insert(&pmcf->tree, &key->sn.node);
-    pmcf->keys++;
+    if (pmcf->keys_n > pmcf->keys_mask
+        && ngx_http_payhub_keys_grow(cf, pmcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    bucket = &pmcf->keys[key->hash & pmcf->keys_mask];
+
+    key->next = *bucket;
+    *bucket = key;
+
+    pmcf->keys_n++;
+    pmcf->algs |= NGX_HTTP_PAYHUB_ALG(key->alg);
 
     return NGX_CONF_OK;
 }
 
 
+static ngx_int_t
+ngx_http_payhub_keys_grow(ngx_conf_t *cf, ngx_http_payhub_main_conf_t *pmcf)
+{
+    ngx_uint_t               i, mask;
+    ngx_http_payhub_key_t   *key, *next, **keys;
+
+    mask = pmcf->keys_mask * 2 + 1;
+
+    keys = ngx_pcalloc(cf->pool, (mask + 1) * sizeof(ngx_http_payhub_key_t *));
+    if (keys == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i <= pmcf->keys_mask; i++) {
+
+        for (key = pmcf->keys[i]; key; key = next) {
+            next = key->next;
+            key->next = keys[key->hash & mask];
+            keys[key->hash & mask] = key;
+        }
+    }
+
+    (void) ngx_pfree(cf->pool, pmcf->keys);
+
+    pmcf->keys = keys;
+    pmcf->keys_mask = mask;
+
+    return NGX_OK;
+}
+
+
 static char *
-ngx_http_payhub_secret_open(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
+ngx_http_payhub_file_open(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
     ngx_str_t *path)
 {
     char             *rv;
     ngx_fd_t          fd;
     ngx_file_info_t   fi;
+
+    if (ngx_conf_full_name(cf->cycle, path, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
 
     fd = ngx_open_file(path->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
                        NGX_FILE_OPEN, 0);
@@ -354,7 +470,9 @@ ngx_http_payhub_secret_open(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
     if (fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                            "PH-C103 payhub_key: found no readable file "
-                           "\"%V\", expected the secret there", path);
+                           "\"%V\", expected the %s there", path,
+                           ph_alg_is_public(key->alg) ? "public key"
+                                                      : "secret");
         return NGX_CONF_ERROR;
     }
 
@@ -366,10 +484,10 @@ ngx_http_payhub_secret_open(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
         goto done;
     }
 
-    rv = ngx_http_payhub_secret_check(cf, path, &fi);
+    rv = ngx_http_payhub_file_check(cf, key, path, &fi);
 
     if (rv == NGX_CONF_OK) {
-        rv = ngx_http_payhub_secret_read(cf, key, path, fd);
+        rv = ngx_http_payhub_file_read(cf, key, path, fd);
     }
 
 done:
@@ -384,8 +502,8 @@ done:
 
 
 static char *
-ngx_http_payhub_secret_check(ngx_conf_t *cf, ngx_str_t *path,
-    ngx_file_info_t *fi)
+ngx_http_payhub_file_check(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
+    ngx_str_t *path, ngx_file_info_t *fi)
 {
     ngx_uint_t  mode;
 
@@ -400,7 +518,7 @@ ngx_http_payhub_secret_check(ngx_conf_t *cf, ngx_str_t *path,
 
     mode = ngx_file_access(fi);
 
-    if (mode & 077) {
+    if (!ph_alg_is_public(key->alg) && (mode & 077)) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "PH-C103 payhub_key: found mode 0%ui%ui%ui of "
                            "\"%V\", expected no access for group and "
@@ -412,47 +530,84 @@ ngx_http_payhub_secret_check(ngx_conf_t *cf, ngx_str_t *path,
 }
 
 
-/* one LF at the end is not part of the secret */
-
 static char *
-ngx_http_payhub_secret_read(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
+ngx_http_payhub_file_read(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
     ngx_str_t *path, ngx_fd_t fd)
 {
-    size_t   len;
-    ssize_t  n;
-    u_char   buf[NGX_HTTP_PAYHUB_SECRET_MAX + 2];
+    char     *rv;
+    size_t    len, max;
+    ssize_t   n;
+    u_char    buf[PH_PUBLIC_KEY_PEM_MAX + 2];
 
+    max = ph_alg_is_public(key->alg) ? PH_PUBLIC_KEY_PEM_MAX
+                                     : NGX_HTTP_PAYHUB_SECRET_MAX;
     len = 0;
 
     do {
-        n = ngx_read_fd(fd, buf + len, sizeof(buf) - len);
+        n = ngx_read_fd(fd, buf + len, max + 2 - len);
 
         if (n == -1) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
                                "PH-C103 payhub_key: " ngx_read_fd_n
                                " \"%V\" failed", path);
-            ngx_explicit_memzero(buf, sizeof(buf));
-            return NGX_CONF_ERROR;
+            rv = NGX_CONF_ERROR;
+            goto done;
         }
 
         len += n;
 
-    } while (n && len < sizeof(buf));
+    } while (n && len < max + 2);
+
+    /* one LF at the end is not part of it */
 
     if (len && buf[len - 1] == LF) {
         len--;
     }
 
-    if (len == 0 || len > NGX_HTTP_PAYHUB_SECRET_MAX) {
+    if (len == 0 || len > max) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "PH-C103 payhub_key: found %uz%s bytes in \"%V\", "
-                           "expected a secret of 1 to %d bytes", len,
-                           len > NGX_HTTP_PAYHUB_SECRET_MAX ? " or more" : "",
-                           path, NGX_HTTP_PAYHUB_SECRET_MAX);
-        ngx_explicit_memzero(buf, sizeof(buf));
-        return NGX_CONF_ERROR;
+                           "expected a %s of 1 to %uz bytes", len,
+                           len > max ? " or more" : "", path,
+                           ph_alg_is_public(key->alg) ? "public key"
+                                                      : "secret", max);
+        rv = NGX_CONF_ERROR;
+        goto done;
     }
 
+    if (ph_alg_is_public(key->alg)) {
+        rv = ngx_http_payhub_file_public(cf, key, path,
+                                         ph_str_make((char *) buf, len));
+
+    } else {
+        rv = ngx_http_payhub_file_secret(cf, path, len);
+    }
+
+    if (rv != NGX_CONF_OK) {
+        goto done;
+    }
+
+    key->material.data = ngx_pnalloc(cf->pool, len);
+
+    if (key->material.data == NULL) {
+        rv = NGX_CONF_ERROR;
+        goto done;
+    }
+
+    key->material.len = len;
+    ngx_memcpy(key->material.data, buf, len);
+
+done:
+
+    ngx_explicit_memzero(buf, sizeof(buf));
+
+    return rv;
+}
+
+
+static char *
+ngx_http_payhub_file_secret(ngx_conf_t *cf, ngx_str_t *path, size_t len)
+{
     if (len < NGX_HTTP_PAYHUB_SECRET_MIN) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
                            "PH-C103 payhub_key: found %uz bytes in \"%V\", "
@@ -460,29 +615,67 @@ ngx_http_payhub_secret_read(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
                            "guessed", len, path, NGX_HTTP_PAYHUB_SECRET_MIN);
     }
 
-    key->secret.data = ngx_pnalloc(cf->pool, len);
+    return NGX_CONF_OK;
+}
 
-    if (key->secret.data) {
-        key->secret.len = len;
-        ngx_memcpy(key->secret.data, buf, len);
+
+/* a key that cannot verify is found at the start, not by its first caller */
+
+static char *
+ngx_http_payhub_file_public(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
+    ngx_str_t *path, struct ph_str pem)
+{
+    char                *found;
+    struct ph_str        alg;
+    struct ph_verifier  *verifier;
+
+    if (!ph_digest_init()) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C103 payhub_key: OpenSSL offers no SHA-256");
+        return NGX_CONF_ERROR;
     }
 
-    ngx_explicit_memzero(buf, sizeof(buf));
+    verifier = NULL;
 
-    return key->secret.data ? NGX_CONF_OK : NGX_CONF_ERROR;
+    switch (ph_verifier_new(&verifier, key->alg, pem)) {
+
+    case PH_OK:
+        ph_verifier_free(verifier);
+        return NGX_CONF_OK;
+
+    case PH_E_RANGE:
+        found = "a key that is too weak or too large";
+        break;
+
+    case PH_E_UNKNOWN:
+        found = "a key of another kind";
+        break;
+
+    case PH_E_SYNTAX:
+        found = "no such PEM";
+        break;
+
+    default:
+        found = "a key that OpenSSL cannot use";
+    }
+
+    alg = ph_alg_name(key->alg);
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "PH-C103 payhub_key: found %s in \"%V\", expected a "
+                       "PEM \"PUBLIC KEY\" for %*s and nothing else", found,
+                       path, alg.len, alg.ptr);
+    return NGX_CONF_ERROR;
 }
 
 
 static void
-ngx_http_payhub_secret_cleanup(void *data)
+ngx_http_payhub_key_cleanup(void *data)
 {
     ngx_http_payhub_key_t  *key = data;
 
-    ph_hmac_free(key->mac);
-    key->mac = NULL;
-
-    if (key->secret.data) {
-        ngx_explicit_memzero(key->secret.data, key->secret.len);
+    if (key->material.data) {
+        ngx_explicit_memzero(key->material.data, key->material.len);
     }
 }
 
@@ -490,116 +683,168 @@ ngx_http_payhub_secret_cleanup(void *data)
 ngx_int_t
 ngx_http_payhub_keys_init(ngx_conf_t *cf, ngx_http_payhub_main_conf_t *pmcf)
 {
-    ngx_pool_cleanup_t     *cln;
-    ngx_http_payhub_key_t  *key;
+    ngx_pool_cleanup_t  *cln;
 
-    ngx_rbtree_init(&pmcf->tree, &pmcf->sentinel, ngx_str_rbtree_insert_value);
-    ngx_queue_init(&pmcf->macs);
-
-    cln = ngx_pool_cleanup_add(cf->pool, sizeof(ngx_http_payhub_key_t));
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
     if (cln == NULL) {
         return NGX_ERROR;
     }
 
-    key = cln->data;
-    ngx_memzero(key, sizeof(ngx_http_payhub_key_t));
-    cln->handler = ngx_http_payhub_secret_cleanup;
+    cln->handler = ngx_http_payhub_contexts_cleanup;
+    cln->data = pmcf;
 
-    /* never matched: a claim of this key is refused whatever it signs */
+    pmcf->keys_mask = NGX_HTTP_PAYHUB_KEY_BUCKETS - 1;
 
-    key->secret.data = ngx_pcalloc(cf->pool, NGX_HTTP_PAYHUB_SECRET_MIN);
-    if (key->secret.data == NULL) {
+    pmcf->keys = ngx_pcalloc(cf->pool, NGX_HTTP_PAYHUB_KEY_BUCKETS
+                                       * sizeof(ngx_http_payhub_key_t *));
+    if (pmcf->keys == NULL) {
         return NGX_ERROR;
     }
 
-    key->secret.len = NGX_HTTP_PAYHUB_SECRET_MIN;
-    pmcf->dummy = key;
+    /* one for all processes, or a caller could compare them */
+
+    if (RAND_bytes((u_char *) &pmcf->salt, sizeof(pmcf->salt)) != 1) {
+        return NGX_ERROR;
+    }
 
     return NGX_OK;
 }
 
 
-/* never NULL: unknown ids get the dummy */
+/* NULL: no such key, or it was revoked */
 
 ngx_http_payhub_key_t *
-ngx_http_payhub_key_find(ngx_http_payhub_main_conf_t *pmcf, struct ph_str id)
+ngx_http_payhub_key_find(ngx_http_request_t *r, ngx_http_payhub_request_t *pr,
+    struct ph_str id)
 {
-    uint32_t         hash;
-    ngx_str_t        name;
-    ngx_str_node_t  *sn;
+    uint32_t                      hash;
+    struct ph_key_table          *table;
+    ngx_http_payhub_key_t        *key;
+    ngx_http_payhub_live_t       *live;
+    ngx_http_payhub_main_conf_t  *pmcf;
 
-    name.data = (u_char *) id.ptr;
-    name.len = id.len;
+    pmcf = ngx_http_get_module_main_conf(r, ngx_http_payhub_module);
 
-    hash = ngx_crc32_short(name.data, name.len);
+    hash = ngx_murmur_hash2((u_char *) id.ptr, id.len);
 
-    sn = ngx_str_rbtree_lookup(&pmcf->tree, &name, hash);
-    if (sn == NULL) {
-        return pmcf->dummy;
+    key = ngx_http_payhub_key_static(pmcf, id, hash);
+
+    table = ngx_http_payhub_key_zone();
+
+    if (table == NULL) {
+        return key;
     }
 
-    return (ngx_http_payhub_key_t *)
-               ((u_char *) sn - offsetof(ngx_http_payhub_key_t, sn));
-}
-
-
-/* NULL when the crypto library fails; borrowed until the next call */
-
-struct ph_hmac *
-ngx_http_payhub_key_mac(ngx_http_payhub_main_conf_t *pmcf,
-    ngx_http_payhub_key_t *key)
-{
-    ngx_queue_t            *q;
-    struct ph_hmac         *mac;
-    ngx_http_payhub_key_t  *old;
-
-    if (key->mac) {
-        ngx_queue_remove(&key->queue);
-        ngx_queue_insert_head(&pmcf->macs, &key->queue);
-
-        return key->mac;
+    if (key == NULL) {
+        key = ngx_http_payhub_key_copy(r, table, id, hash);
     }
 
-    if (pmcf->macs_n < NGX_HTTP_PAYHUB_MACS_MAX) {
-        mac = ph_hmac_new(ngx_http_payhub_view(&key->secret));
-        if (mac == NULL) {
-            return NULL;
-        }
+    if (key) {
+        live = ngx_http_payhub_live(r, pr);
 
-        pmcf->macs_n++;
-
-    } else {
-        q = ngx_queue_last(&pmcf->macs);
-        old = ngx_queue_data(q, ngx_http_payhub_key_t, queue);
-
-        ngx_queue_remove(q);
-        mac = old->mac;
-        old->mac = NULL;
-
-        if (!ph_hmac_rekey(mac, ngx_http_payhub_view(&key->secret))) {
-            ph_hmac_free(mac);
-            pmcf->macs_n--;
+        if (live == NULL
+            || (live->revoked_n && ngx_http_payhub_live_revoked(live, id)))
+        {
             return NULL;
         }
     }
 
-    key->mac = mac;
-    ngx_queue_insert_head(&pmcf->macs, &key->queue);
-
-    return mac;
+    return key;
 }
 
 
-/* the bit of a scheme's name, 0 when there is none */
+static ngx_http_payhub_key_t *
+ngx_http_payhub_key_static(ngx_http_payhub_main_conf_t *pmcf, struct ph_str id,
+    uint32_t hash)
+{
+    ngx_http_payhub_key_t  *key;
+
+    key = pmcf->keys[hash & pmcf->keys_mask];
+
+    for ( /* void */ ; key; key = key->next) {
+
+        if (key->hash == hash
+            && key->id.len == id.len
+            && ngx_memcmp(key->id.data, id.ptr, id.len) == 0)
+        {
+            return key;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_http_payhub_key_t *
+ngx_http_payhub_key_copy(ngx_http_request_t *r, struct ph_key_table *table,
+    struct ph_str id, uint32_t hash)
+{
+    struct ph_key_record    record, *copy;
+    ngx_http_payhub_key_t  *key;
+
+    if (!ph_key_find(table, id, &record) || record.is_revoked) {
+        return NULL;
+    }
+
+    key = ngx_pcalloc(r->main->pool, sizeof(ngx_http_payhub_key_t)
+                                     + sizeof(struct ph_key_record));
+    if (key == NULL) {
+        return NULL;
+    }
+
+    copy = (struct ph_key_record *) (key + 1);
+    *copy = record;
+
+    key->id.data = (u_char *) copy->id;
+    key->id.len = copy->id_len;
+    key->app.data = (u_char *) copy->app;
+    key->app.len = copy->app_len;
+    key->merchant.data = (u_char *) copy->merchant;
+    key->merchant.len = copy->merchant_len;
+    key->role.data = (u_char *) copy->role;
+    key->role.len = copy->role_len;
+
+    key->alg = (enum ph_alg) copy->alg;
+    key->schemes = copy->schemes & ph_alg_schemes(key->alg);
+    key->not_before = (time_t) copy->not_before;
+    key->not_after = (time_t) copy->not_after;
+
+    key->version = copy->version;
+    key->material_len = copy->material_len;
+    key->hash = hash ^ ((uint32_t) copy->version * 2654435761u);
+
+    return key;
+}
+
+
+/* of a key in the zone; false: its record has changed since it was found */
 
 ngx_uint_t
-ngx_http_payhub_scheme(ngx_str_t *name)
+ngx_http_payhub_key_material(ngx_http_payhub_key_t *key, u_char *out)
 {
-    if (name->len == sizeof("payhub-v3") - 1
-        && ngx_strncmp(name->data, "payhub-v3", name->len) == 0)
-    {
-        return PH_SCHEME_V3;
-    }
+    struct ph_key_table  *table;
 
-    return 0;
+    table = ngx_http_payhub_key_zone();
+
+    return table
+           && ph_key_material(table, ngx_http_payhub_view(&key->id),
+                              key->version, out);
+}
+
+
+/* algorithms that some key may have, bits */
+
+ngx_uint_t
+ngx_http_payhub_key_algs(ngx_http_payhub_main_conf_t *pmcf)
+{
+    return ngx_http_payhub_key_zone() ? (ngx_uint_t) -1 : pmcf->algs;
+}
+
+
+static struct ph_key_table *
+ngx_http_payhub_key_zone(void)
+{
+    size_t  size;
+
+    return ngx_http_payhub_area(NGX_HTTP_PAYHUB_AREA_KEYS, &size);
 }

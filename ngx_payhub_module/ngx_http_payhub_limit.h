@@ -23,7 +23,6 @@
 #define NGX_HTTP_PAYHUB_LIMITS_LOC_MAX  16      /* payhub_limit a block */
 #define NGX_HTTP_PAYHUB_LIMIT_SIZE_MIN  (64 * 1024)
 #define NGX_HTTP_PAYHUB_LIMIT_SIZE_CLUSTER_MIN  (256 * 1024)
-#define NGX_HTTP_PAYHUB_LIMIT_KEY_MAX   4096    /* bytes; behind it: cut */
 #define NGX_HTTP_PAYHUB_LIMIT_WAIT_MAX  60000   /* ms */
 #define NGX_HTTP_PAYHUB_LIMIT_TIMES_MAX 1000    /* of a boost */
 #define NGX_HTTP_PAYHUB_LIMIT_HASH_LEN  32      /* hex, of a directive */
@@ -149,14 +148,17 @@ enum ph_rc ngx_http_payhub_limit_lease(ngx_http_payhub_limit_zone_t *zone,
     struct ph_hash128 key, struct ph_bucket_spec *spec, time_t until);
 
 
-/* ngx_http_payhub_limit_conf.c */
+/* ngx_http_payhub_limit_zone_conf.c */
 
 char *ngx_http_payhub_limit_zone_line(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-char *ngx_http_payhub_limit_line(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 char *ngx_http_payhub_limit_spec(struct ph_bucket_spec *spec,
     struct ph_str rate, struct ph_str burst);
+
+/* ngx_http_payhub_limit_conf.c */
+
+char *ngx_http_payhub_limit_line(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 char *ngx_http_payhub_limit_init_conf(ngx_conf_t *cf, void *conf);
 char *ngx_http_payhub_limit_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);

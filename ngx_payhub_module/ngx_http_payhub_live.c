@@ -22,6 +22,7 @@
 
 
 #define NGX_HTTP_PAYHUB_LIVE_TRIES       100
+#define NGX_HTTP_PAYHUB_LIVE_SLICE_MS    5  /* between slices of a file */
 
 
 static size_t ngx_http_payhub_live_size(size_t left);
@@ -550,6 +551,7 @@ ngx_http_payhub_live_prune(void)
 
 /* --- what each process does by itself */
 
+
 /* true: this process is the one that prunes and writes the state file */
 
 static ngx_uint_t
@@ -584,10 +586,12 @@ ngx_http_payhub_live_release(ngx_http_payhub_live_head_t *head)
 static void
 ngx_http_payhub_live_timer(ngx_event_t *ev)
 {
+    ngx_msec_t                     delay;
     ngx_http_payhub_live_t        *live;
     ngx_http_payhub_live_head_t   *head;
     ngx_http_payhub_state_conf_t  *state;
 
+    delay = NGX_HTTP_PAYHUB_LIVE_MS;
     ev->log = ngx_cycle->log;
 
     head = ngx_http_payhub_live_head();
@@ -595,6 +599,7 @@ ngx_http_payhub_live_timer(ngx_event_t *ev)
 
     if (head) {
         if (ngx_exiting || ngx_terminate || !ngx_http_payhub_epoch_latest()) {
+            ngx_http_payhub_state_stop();
             ngx_http_payhub_live_release(head);
 
         } else if (ngx_http_payhub_live_keep(head)) {
@@ -607,14 +612,17 @@ ngx_http_payhub_live_timer(ngx_event_t *ev)
 
             state = ngx_http_payhub_state_conf((ngx_cycle_t *) ngx_cycle);
 
-            if (state) {
-                ngx_http_payhub_state_tick(state, 0);
+            if (state && ngx_http_payhub_state_tick(state, 0)) {
+                delay = NGX_HTTP_PAYHUB_LIVE_SLICE_MS;
             }
+
+        } else {
+            ngx_http_payhub_state_stop();
         }
     }
 
     if (!ngx_exiting && !ngx_terminate) {
-        ngx_add_timer(ev, NGX_HTTP_PAYHUB_LIVE_MS);
+        ngx_add_timer(ev, delay);
     }
 }
 
@@ -649,7 +657,7 @@ ngx_http_payhub_live_stop(void)
         state = ngx_http_payhub_state_conf((ngx_cycle_t *) ngx_cycle);
 
         if (state) {
-            ngx_http_payhub_state_tick(state, 1);
+            (void) ngx_http_payhub_state_tick(state, 1);
         }
 
         ngx_http_payhub_live_release(head);
@@ -663,6 +671,7 @@ ngx_http_payhub_live_stop(void)
 
 
 /* --- revoked keys */
+
 
 /* A revocation does not depend on the file: only a person takes it back. */
 

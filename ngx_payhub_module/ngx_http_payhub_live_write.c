@@ -308,9 +308,10 @@ ngx_http_payhub_live_members(ngx_pool_t *pool, ngx_uint_t i, json_t *change,
     if (known == NULL) {
         return ngx_http_payhub_live_say(pool, "/%ui/kind: found %s, expected "
                                         "limit, account, route or key", i,
-                                        value ? ngx_http_payhub_live_shown(pool,
-                                                                         value)
-                                              : "none");
+                                        value
+                                        ? ngx_http_payhub_live_shown(pool,
+                                                                     value)
+                                        : "none");
     }
 
     json_object_foreach(change, name, value) {

@@ -89,7 +89,7 @@ static ngx_http_variable_t  ngx_http_payhub_vars[] = {
       offsetof(ngx_http_payhub_key_t, merchant), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("payhub_key_id"), NULL, ngx_http_payhub_key_variable,
-      offsetof(ngx_http_payhub_key_t, sn.str), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+      offsetof(ngx_http_payhub_key_t, id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("payhub_verify"), NULL, ngx_http_payhub_verify_variable,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -259,8 +259,9 @@ ngx_http_payhub_target(ngx_http_request_t *r, ngx_str_t *method,
 
     method->data = p;
 
-    while (p < last && *p != ' ') {
-        p++;
+    p = memchr(p, ' ', r->request_line.len);
+    if (p == NULL) {
+        p = last;
     }
 
     method->len = p - method->data;
@@ -275,7 +276,7 @@ ngx_http_payhub_target(ngx_http_request_t *r, ngx_str_t *method,
         return NGX_DECLINED;
     }
 
-    if (ngx_strlchr(target->data, target->data + target->len, '#')) {
+    if (memchr(target->data, '#', target->len)) {
         return NGX_DECLINED;
     }
 

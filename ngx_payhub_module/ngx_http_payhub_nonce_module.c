@@ -40,8 +40,6 @@ static ngx_int_t ngx_http_payhub_nonce_spend(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, ngx_http_payhub_nonce_loc_conf_t *nlcf);
 static ngx_int_t ngx_http_payhub_nonce_refuse(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, char *reason);
-static ngx_int_t ngx_http_payhub_nonce_busy(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, char *detail);
 
 static ngx_int_t ngx_http_payhub_nonce_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
@@ -147,9 +145,9 @@ ngx_http_payhub_nonce_step(ngx_http_request_t *r)
     }
 
     if (pr->nonce_cold && !ngx_http_payhub_pass_on(r)) {
-        return ngx_http_payhub_nonce_busy(r, pr,
-                                          "signed before the replay guard of "
-                                          "this server began; sign again");
+        return ngx_http_payhub_refuse(r, pr, PH_ERROR_NOT_EXECUTED,
+                                      "signed before the replay guard of "
+                                      "this server began; sign again");
     }
 
     return NGX_DECLINED;
@@ -192,7 +190,7 @@ ngx_http_payhub_nonce_spend(ngx_http_request_t *r,
                       "payhub nonce: no room in zone \"%V\"; it keeps a nonce "
                       "for %T seconds, make it larger", &zone->name,
                       zone->keep);
-        return ngx_http_payhub_nonce_busy(r, pr, NULL);
+        return ngx_http_payhub_refuse(r, pr, PH_ERROR_NOT_EXECUTED, NULL);
     }
 
     ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_NONCE_NEW);
@@ -228,23 +226,6 @@ ngx_http_payhub_nonce_refuse(ngx_http_request_t *r,
                   reason, id.len, id.ptr, sizeof(pr->id_text), pr->id_text);
 
     return ngx_http_payhub_refuse(r, pr, PH_ERROR_AUTH, NULL);
-}
-
-
-static ngx_int_t
-ngx_http_payhub_nonce_busy(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, char *detail)
-{
-    /* a refused error page comes here a second time */
-
-    if (pr->error != PH_ERROR_NOT_EXECUTED
-        && ngx_http_payhub_add_header(r, "Retry-After", PH_STR("1"))
-           != NGX_OK)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_payhub_refuse(r, pr, PH_ERROR_NOT_EXECUTED, detail);
 }
 
 
@@ -305,10 +286,16 @@ ngx_http_payhub_nonce_init_zone(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
-    shpool->data = ngx_slab_calloc(shpool, size);
+    shpool->data = ngx_slab_alloc(shpool, size);
     if (shpool->data == NULL) {
         return NGX_ERROR;
     }
+
+    /* fresh pages are zero; those that are not used yet stay untouched */
+
+#if (NGX_DEBUG_MALLOC || NGX_HAVE_DEBUG_MALLOC)
+    ngx_memzero(shpool->data, size);
+#endif
 
     /* reading a large configuration takes its time */
     ngx_time_update();

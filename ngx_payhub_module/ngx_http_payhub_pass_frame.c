@@ -357,7 +357,7 @@ ngx_http_payhub_pass_add_identity(ngx_http_payhub_pass_ctx_t *ctx,
 
     key = ctx->pr->key;
 
-    ngx_http_payhub_pass_add(meta, PH_FIELD_KEY_ID, &key->sn.str);
+    ngx_http_payhub_pass_add(meta, PH_FIELD_KEY_ID, &key->id);
     ngx_http_payhub_pass_add(meta, PH_FIELD_APP_ID, &key->app);
     ngx_http_payhub_pass_add(meta, PH_FIELD_MERCHANT_ID, &key->merchant);
     ngx_http_payhub_pass_add(meta, PH_FIELD_ROLE, &key->role);
@@ -368,7 +368,9 @@ ngx_http_payhub_pass_add_identity(ngx_http_payhub_pass_ctx_t *ctx,
         ph_field_add(meta, PH_FIELD_NONCE_COLD, PH_STR("1"));
     }
 
-    ph_field_add(meta, PH_FIELD_SCHEME, PH_STR("payhub-v3"));
+    ph_field_add(meta, PH_FIELD_SCHEME, ph_scheme_name(ctx->pr->scheme));
+    ngx_http_payhub_pass_add(meta, PH_FIELD_IDEMPOTENCY_KEY,
+                             &ctx->pr->idempotency);
 }
 
 
@@ -743,6 +745,12 @@ ngx_http_payhub_pass_sign(ngx_http_request_t *r,
 
     pr = ctx->pr;
 
+    /* other callers' answers are for the platform's key, which is not here */
+
+    if (pr->key->alg != PH_ALG_HMAC_SHA256) {
+        return NGX_OK;
+    }
+
     now.ptr = (char *) when;
     now.len = ngx_sprintf(when, "%T", ngx_time()) - when;
 
@@ -761,7 +769,7 @@ ngx_http_payhub_pass_sign(ngx_http_request_t *r,
 
     if (b64.full
         || ngx_http_payhub_add_header(r, "Payhub-Key-Id",
-                                   ngx_http_payhub_view(&pr->key->sn.str))
+                                   ngx_http_payhub_view(&pr->key->id))
            != NGX_OK
         || ngx_http_payhub_add_header(r, "Payhub-Timestamp", now) != NGX_OK
         || ngx_http_payhub_add_header(r, "Payhub-Nonce", pr->auth.nonce)
@@ -781,12 +789,9 @@ ngx_http_payhub_pass_answer_sum(ngx_http_request_t *r,
     ngx_http_payhub_pass_ctx_t *ctx, struct ph_str head, struct ph_str body,
     u_char *sum)
 {
-    struct ph_hmac               *mac;
-    ngx_http_payhub_main_conf_t  *pmcf;
+    struct ph_hmac  *mac;
 
-    pmcf = ngx_http_get_module_main_conf(r, ngx_http_payhub_module);
-
-    mac = ngx_http_payhub_key_mac(pmcf, ctx->pr->key);
+    mac = ngx_http_payhub_key_mac(r, ctx->pr->key);
 
     if (mac == NULL
         || !ph_hmac_begin(mac)

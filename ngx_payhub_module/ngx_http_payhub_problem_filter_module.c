@@ -113,7 +113,9 @@ ngx_http_payhub_problem_on(ngx_http_request_t *r)
     ngx_http_payhub_request_t   *pr;
     ngx_http_payhub_srv_conf_t  *pscf;
 
-    if (ngx_http_payhub_verify_on(r) || ngx_http_payhub_pass_on(r)) {
+    if (ngx_http_payhub_verify_on(r) || ngx_http_payhub_pass_on(r)
+        || ngx_http_payhub_control_on(r))
+    {
         return 1;
     }
 

@@ -15,12 +15,16 @@
 #define NGX_HTTP_PAYHUB_CANDIDATES_MAX  8
 
 
-/* what a request was given; in the request's pool */
+/* what a request was given; in the main request's pool */
 
 typedef struct {
     ngx_str_t                candidates[NGX_HTTP_PAYHUB_CANDIDATES_MAX];
     ngx_uint_t               n;
     ngx_str_t                reason;        /* at most 128 bytes */
+    ngx_str_t                view;          /* ROUTE_VIEW of the frame */
+    ngx_str_t                first;         /* account counted as in flight */
+    void                    *health;        /* its record, or NULL */
+    unsigned                 probe:1;       /* of a half-open breaker */
 } ngx_http_payhub_choice_t;
 
 
@@ -29,16 +33,36 @@ typedef struct {
 ngx_http_payhub_choice_t *ngx_http_payhub_route_choice(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr);
 
-/* a HEALTH field of a worker's reply */
+/* a HEALTH field of a worker's reply to this request */
 
-void ngx_http_payhub_health_take(struct ph_str field);
+void ngx_http_payhub_health_take(ngx_http_payhub_request_t *pr,
+    struct ph_str field);
 
 /* JSON for status: every account with state, in-flight, rates, breaker */
 
 json_t *ngx_http_payhub_health_json(void);
 
+/*
+ * What would be chosen for a body, without choosing: route, rule, every
+ * account of the rule with its figures and what speaks against it.  Names may
+ * be NULL: route "default", no app, no merchant.  NULL: no memory.
+ */
+
+json_t *ngx_http_payhub_route_explain_json(struct ph_str body,
+    const char *route, const char *app, const char *merchant);
+
+/*
+ * The accounts that workers know, for all processes of this host: an array of
+ * {"id","channel","app","weight","drained","methods":[...]}, and, where known,
+ * "ended", "paid", "as_of": payments that ended of late, those paid, unix
+ * seconds.  What payhub_channel says of the same account goes before.
+ */
+
+ngx_int_t ngx_http_payhub_route_accounts_set(json_t *items);
+
 extern ngx_http_payhub_live_kind_t  ngx_http_payhub_route_live;
 extern ngx_http_payhub_live_kind_t  ngx_http_payhub_account_live;
+extern ngx_http_payhub_area_t       ngx_http_payhub_health_area;
 
 
 #endif /* _NGX_HTTP_PAYHUB_ROUTE_H_INCLUDED_ */

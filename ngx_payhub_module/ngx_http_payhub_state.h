@@ -62,11 +62,12 @@ char *ngx_http_payhub_state_set(ngx_conf_t *cf, char *code,
 void ngx_http_payhub_state_load(ngx_cycle_t *cycle,
     ngx_http_payhub_state_conf_t *state);
 
-/* Four times a second, in one process: writes a slice when there is something
-   to write; all of it when `all` (the process ends). */
+/* In one process, now and then: writes a slice when there is something to
+   write; true: there is more.  All of it when `all` (the process ends). */
 
-void ngx_http_payhub_state_tick(ngx_http_payhub_state_conf_t *state,
+ngx_uint_t ngx_http_payhub_state_tick(ngx_http_payhub_state_conf_t *state,
     ngx_uint_t all);
+void ngx_http_payhub_state_stop(void);
 
 /* false: no zone */
 

@@ -20,6 +20,7 @@
 
 #include "ngx_http_payhub_limit.h"
 #include "ngx_http_payhub_route.h"
+#include "libpayhub/domain/key_table.h"
 
 
 #define NGX_HTTP_PAYHUB_SYNC_PEERS_MAX      64

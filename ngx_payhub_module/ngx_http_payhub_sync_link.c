@@ -13,6 +13,7 @@
 
 
 #include "ngx_http_payhub_sync.h"
+#include <openssl/rand.h>
 
 
 static void ngx_http_payhub_sync_timer(ngx_event_t *ev);
@@ -490,7 +491,7 @@ static void
 ngx_http_payhub_sync_fail(ngx_http_payhub_sync_link_t *link, const char *what)
 {
     ngx_str_t                    *name;
-    ngx_uint_t                    n, wait;
+    ngx_uint_t                    n, wait, level;
     ngx_http_payhub_sync_peer_t  *peer;
 
     n = ngx_http_payhub_sync.conf->peers.nelts;
@@ -499,9 +500,10 @@ ngx_http_payhub_sync_fail(ngx_http_payhub_sync_link_t *link, const char *what)
 
     /* the first of a row is told, the others show at the status */
 
-    ngx_log_error(link->failures < n ? NGX_LOG_WARN : NGX_LOG_INFO,
-                  ngx_cycle->log, 0, "payhub sync: %s link to \"%V\": %s",
-                  link->name, name, what);
+    level = link->failures < n ? NGX_LOG_WARN : NGX_LOG_INFO;
+
+    ngx_log_error(level, ngx_cycle->log, 0,
+                  "payhub sync: %s link to \"%V\": %s", link->name, name, what);
 
     ngx_http_payhub_sync_error("%s link to %V: %s", link->name, name, what);
     ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_SYNC_FAILED);

@@ -13,20 +13,15 @@
  */
 
 
-#include "ngx_http_payhub.h"
+#include "ngx_http_payhub_verify.h"
 
 
 #define NGX_HTTP_PAYHUB_WINDOW      300
 #define NGX_HTTP_PAYHUB_WINDOW_MAX  3600
-#define NGX_HTTP_PAYHUB_READ_SIZE   16384
 
 
-typedef struct {
-    ngx_uint_t                 schemes;     /* bits, 0: off */
-    time_t                     window;      /* seconds, either side */
-} ngx_http_payhub_verify_loc_conf_t;
-
-
+static ngx_int_t ngx_http_payhub_verify_read(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr);
 static ngx_int_t ngx_http_payhub_verify_known(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr);
 static ngx_uint_t ngx_http_payhub_verify_body_left(ngx_http_request_t *r);
@@ -34,28 +29,22 @@ static void ngx_http_payhub_verify_body_handler(ngx_http_request_t *r);
 
 static ngx_int_t ngx_http_payhub_verify_head(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr);
-static ngx_uint_t ngx_http_payhub_verify_has_header(ngx_http_request_t *r,
-    ngx_str_t *name);
+static void ngx_http_payhub_verify_scan(ngx_http_request_t *r,
+    ngx_uint_t *encoded, ngx_uint_t *input);
+
 static ngx_int_t ngx_http_payhub_verify_all(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr);
+static size_t ngx_http_payhub_verify_raw_len(struct ph_str text);
 static char *ngx_http_payhub_verify_key(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr);
-static ngx_int_t ngx_http_payhub_verify_sum(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, u_char *text);
-static ngx_int_t ngx_http_payhub_verify_add_head(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, struct ph_hmac *mac);
-static ngx_int_t ngx_http_payhub_verify_add_body(ngx_http_request_t *r,
-    struct ph_hmac *mac);
-static ngx_int_t ngx_http_payhub_verify_add_file(ngx_http_request_t *r,
-    struct ph_hmac *mac, ngx_buf_t *b);
+    ngx_http_payhub_request_t *pr, ngx_uint_t scheme);
 static ngx_uint_t ngx_http_payhub_verify_plain_path(ngx_str_t *target);
-static ngx_int_t ngx_http_payhub_verify_refuse(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, enum ph_error error, char *reason);
 
 static char *ngx_http_payhub_verify(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_payhub_verify_window(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_payhub_verify_threads(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static void *ngx_http_payhub_verify_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_payhub_verify_merge_loc_conf(ngx_conf_t *cf,
     void *parent, void *child);
@@ -73,6 +62,13 @@ static ngx_command_t  ngx_http_payhub_verify_commands[] = {
     { ngx_string("payhub_verify_window"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_payhub_verify_window,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payhub_verify_threads"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_payhub_verify_threads,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -111,10 +107,6 @@ ngx_module_t  ngx_http_payhub_verify_module = {
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
-
-
-static ngx_str_t  ngx_http_payhub_content_encoding =
-    ngx_string("content-encoding");
 
 
 ngx_uint_t
@@ -188,15 +180,33 @@ ngx_http_payhub_verify_step(ngx_http_request_t *r)
         return rc;
     }
 
-    if (r != r->main) {
-        rc = ngx_http_payhub_verify_all(r, pr);
-        return (rc == NGX_OK) ? NGX_DECLINED : rc;
+    if (r == r->main) {
+        rc = ngx_http_payhub_verify_read(r, pr);
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
+
+    rc = ngx_http_payhub_verify_all(r, pr);
+
+    return (rc == NGX_OK) ? NGX_DECLINED : rc;
+}
+
+
+/* NGX_OK: the body is here, and the phases go on where they stand */
+
+static ngx_int_t
+ngx_http_payhub_verify_read(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr)
+{
+    ngx_int_t  rc;
 
     ngx_http_set_ctx(r, pr, ngx_http_payhub_verify_module);
 
     /* an error page may be served by a location that looks at the body */
     r->preserve_body = 1;
+
+    pr->reading = 1;
 
     rc = ngx_http_read_client_request_body(r,
                                           ngx_http_payhub_verify_body_handler);
@@ -204,6 +214,15 @@ ngx_http_payhub_verify_step(ngx_http_request_t *r)
     if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
         return rc;
     }
+
+    if (!pr->reading) {
+        r->main->count--;
+        r->write_event_handler = ngx_http_core_run_phases;
+
+        return NGX_OK;
+    }
+
+    pr->reading = 0;
 
     ngx_http_finalize_request(r, NGX_DONE);
 
@@ -220,7 +239,7 @@ ngx_http_payhub_verify_known(ngx_http_request_t *r,
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_verify_module);
 
     if (pr->verdict == NGX_HTTP_PAYHUB_REFUSED) {
-        return ngx_http_payhub_refuse(r, pr, pr->error, NULL);
+        return ngx_http_payhub_refuse(r, pr, pr->error, pr->detail);
     }
 
     if (!ngx_http_payhub_proven(r, pr) || !(pr->scheme & vlcf->schemes)) {
@@ -249,17 +268,17 @@ ngx_http_payhub_verify_body_left(ngx_http_request_t *r)
 static void
 ngx_http_payhub_verify_body_handler(ngx_http_request_t *r)
 {
-    ngx_int_t                   rc;
     ngx_http_payhub_request_t  *pr;
 
     pr = ngx_http_get_module_ctx(r, ngx_http_payhub_verify_module);
 
-    rc = ngx_http_payhub_verify_all(r, pr);
+    if (pr->reading) {
+        pr->reading = 0;
+        return;
+    }
 
-    if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR) {
-        pr->verdict = NGX_HTTP_PAYHUB_REFUSED;
-        pr->error = PH_ERROR_INTERNAL;
-        pr->reason = "internal";
+    if (ngx_http_payhub_verify_all(r, pr) == NGX_DONE) {
+        return;
     }
 
     /* the phases come back to the handler, which reads the verdict */
@@ -275,13 +294,11 @@ static ngx_int_t
 ngx_http_payhub_verify_head(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr)
 {
-    time_t                              now, sent;
     ngx_str_t                           method, target;
+    ngx_uint_t                          encoded, input, v3;
     ngx_table_elt_t                    *h;
-    ngx_http_payhub_main_conf_t        *pmcf;
     ngx_http_payhub_verify_loc_conf_t  *vlcf;
 
-    pmcf = ngx_http_get_module_main_conf(r, ngx_http_payhub_module);
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_verify_module);
 
     if (ngx_http_payhub_target(r, &method, &target) != NGX_OK) {
@@ -289,96 +306,231 @@ ngx_http_payhub_verify_head(ngx_http_request_t *r,
                                              "target");
     }
 
-    if (ngx_http_payhub_verify_has_header(r,
-                                          &ngx_http_payhub_content_encoding))
-    {
+    ngx_http_payhub_verify_scan(r->main, &encoded, &input);
+
+    if (encoded) {
         return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_MEDIA_TYPE,
                                              "encoding");
     }
 
-    /* nginx itself refuses a second one */
+    if (!(vlcf->schemes & PH_SCHEME_RFC9421)) {
+        return ngx_http_payhub_v3_head(r, pr);
+    }
+
     h = r->main->headers_in.authorization;
 
-    if (h == NULL) {
-        return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_AUTH, "absent");
+    v3 = (vlcf->schemes & PH_SCHEME_V3)
+         && h && ph_str_starts(ngx_http_payhub_view(&h->value),
+                               PH_STR("PAYHUB-V3 "));
+
+    if (v3 && input) {
+        return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_SIGNATURES,
+                                             "schemes");
     }
 
-    if (ph_auth_v3_parse(ngx_http_payhub_view(&h->value), &pr->auth)
-        != PH_OK)
-    {
-        return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_AUTH, "header");
+    if (input) {
+        return ngx_http_payhub_9421_head(r, pr, &method, &target);
     }
 
-    pr->claim = ngx_http_payhub_key_find(pmcf, pr->auth.key_id);
-
-    now = ngx_time();
-    sent = (time_t) pr->auth.timestamp;
-
-    if (sent < now - vlcf->window || sent > now + vlcf->window) {
-        return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_AUTH, "window");
+    if (vlcf->schemes & PH_SCHEME_V3) {
+        return ngx_http_payhub_v3_head(r, pr);
     }
 
-    return NGX_OK;
+    return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_AUTH, "absent");
 }
 
 
-static ngx_uint_t
-ngx_http_payhub_verify_has_header(ngx_http_request_t *r, ngx_str_t *name)
+static void
+ngx_http_payhub_verify_scan(ngx_http_request_t *r, ngx_uint_t *encoded,
+    ngx_uint_t *input)
 {
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    part = &r->main->headers_in.headers.part;
-    h = part->elts;
+    *encoded = 0;
+    *input = 0;
 
-    for (i = 0; /* void */ ; i++) {
+    for (part = &r->headers_in.headers.part; part; part = part->next) {
+        h = part->elts;
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return 0;
+        for (i = 0; i < part->nelts; i++) {
+
+            switch (h[i].key.len) {
+
+            case sizeof("content-encoding") - 1:
+                if (ngx_memcmp(h[i].lowcase_key, "content-encoding",
+                               sizeof("content-encoding") - 1) == 0)
+                {
+                    *encoded = 1;
+                }
+
+                break;
+
+            case sizeof("signature-input") - 1:
+                if (ngx_memcmp(h[i].lowcase_key, "signature-input",
+                               sizeof("signature-input") - 1) == 0)
+                {
+                    *input = 1;
+                }
+
+                break;
             }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == name->len
-            && ngx_strncmp(h[i].lowcase_key, name->data, name->len) == 0)
-        {
-            return 1;
         }
     }
 }
 
 
-/* NGX_OK, or the status to refuse with; the body has been read */
+ngx_uint_t
+ngx_http_payhub_verify_in_window(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr)
+{
+    time_t                              now, sent;
+    ngx_http_payhub_verify_loc_conf_t  *vlcf;
+
+    vlcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_verify_module);
+
+    now = ngx_time();
+    sent = (time_t) pr->auth.timestamp;
+
+    return sent >= now - vlcf->window && sent <= now + vlcf->window;
+}
+
+
+/*
+ * The body has been read.  NGX_OK, NGX_DONE while a thread works, or the
+ * status to refuse with; the record has the verdict in each case but NGX_DONE.
+ */
 
 static ngx_int_t
 ngx_http_payhub_verify_all(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr)
 {
-    char       *reason;
-    u_char      text[PH_B64_LEN(PH_SHA256_LEN)];
+    ngx_int_t  rc;
+
+    rc = pr->proof ? ngx_http_payhub_9421_all(r, pr)
+                   : ngx_http_payhub_v3_all(r, pr);
+
+    if (rc == NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        ngx_http_payhub_verify_failed(r, pr);
+    }
+
+    return rc;
+}
+
+
+/* neither proven nor refused: a failure of ours, which is no verdict on it */
+
+void
+ngx_http_payhub_verify_failed(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr)
+{
+    pr->verdict = NGX_HTTP_PAYHUB_REFUSED;
+    pr->error = PH_ERROR_INTERNAL;
+    pr->reason = "internal";
+}
+
+
+/*
+ * Which context judges the signature: the key's, or a dummy's where there is
+ * no such key or its signatures have another length; NGX_DECLINED when there
+ * is nothing to be compared with.
+ */
+
+ngx_int_t
+ngx_http_payhub_verify_context(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, ngx_http_payhub_task_t *task)
+{
+    size_t                        len;
+    ngx_http_payhub_key_t        *dummy;
+    ngx_http_payhub_main_conf_t  *pmcf;
+
+    len = ngx_http_payhub_verify_raw_len(pr->auth.signature);
+
+    if (pr->claim) {
+        task->context = ngx_http_payhub_context(r, pr->claim);
+
+        if (task->context == NULL && pr->claim->material.len == 0) {
+
+            /* its record was replaced since it was found */
+
+            pr->claim = ngx_http_payhub_key_find(r, pr, pr->auth.key_id);
+
+            if (pr->claim) {
+                task->context = ngx_http_payhub_context(r, pr->claim);
+            }
+        }
+    }
+
+    if (pr->claim) {
+
+        if (task->context == NULL) {
+            return NGX_ERROR;
+        }
+
+        if (ngx_http_payhub_context_fits(task->context, len)) {
+            task->key = pr->claim;
+            task->known = 1;
+
+            return NGX_OK;
+        }
+    }
+
+    pmcf = ngx_http_get_module_main_conf(r, ngx_http_payhub_module);
+
+    dummy = ngx_http_payhub_dummy(pmcf, ngx_http_payhub_key_algs(pmcf),
+                                  pr->auth.key_id, len);
+    if (dummy == NULL) {
+        return NGX_DECLINED;
+    }
+
+    task->context = ngx_http_payhub_context(r, dummy);
+    task->key = dummy;
+    task->known = 0;
+
+    return task->context ? NGX_OK : NGX_ERROR;
+}
+
+
+/* NGX_DECLINED: not base64 in its one form */
+
+ngx_int_t
+ngx_http_payhub_verify_decode(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, ngx_http_payhub_task_t *task)
+{
+    char           *p;
+    struct ph_buf   buf;
+
+    p = ngx_pnalloc(r->main->pool, pr->auth.signature.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ph_buf_init(&buf, p, pr->auth.signature.len);
+
+    if (ph_b64_decode(&buf, pr->auth.signature) != PH_OK || buf.full) {
+        return NGX_DECLINED;
+    }
+
+    task->signature = ph_buf_str(&buf);
+
+    return NGX_OK;
+}
+
+
+/* the verdict, once the signature has been judged; reason NULL: it is good */
+
+ngx_int_t
+ngx_http_payhub_verify_conclude(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, ngx_uint_t scheme, char *reason)
+{
+    char       *unfit;
     ngx_str_t   method, target;
 
-    if (ngx_http_payhub_verify_sum(r, pr, text) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    unfit = ngx_http_payhub_verify_key(r, pr, scheme);
 
-    /* strict: one text for one value, so the texts are compared */
-
-    reason = "signature";
-
-    if (ph_same_secret(ph_str_make((char *) text, sizeof(text)),
-                       pr->auth.signature))
-    {
-        reason = NULL;
-    }
-
-    if (ngx_http_payhub_verify_key(r, pr)) {
-        reason = ngx_http_payhub_verify_key(r, pr);
+    if (unfit) {
+        reason = unfit;
     }
 
     if (reason) {
@@ -393,11 +545,30 @@ ngx_http_payhub_verify_all(ngx_http_request_t *r,
     }
 
     pr->verdict = NGX_HTTP_PAYHUB_OK;
-    pr->scheme = PH_SCHEME_V3;
+    pr->scheme = scheme;
     pr->line = r->main->request_line;
     pr->key = pr->claim;
 
+    ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_VERIFY_OK);
+
     return NGX_OK;
+}
+
+
+/* bytes that a base64 text stands for */
+
+static size_t
+ngx_http_payhub_verify_raw_len(struct ph_str text)
+{
+    size_t  len;
+
+    len = text.len / 4 * 3;
+
+    if (len && text.ptr[text.len - 1] == '=') {
+        len -= (text.ptr[text.len - 2] == '=') ? 2 : 1;
+    }
+
+    return len;
 }
 
 
@@ -405,26 +576,25 @@ ngx_http_payhub_verify_all(ngx_http_request_t *r,
 
 static char *
 ngx_http_payhub_verify_key(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr)
+    ngx_http_payhub_request_t *pr, ngx_uint_t scheme)
 {
     time_t                              now;
     ngx_http_payhub_key_t              *key;
-    ngx_http_payhub_main_conf_t        *pmcf;
     ngx_http_payhub_verify_loc_conf_t  *vlcf;
 
-    pmcf = ngx_http_get_module_main_conf(r, ngx_http_payhub_module);
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_verify_module);
 
     key = pr->claim;
-    now = ngx_time();
 
-    if (key == pmcf->dummy) {
+    if (key == NULL) {
         return "key";
     }
 
-    if (!(key->schemes & vlcf->schemes & PH_SCHEME_V3)) {
+    if (!(key->schemes & vlcf->schemes & scheme)) {
         return "scheme";
     }
+
+    now = ngx_time();
 
     if ((key->not_before && now < key->not_before)
         || (key->not_after && now > key->not_after))
@@ -433,140 +603,6 @@ ngx_http_payhub_verify_key(ngx_http_request_t *r,
     }
 
     return NULL;
-}
-
-
-static ngx_int_t
-ngx_http_payhub_verify_sum(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, u_char *text)
-{
-    u_char                        sum[PH_SHA256_LEN];
-    struct ph_buf                 buf;
-    struct ph_hmac               *mac;
-    ngx_http_payhub_main_conf_t  *pmcf;
-
-    pmcf = ngx_http_get_module_main_conf(r, ngx_http_payhub_module);
-
-    mac = ngx_http_payhub_key_mac(pmcf, pr->claim);
-
-    if (mac == NULL
-        || !ph_hmac_begin(mac)
-        || ngx_http_payhub_verify_add_head(r, pr, mac) != NGX_OK
-        || ngx_http_payhub_verify_add_body(r, mac) != NGX_OK
-        || !ph_hmac_add(mac, PH_STR("\n"))
-        || !ph_hmac_end(mac, sum))
-    {
-        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                      "payhub verify: HMAC could not be computed");
-        return NGX_ERROR;
-    }
-
-    ph_buf_init(&buf, (char *) text, PH_B64_LEN(PH_SHA256_LEN));
-    ph_b64_encode(&buf, ph_str_make((char *) sum, sizeof(sum)));
-
-    return buf.full ? NGX_ERROR : NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payhub_verify_add_head(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, struct ph_hmac *mac)
-{
-    char           *p;
-    size_t          size;
-    ngx_str_t       method, target;
-    struct ph_buf   buf;
-
-    (void) ngx_http_payhub_target(r, &method, &target);
-
-    size = method.len + target.len + pr->auth.timestamp_text.len
-           + pr->auth.nonce.len + 4;
-
-    p = ngx_pnalloc(r->pool, size);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ph_buf_init(&buf, p, size);
-    ph_auth_v3_prefix(&buf, ngx_http_payhub_view(&method),
-                      ngx_http_payhub_view(&target), pr->auth.timestamp_text,
-                      pr->auth.nonce);
-
-    if (buf.full || !ph_hmac_add(mac, ph_buf_str(&buf))) {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * Every buffer: in memory, in the temporary file, or some of each.  The main
- * request has the body; auth_request gives its subrequest an empty one.
- */
-
-static ngx_int_t
-ngx_http_payhub_verify_add_body(ngx_http_request_t *r, struct ph_hmac *mac)
-{
-    ngx_buf_t    *b;
-    ngx_chain_t  *cl;
-
-    r = r->main;
-
-    if (r->request_body == NULL) {
-        return NGX_OK;
-    }
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-        b = cl->buf;
-
-        if (ngx_buf_in_memory(b)) {
-
-            if (!ph_hmac_add(mac, ph_str_make((char *) b->pos,
-                                              b->last - b->pos)))
-            {
-                return NGX_ERROR;
-            }
-
-        } else if (b->in_file) {
-
-            if (ngx_http_payhub_verify_add_file(r, mac, b) != NGX_OK) {
-                return NGX_ERROR;
-            }
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payhub_verify_add_file(ngx_http_request_t *r, struct ph_hmac *mac,
-    ngx_buf_t *b)
-{
-    off_t     offset;
-    size_t    size;
-    u_char   *p;
-    ssize_t   n;
-
-    p = ngx_palloc(r->pool, NGX_HTTP_PAYHUB_READ_SIZE);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    for (offset = b->file_pos; offset < b->file_last; offset += n) {
-
-        size = (size_t) ngx_min(b->file_last - offset,
-                                NGX_HTTP_PAYHUB_READ_SIZE);
-
-        n = ngx_read_file(b->file, p, size, offset);
-
-        if (n <= 0 || !ph_hmac_add(mac, ph_str_make((char *) p, n))) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
 }
 
 
@@ -623,7 +659,7 @@ ngx_http_payhub_verify_plain_path(ngx_str_t *target)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_payhub_verify_refuse(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, enum ph_error error, char *reason)
 {
@@ -632,11 +668,15 @@ ngx_http_payhub_verify_refuse(ngx_http_request_t *r,
     pr->verdict = NGX_HTTP_PAYHUB_REFUSED;
     pr->reason = reason;
 
-    id = pr->claim ? pr->auth.key_id : PH_STR("");
+    id = pr->auth.key_id;
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "payhub verify refused: %s, key \"%*s\", request %*s",
                   reason, id.len, id.ptr, sizeof(pr->id_text), pr->id_text);
+
+    if (error != PH_ERROR_NOT_EXECUTED) {
+        ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_VERIFY_REFUSED);
+    }
 
     return ngx_http_payhub_refuse(r, pr, error, NULL);
 }
@@ -666,12 +706,13 @@ ngx_http_payhub_verify(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        scheme = ngx_http_payhub_scheme(&value[i]);
+        scheme = ph_scheme_find(ngx_http_payhub_view(&value[i]));
 
         if (scheme == 0 || (vlcf->schemes & scheme)) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "PH-C201 payhub_verify: found \"%V\"%s, "
-                               "expected payhub-v3, or off alone", &value[i],
+                               "expected payhub-v3, rfc9421, or off alone",
+                               &value[i],
                                scheme ? " twice" : "");
             return NGX_CONF_ERROR;
         }
@@ -715,15 +756,64 @@ ngx_http_payhub_verify_window(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static char *
+ngx_http_payhub_verify_threads(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_payhub_verify_loc_conf_t  *vlcf = conf;
+
+    ngx_str_t  *value;
+
+    if (vlcf->pool.data) {
+        return ngx_http_payhub_duplicate(cf, cmd, "PH-C202");
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len <= sizeof("pool=") - 1
+        || ngx_strncmp(value[1].data, "pool=", sizeof("pool=") - 1) != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C202 payhub_verify_threads: found \"%V\", "
+                           "expected pool=NAME", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    vlcf->pool.data = value[1].data + sizeof("pool=") - 1;
+    vlcf->pool.len = value[1].len - (sizeof("pool=") - 1);
+
+#if (NGX_THREADS)
+
+    vlcf->threads = ngx_thread_pool_add(cf, &vlcf->pool);
+
+    return vlcf->threads ? NGX_CONF_OK : NGX_CONF_ERROR;
+
+#else
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "PH-C202 payhub_verify_threads: found an nginx without "
+                       "threads, expected one built with them");
+    return NGX_CONF_ERROR;
+
+#endif
+}
+
+
 static void *
 ngx_http_payhub_verify_create_loc_conf(ngx_conf_t *cf)
 {
     ngx_http_payhub_verify_loc_conf_t  *conf;
 
-    conf = ngx_palloc(cf->pool, sizeof(ngx_http_payhub_verify_loc_conf_t));
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_payhub_verify_loc_conf_t));
     if (conf == NULL) {
         return NULL;
     }
+
+    /*
+     * set by ngx_pcalloc():
+     *
+     *     conf->pool = { 0, NULL };
+     *     conf->threads = NULL;
+     */
 
     conf->schemes = NGX_CONF_UNSET_UINT;
     conf->window = NGX_CONF_UNSET;
@@ -739,9 +829,38 @@ ngx_http_payhub_verify_merge_loc_conf(ngx_conf_t *cf, void *parent,
     ngx_http_payhub_verify_loc_conf_t  *prev = parent;
     ngx_http_payhub_verify_loc_conf_t  *conf = child;
 
+#if (NGX_THREADS)
+    ngx_http_payhub_main_conf_t        *pmcf;
+#endif
+
     ngx_conf_merge_uint_value(conf->schemes, prev->schemes, 0);
     ngx_conf_merge_sec_value(conf->window, prev->window,
                              NGX_HTTP_PAYHUB_WINDOW);
+    ngx_conf_merge_str_value(conf->pool, prev->pool, "");
+
+#if (NGX_THREADS)
+
+    if (conf->threads == NULL) {
+        conf->threads = prev->threads;
+    }
+
+    /* nginx's pool "default" is there without a line of its own; threads are
+       started only where a key may need them */
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payhub_module);
+
+    if (conf->threads == NULL
+        && (conf->schemes & PH_SCHEME_V3)
+        && (pmcf->algs & NGX_HTTP_PAYHUB_ALG(PH_ALG_SM2_SM3)))
+    {
+        conf->threads = ngx_thread_pool_add(cf, NULL);
+
+        if (conf->threads == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+#endif
 
     return NGX_CONF_OK;
 }

@@ -11,8 +11,11 @@ PURE_EDGE_SRCS := \
   libpayhub/wire/frame.c libpayhub/wire/seal.c libpayhub/wire/sfield.c \
   libpayhub/wire/verify.c \
   libpayhub/domain/bucket.c libpayhub/domain/error.c libpayhub/domain/health.c \
-  libpayhub/domain/key_table.c libpayhub/domain/limit_table.c \
-  libpayhub/domain/nonce_table.c libpayhub/domain/states.c
+  libpayhub/domain/key_table.c libpayhub/domain/limit_cell.c \
+  libpayhub/domain/limit_rules.c libpayhub/domain/limit_table.c \
+  libpayhub/domain/limit_write.c \
+  libpayhub/domain/nonce_table.c libpayhub/domain/route.c \
+  libpayhub/domain/route_rule.c libpayhub/domain/states.c
 
 PURE_SRCS := $(PURE_EDGE_SRCS) \
   libpayhub/base/conf.c libpayhub/base/conf_rules.c libpayhub/wire/webhook.c \

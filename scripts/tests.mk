@@ -92,6 +92,13 @@ $(B)/t/call-driver: $(call obj,t/component/call/driver.c worker/address.c \
 	@echo "  LD   $@"
 	@$(CC) -o $@ $^ $(LDFLAGS_ALL) -luv -lcurl -lssl $(LIBS_PURE) -lpthread
 
+# Judges what t/differential/signatures/generate.mjs makes.
+$(B)/t/signatures-driver: $(call obj,t/differential/signatures/driver.c) \
+        $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
+
 # The sidecar's decoder and sums: no socket, no thread, no client library.
 SIDECAR_PURE_SRCS := $(addprefix sidecar/,count.c decoder.c event.c out.c \
         position.c print.c rows.c sums.c table.c unpack.c value.c when.c words.c)

@@ -135,6 +135,9 @@ part_write(const struct admin_pull *pull, const char *part, struct ph_buf *out,
            struct ph_str mark,
            void (*write)(const struct wk_admin *admin, struct ph_buf *out))
 {
+    if (json_object_get(pull->asks, part) == NULL) {
+        return;
+    }
     ph_buf_byte(out, ',');
     ph_buf_json(out, ph_str_z(part));
     ph_buf_add(out, PH_STR(":{\"mark\":"));
@@ -169,6 +172,11 @@ wk_admin_answer(struct admin_pull *pull, const struct ph_buf *keys)
     ph_buf_init(&out, text, ANSWER_LEN);
     ph_buf_add(&out, PH_STR("{\"v\":1,\"told\":"));
     ph_buf_u64(&out, pull->told);
+    if (pull->told != 0) {
+        ph_buf_add(&out, PH_STR(",\"tell\":{\"mark\":"));
+        ph_buf_json(&out, ph_str_z(pull->told_at));
+        ph_buf_byte(&out, '}');
+    }
     if (pull->fault != NULL) {
         ph_buf_add(&out, PH_STR(",\"fault\":"));
         ph_buf_json(&out, ph_str_z(pull->fault));
@@ -197,12 +205,12 @@ wk_admin_answer(struct admin_pull *pull, const struct ph_buf *keys)
 
 /* ---- looking ---- */
 
-/* an empty mark is a part that is away: no news */
+/* an empty mark is a part that is away, and who names no part wants none */
 static bool
 mark_is_news(const struct admin_pull *pull, const char *part,
              const struct ph_buf *mark)
 {
-    return mark->len != 0
+    return mark->len != 0 && json_object_get(pull->asks, part) != NULL
            && !ph_str_eq(ph_buf_str(mark), mark_asked(pull, part));
 }
 

@@ -35,9 +35,10 @@ struct admin_pull {
     bool               is_held;
     size_t             telling; /* changes whose answer is not there yet */
     size_t             told;
-    const char        *fault;    /* why a change was not taken, or NULL */
-    uint64_t           after_ns; /* its changes show in what Redis is asked
-                                    for after this moment; 0 = it has none */
+    char        told_at[ADMIN_MARK_LEN]; /* version of the change told last */
+    const char *fault;    /* why a change was not taken, or NULL */
+    uint64_t    after_ns; /* its changes show in what Redis is asked
+                             for after this moment; 0 = it has none */
 };
 
 struct wk_admin {

@@ -103,6 +103,25 @@ stamp_join(char out[STAMP_LEN], struct ph_str count, struct ph_str sum)
     (void) ph_buf_z(&buf);
 }
 
+/* Jobs that only read run outside of a transaction: nobody has asked. */
+static bool
+now_read(struct wk_db *db, uint64_t *now_ms)
+{
+    char            memory[64];
+    struct ph_arena arena;
+    struct ph_str   now;
+
+    ph_arena_init(&arena, memory, sizeof(memory));
+    wk_db_clear(db);
+    wk_sql(db, PH_STR("SELECT UTC_TIMESTAMP(3)"));
+    wk_sql_end(db);
+    bool ok = wk_db_run(db) && wk_db_fetch_texts(db, 0, &arena, &now, 1)
+              && wk_time_parse(now, now_ms);
+
+    wk_db_clear(db);
+    return ok;
+}
+
 static enum wk_run
 poll_run(struct wk_db *db, struct wk_store_job *job)
 {
@@ -111,8 +130,10 @@ poll_run(struct wk_db *db, struct wk_store_job *job)
     struct ph_arena   arena;
     struct ph_str     texts[4];
 
-    poll->now_ms      = db->now_ms;
-    uint64_t newer_ms = db->now_ms - ADMIN_OVERLAP_MS;
+    if (!now_read(db, &poll->now_ms)) {
+        return WK_RUN_FAILED;
+    }
+    uint64_t newer_ms = poll->now_ms - ADMIN_OVERLAP_MS;
     uint64_t since_ms = poll->since_ms != 0 ? poll->since_ms : newer_ms;
 
     ph_arena_init(&arena, memory, sizeof(memory));
@@ -279,9 +300,11 @@ page_run(struct wk_db *db, struct wk_store_job *job)
     struct key_cursor begun = page->cursor;
 
     ph_arena_init(arena, page->memory, sizeof(page->memory));
-    page->count  = 0;
-    page->now_ms = db->now_ms;
-    cursor_begin(page, db->now_ms);
+    page->count = 0;
+    if (!now_read(db, &page->now_ms)) {
+        return WK_RUN_FAILED;
+    }
+    cursor_begin(page, page->now_ms);
     page->rows
         = ph_arena_take(arena, (ADMIN_PAGE_KEYS + 1) * sizeof(page->rows[0]));
     page_sql(db, &page->cursor);

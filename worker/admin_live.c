@@ -9,7 +9,6 @@
 #include "worker/admin_int.h"
 
 #include <hiredis/hiredis.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 
 #include "libpayhub/io/daemon.h"
@@ -21,8 +20,8 @@
 #define LIVE_LEN (300 * 1024)
 #define NAME_LEN 256
 #define SEED_LEN 16
-#define ID_BYTES 16
-#define AUDIT_TEXT 64
+#define ID_LEN_MAX 64
+#define AUDIT_TEXT ADMIN_MARK_LEN
 
 struct admin_live {
     struct wk_admin *admin;
@@ -239,6 +238,19 @@ tell_end(struct admin_pull *pull)
 }
 
 static void
+text_copy(char out[AUDIT_TEXT], const char *first, struct ph_str text)
+{
+    int most = AUDIT_TEXT - 1 - (int) strlen(first);
+    int len  = text.len < (size_t) most ? (int) text.len : most;
+
+    memset(out, 0, AUDIT_TEXT);
+    memcpy(out, first, strlen(first));
+    if (len > 0) {
+        memcpy(out + strlen(first), text.ptr, (size_t) len);
+    }
+}
+
+static void
 tell_answer(struct wk_redis *redis, const redisReply *reply, void *data)
 {
     struct live_tell  *tell = data;
@@ -246,6 +258,8 @@ tell_answer(struct wk_redis *redis, const redisReply *reply, void *data)
 
     if (reply != NULL && reply->type == REDIS_REPLY_ARRAY
         && reply->elements == 2) {
+        text_copy(pull->told_at, "",
+                  ph_str_make(reply->element[0]->str, reply->element[0]->len));
         pull->told++;
         if (reply->element[1]->integer == 1) {
             tell_audit(tell);
@@ -271,7 +285,7 @@ tell_answer(struct wk_redis *redis, const redisReply *reply, void *data)
     tell_end(pull);
 }
 
-/* "limit name key": what a later change takes the place of */
+/* what a later change takes the place of; no name has an LF */
 static bool
 ident_make(const json_t *change, struct ph_buf *out)
 {
@@ -281,61 +295,35 @@ ident_make(const json_t *change, struct ph_buf *out)
         struct ph_str text = wk_admin_text(change, members[i]);
 
         if (text.len > 0) {
-            ph_buf_add(out, out->len != 0 ? PH_STR(" ") : PH_STR(""));
+            ph_buf_add(out, out->len != 0 ? PH_STR("\n") : PH_STR(""));
             ph_buf_add(out, text);
         }
     }
     return out->len != 0 && !out->full;
 }
 
-static void
-text_copy(char out[AUDIT_TEXT], const char *first, struct ph_str text)
-{
-    int most = AUDIT_TEXT - 1 - (int) strlen(first);
-    int len  = text.len < (size_t) most ? (int) text.len : most;
-
-    memset(out, 0, AUDIT_TEXT);
-    memcpy(out, first, strlen(first));
-    if (len > 0) {
-        memcpy(out + strlen(first), text.ptr, (size_t) len);
-    }
-}
-
 static bool
-id_make(const struct live_tell *tell, bool is_away, struct ph_buf *out)
+tell_send(struct admin_live *live, struct live_tell *tell, const json_t *item,
+          const json_t *change)
 {
-    uint8_t  digest[EVP_MAX_MD_SIZE];
-    unsigned len  = 0;
-    bool     made = EVP_Digest(tell->text, strlen(tell->text), digest, &len,
-                               EVP_sha256(), NULL)
-                == 1;
-
-    ph_buf_hex(out, ph_str_make((const char *) digest, ID_BYTES));
-    ph_buf_add(out, is_away ? PH_STR("-") : PH_STR(""));
-    return made && !out->full;
-}
-
-static bool
-tell_send(struct admin_live *live, struct live_tell *tell, const json_t *change,
-          bool is_away, bool is_again)
-{
-    char              ident_memory[NAME_LEN], id_memory[48], now_memory[24];
+    bool              is_away = json_is_true(json_object_get(item, "away"));
+    struct ph_str     id      = wk_admin_text(item, "id");
+    char              ident_memory[NAME_LEN * 2], now_memory[24];
     char              seed_memory[SEED_LEN + 1], at_memory[24];
     struct ph_buf     ident = PH_BUF_INIT(ident_memory);
-    struct ph_buf     id    = PH_BUF_INIT(id_memory);
     struct ph_buf     now   = PH_BUF_INIT(now_memory);
     struct ph_buf     seed  = PH_BUF_INIT(seed_memory);
     struct ph_buf     at    = PH_BUF_INIT(at_memory);
     uint8_t           random[SEED_LEN / 2];
     struct live_names names;
 
-    if (!ident_make(change, &ident) || !id_make(tell, is_away, &id)) {
+    if (!ident_make(change, &ident) || !ph_str_is_token(id, ID_LEN_MAX)) {
         return false;
     }
     ph_random(random, sizeof(random));
     ph_buf_hex(&seed, ph_str_make((const char *) random, sizeof(random)));
     ph_buf_u64(&now, ph_now_ms() / 1000);
-    if (is_again) {
+    if (json_is_true(json_object_get(item, "again"))) {
         ph_buf_i64(&at, json_integer_value(json_object_get(change, "at")));
     }
     names_make(live, &names);
@@ -347,7 +335,7 @@ tell_send(struct admin_live *live, struct live_tell *tell, const json_t *change,
                                    names.name[NAME_STREAM],
                                    names.name[NAME_DONE],
                                    ph_buf_str(&seed),
-                                   ph_buf_str(&id),
+                                   id,
                                    ph_buf_str(&ident),
                                    is_away ? PH_STR("") : ph_str_z(tell->text),
                                    ph_buf_str(&now),
@@ -357,7 +345,7 @@ tell_send(struct admin_live *live, struct live_tell *tell, const json_t *change,
                         PH_COUNT(args));
 }
 
-/* item: {"change":{...}[,"away":true][,"again":true]} */
+/* item: {"id":ID,"change":{...}[,"away":true][,"again":true]} */
 static void
 tell_one(struct admin_live *live, struct admin_pull *pull, const json_t *item)
 {
@@ -379,14 +367,13 @@ tell_one(struct admin_live *live, struct admin_pull *pull, const json_t *item)
     }
     if (tell != NULL && tell->text != NULL
         && strlen(tell->text) <= ADMIN_CHANGE_LEN
-        && tell_send(live, tell, change, is_away,
-                     json_is_true(json_object_get(item, "again"))))
+        && tell_send(live, tell, item, change))
     {
         return;
     }
     pull->fault = tell == NULL || tell->text == NULL
                       ? "a change is no JSON object"
-                      : "Redis is away, or a change is too long";
+                      : "Redis is away, or a change or its id is too long";
     if (tell != NULL) {
         tell_free(tell);
     }

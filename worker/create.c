@@ -14,6 +14,8 @@
  *      the answer is UNKNOWN and the attempt stays `sent`.
  *   3. The request is answered exactly once; the job may outlive it.
  *   4. The lock is given back after the last commit.
+ *   5. LOCKING asks, before the lock and on the same link, whether the call was
+ *      seen on any host; a replay is refused, having done nothing.
  */
 #include <strings.h>
 
@@ -54,7 +56,10 @@ struct create {
     enum ph_frame_type  no_account_type;
     enum ph_error       no_account;
     const char         *no_account_detail;
-    struct wk_lock      lock;     /* until after the last commit, if granted */
+    struct wk_lock      lock; /* until after the last commit, if granted */
+    enum wk_lock_answer lock_answer;
+    bool                lock_is_known;
+    bool                nonce_is_known;
     struct wk_timer    *deadline; /* of the request, not of the job */
     bool                is_overdue;
     struct wk_timer    *pause;
@@ -438,12 +443,17 @@ create_look(struct create *job)
     }
 }
 
+/* Lock and nonce are asked together; the later answer goes on. */
 static void
-create_on_lock(struct wk_lock *lock, enum wk_lock_answer answer)
+create_go(struct create *job)
 {
-    struct create *job = lock->data;
-
-    if (answer == WK_LOCK_BUSY) {
+    if (!job->lock_is_known || !job->nonce_is_known) {
+        return;
+    }
+    if (wk_nonce_refuse(job->request)) {
+        job->request = NULL;
+        create_end(job);
+    } else if (job->lock_answer == WK_LOCK_BUSY) {
         create_look(job);
     } else {
         create_insert(job);
@@ -451,11 +461,31 @@ create_on_lock(struct wk_lock *lock, enum wk_lock_answer answer)
 }
 
 static void
+create_on_nonce(struct wk_nonce *nonce)
+{
+    struct create *job = nonce->data;
+
+    job->nonce_is_known = true;
+    create_go(job);
+}
+
+static void
+create_on_lock(struct wk_lock *lock, enum wk_lock_answer answer)
+{
+    struct create *job = lock->data;
+
+    job->lock_is_known = true;
+    job->lock_answer   = answer;
+    create_go(job);
+}
+
+static void
 create_lock(struct create *job)
 {
-    job->state     = CREATE_LOCKING;
-    job->lock.done = create_on_lock;
-    job->lock.data = job;
+    job->state         = CREATE_LOCKING;
+    job->lock_is_known = false;
+    job->lock.done     = create_on_lock;
+    job->lock.data     = job;
     wk_lock_take(job->worker->locks, &job->lock, job->app_id,
                  job->asked.order_no, job->shard, 0);
 }
@@ -611,9 +641,12 @@ wk_payment_create(struct wk_request           *request,
     }
     job->arena_mark = job->arena->len;
     create_deadline_start(job);
-    if (job->account == NULL) {
-        create_look(job);
+    if (job->account == NULL) { /* nothing is done without the lock, either */
+        job->lock_answer   = WK_LOCK_BUSY;
+        job->lock_is_known = true;
+        wk_nonce_ask(request, job->shard, create_on_nonce, job);
     } else {
+        wk_nonce_ask(request, job->shard, create_on_nonce, job);
         create_lock(job);
     }
 }

@@ -99,6 +99,26 @@ route_is_busy(struct wk_request *request, const struct route *route)
     return true;
 }
 
+static void
+route_on_nonce(struct wk_nonce *nonce)
+{
+    if (!wk_nonce_refuse(nonce->request)) {
+        wk_route(nonce->request);
+    }
+}
+
+/* The create asks by itself, together with its lock. */
+static void
+route_run(struct wk_request *request, const struct route *route,
+          const struct wk_route_match *match)
+{
+    if (request->nonce.is_known || route->handler == wk_payment_create) {
+        route->handler(request, match);
+    } else {
+        wk_nonce_ask(request, ph_str_make(NULL, 0), route_on_nonce, NULL);
+    }
+}
+
 void
 wk_route(struct wk_request *request)
 {
@@ -122,7 +142,7 @@ wk_route(struct wk_request *request)
             continue;
         }
         if (!route_is_busy(request, route)) {
-            route->handler(request, &match);
+            route_run(request, route, &match);
         }
         return;
     }

@@ -378,6 +378,7 @@ request_begin(struct conn *conn)
     conn->request.arrived_ns = ph_monotonic_ns();
     conn->request.method     = ph_str_make(NULL, 0);
     conn->request.path       = ph_str_make(NULL, 0);
+    conn->request.nonce      = (struct wk_nonce){ 0 };
     request_id_text(&conn->request);
     conn->server->requests += request_counts(&conn->request);
     wk_job_begin(conn->server->worker);

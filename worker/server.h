@@ -11,6 +11,7 @@
 
 #include "libpayhub/domain/error.h"
 #include "libpayhub/wire/frame.h"
+#include "worker/nonce.h"
 #include "worker/worker.h"
 
 #define WK_REQUEST_ID_TEXT_LEN (PH_FRAME_ID_LEN * 2)
@@ -28,6 +29,7 @@ struct wk_request {
     struct ph_str     merchant_id;
     uint64_t          arrived_ns;
     char              id_text[WK_REQUEST_ID_TEXT_LEN + 1];
+    struct wk_nonce   nonce;
 };
 
 struct wk_reply {

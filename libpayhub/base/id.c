@@ -80,6 +80,14 @@ ph_id_make(struct ph_id_maker *maker, enum ph_id_type type, uint64_t now_ms,
     return id;
 }
 
+void
+ph_shard_text(unsigned shard, char text[PH_SHARD_TEXT_LEN])
+{
+    assert(shard < PH_ID_SHARDS);
+
+    id_put(text, PH_SHARD_TEXT_LEN, shard);
+}
+
 bool
 ph_id_is(struct ph_str in, enum ph_id_type type)
 {

@@ -42,6 +42,10 @@ struct ph_id ph_id_make(struct ph_id_maker *maker, enum ph_id_type type,
                         uint64_t now_ms, unsigned shard,
                         const uint8_t random[PH_ID_RANDOM_LEN]);
 
+/* the two characters of a shard, as they stand in ids */
+#define PH_SHARD_TEXT_LEN 2
+void ph_shard_text(unsigned shard, char text[PH_SHARD_TEXT_LEN]);
+
 /* a well-formed id of that type */
 bool ph_id_is(struct ph_str in, enum ph_id_type type);
 

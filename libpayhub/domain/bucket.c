@@ -86,6 +86,9 @@ rule_make_burst(struct ph_bucket_rule *rule)
     }
     if (spec->burst_tokens == 0) {
         rule->span = rule_ticks(rule, spec->burst_ns, 0);
+        if (rule->span > most - 1) {
+            rule->span = most - 1; /* rounded beyond the epoch */
+        }
         return PH_OK;
     }
     u128 span = (u128) spec->burst_tokens << rule->token_bits;
@@ -146,7 +149,9 @@ ticks_at(const struct ph_bucket_rule *rule, uint64_t now_ns)
 {
     uint64_t ns = now_ns < PH_BUCKET_NS_MAX ? now_ns : PH_BUCKET_NS_MAX;
 
-    return (uint64_t) ((u128) (ns + EPOCH_NS) * rule->ticks_q60 >> 60);
+    return (
+        uint64_t) (((u128) (ns + EPOCH_NS) * rule->ticks_q60 + ((u128) 1 << 59))
+                   >> 60);
 }
 
 /* to the nearest: what is less than half a ns is no wait */
@@ -171,6 +176,21 @@ cost_ticks(const struct ph_bucket_rule *rule, uint64_t cost)
 
     return tokens > UINT64_MAX >> rule->token_bits ? UINT64_MAX
                                                    : tokens << rule->token_bits;
+}
+
+/* A time in the ticks of another rule, to the nearest. */
+static uint64_t
+debt_ticks(const struct ph_bucket_rule *from, const struct ph_bucket_rule *to,
+           uint64_t ticks)
+{
+    /* 2^60 ticks are at most 2^57 ns: six bits of fraction fit */
+    uint32_t bits = ticks >> 60 != 0 ? 2 : 6;
+    u128     ns   = ((u128) ticks * from->ns_q66 + ((u128) 1 << (65 - bits)))
+              >> (66 - bits);
+    u128 there
+        = (ns * to->ticks_q60 + ((u128) 1 << (59 + bits))) >> (60 + bits);
+
+    return there > UINT64_MAX ? UINT64_MAX : (uint64_t) there;
 }
 
 /* -- bursty ------------------------------------------------------------------
@@ -211,14 +231,8 @@ bursty_convert(const struct ph_bucket_rule *from,
     uint64_t now = ticks_at(from, at_ns), then = ticks_at(to, at_ns);
 
     if (state.at > now) {
-        /* ns with five bits of fraction: debts end at 2^59 ns */
-        u128 debt = (u128) (state.at - now) * from->ns_q66 >> 61;
-
-        if (debt >= (u128) 1 << 63) {
-            return (struct ph_bucket_state){ UINT64_MAX, 0 };
-        }
         return (struct ph_bucket_state){
-            add_capped(then, (uint64_t) (debt * to->ticks_q60 >> 65)), 0
+            add_capped(then, debt_ticks(from, to, state.at - now)), 0
         };
     }
     uint64_t stored = now - state.at;
@@ -226,7 +240,8 @@ bursty_convert(const struct ph_bucket_rule *from,
         /* Guava: of no room at all nothing is stored */
         stored = from->span == 0 ? 0 : to->span;
     } else {
-        stored = (uint64_t) ((u128) stored * to->span / from->span);
+        stored = (uint64_t) (((u128) stored * to->span + from->span / 2)
+                             / from->span);
     }
     return (struct ph_bucket_state){ then - stored, 0 };
 }
@@ -363,13 +378,10 @@ warm_convert(const struct ph_bucket_rule *from, const struct ph_bucket_rule *to,
     struct warm warm = warm_read(from, state);
 
     (void) warm_refill(from, &warm, now);
-    /* ns with five bits of fraction */
-    u128 debt
-        = (u128) ((warm.free - now) >> from->fine_bits) * from->ns_q66 >> 61;
-    if (debt >= (u128) 1 << 63) {
-        debt = ((u128) 1 << 63) - 1;
-    }
-    warm.free = (s128) (then + ((debt * to->ticks_q60 >> 65) << to->fine_bits));
+    u128 debt   = (u128) (warm.free - now) >> from->fine_bits;
+    warm.free   = (s128) (then
+                        + ((u128) debt_ticks(from, to, (uint64_t) debt)
+                           << to->fine_bits));
     warm.stored = warm.stored == from->span
                       ? to->span
                       : (uint64_t) ((u128) warm.stored * to->span / from->span);

@@ -17,12 +17,18 @@
 #include "libpayhub/domain/bucket.h"
 
 #define PH_LIMIT_OVERRIDES_MAX 65536
+#define PH_LIMIT_SHARDS 64
+#define PH_LIMIT_SAMPLE_MAX 65536
 
 enum ph_limit_verdict { PH_LIMIT_GRANTED, PH_LIMIT_DENIED, PH_LIMIT_NO_ROOM };
 
 struct ph_limit_table; /* lies at the start of the memory */
 
-/* Bytes for the wanted number of keys; memory must be 64-byte aligned. */
+/*
+ * Bytes for the wanted number of keys and overrides; memory must be 64-byte
+ * aligned.  An eighth of the memory is kept for overrides, so many of either
+ * may bring room for more of the other.
+ */
 size_t ph_limit_table_size(enum ph_bucket_kind kind, size_t keys,
                            size_t overrides);
 
@@ -49,7 +55,9 @@ struct ph_hash128 ph_limit_hash(const struct ph_limit_table *table,
  * lasting one holds again.  ph_limit_unset() of everybody takes only the one
  * with an end.
  * One writer at a time (the zone's mutex); readers run meanwhile.
- * PH_E_FULL: no room for another override.
+ * Setting what holds already changes nothing.
+ * PH_E_FULL: no room for another override.  PH_E_RANGE: as
+ * ph_bucket_rule_make(), and a spec of another kind than the table's.
  */
 enum ph_rc ph_limit_set(struct ph_limit_table *table, struct ph_hash128 key,
                         const struct ph_bucket_spec *spec, int64_t until_s,
@@ -57,15 +65,21 @@ enum ph_rc ph_limit_set(struct ph_limit_table *table, struct ph_hash128 key,
 void       ph_limit_unset(struct ph_limit_table *table, struct ph_hash128 key,
                           uint64_t now_ns);
 
-/* A decision in two steps, so that of several limits all are checked, then
+/*
+ * A decision in two steps, so that of several limits all are checked, then
  * all are taken.  peek changes nothing; take grants or not; give takes a
- * grant back when a later limit refused. */
+ * grant back when a later limit refused.  A single limit needs take alone.
+ * Before the first ph_limit_set() of everybody: PH_LIMIT_NO_ROOM.
+ */
 struct ph_limit_ask {
     struct ph_hash128 key;
     uint64_t          cost;        /* tokens, >= 1 */
     uint64_t          now_ns;      /* CLOCK_MONOTONIC */
     int64_t           now_s;       /* unix, for overrides that end */
     uint64_t          wait_max_ns; /* 0 = now or never */
+    uint32_t          shard;       /* of the counts: any number that differs
+                                      between processes that run at once
+                                      (ngx_process_slot) */
 };
 
 enum ph_limit_verdict ph_limit_peek(struct ph_limit_table     *table,
@@ -81,7 +95,12 @@ void ph_limit_settings(const struct ph_limit_table *table,
                        struct ph_hash128 key, int64_t now_s,
                        struct ph_bucket_spec *spec);
 
-/* counts a person looks at; relaxed reads */
+/*
+ * Counts a person looks at; relaxed reads.  busy (not full) is not looked for
+ * when now_ns is 0, and is judged by PH_LIMIT_SAMPLE_MAX cells spread evenly
+ * when there are more.  overrides: entries in use, those that have ended but
+ * were not removed among them.
+ */
 struct ph_limit_usage {
     uint64_t cells, busy, overrides;
     uint64_t granted, denied, no_room; /* since the table was made */

@@ -11,7 +11,7 @@
  */
 #include "libpayhub/domain/route.h"
 
-#define TRIES_MAX 64 /* of a swap that others win */
+#define TRIES_MAX 64   /* of a swap that others win */
 #define PRIOR_CALLS 10 /* an account without figures counts as 9 good of 10 */
 #define PRIOR_GOOD 9
 #define PPM UINT64_C(1000000)
@@ -32,14 +32,11 @@ struct choosing {
     struct ph_route_rule      *rule;
     struct candidate           list[PH_ROUTE_SEATS_MAX];
     size_t                     count;
-    size_t                     group;     /* the first so many are equal */
-    uint64_t                   weights;   /* of the group */
+    size_t                     group; /* the first so many are equal */
     bool                       explored;
     enum ph_route_why          out_why[2]; /* of the first two not to be had */
     size_t                     out_account[2];
     size_t                     out_count;
-    uint32_t                   rate_ppm; /* of the one chosen by=success */
-    unsigned                   rate_calls;
 };
 
 /* ---- matching ---- */
@@ -313,8 +310,8 @@ share_take(struct choosing *choosing)
 {
     struct candidate *list      = choosing->list;
     bool              by_volume = choosing->rule->by == PH_ROUTE_BY_VOLUME;
-    uint64_t          step = 1;
-    size_t            best = 0;
+    uint64_t          step      = 1;
+    size_t            best      = 0;
 
     if (by_volume) {
         step = choosing->ask->amount > 0 ? (uint64_t) choosing->ask->amount : 1;
@@ -481,24 +478,26 @@ reason_write(const struct choosing *choosing, size_t first,
     } else if (choosing->out_count == 0) {
         ph_buf_add(&buf, PH_STR(" no account for it"));
     }
-    for (size_t i = 0; i < choosing->out_count; i++) {
+    size_t named = 0;
+    while (named < choosing->out_count && named < PH_COUNT(choosing->out_why)) {
         mark = buf.len;
-        if (i < PH_COUNT(choosing->out_why)) {
-            ph_buf_byte(&buf, ' ');
-            ph_buf_add(&buf, ph_str_z(ph_route_why_word(choosing->out_why[i])));
-            ph_buf_byte(&buf, '=');
-            ph_buf_add(
-                &buf,
-                choosing->route->accounts[choosing->out_account[i]].id);
-        } else {
-            ph_buf_add(&buf, PH_STR(" out+="));
-            ph_buf_u64(&buf, choosing->out_count - i);
-        }
+        ph_buf_byte(&buf, ' ');
+        ph_buf_add(&buf, ph_str_z(ph_route_why_word(choosing->out_why[named])));
+        ph_buf_byte(&buf, '=');
+        ph_buf_add(&buf,
+                   choosing->route->accounts[choosing->out_account[named]].id);
         if (buf.full) {
             ph_buf_cut(&buf, mark);
-        }
-        if (i >= PH_COUNT(choosing->out_why)) {
             break;
+        }
+        named++;
+    }
+    if (named < choosing->out_count) {
+        mark = buf.len;
+        ph_buf_add(&buf, PH_STR(" more_out="));
+        ph_buf_u64(&buf, choosing->out_count - named);
+        if (buf.full) {
+            ph_buf_cut(&buf, mark);
         }
     }
     out->reason_len = buf.len;

@@ -124,7 +124,7 @@ struct ph_route {
  * the route is as it was.  PH_E_FULL: the arena is.
  */
 enum ph_rc ph_route_rule_add(struct ph_route *route, struct ph_arena *arena,
-                             struct ph_str text,
+                             struct ph_str  text,
                              struct ph_buf *fault) PH_MUST_CHECK;
 
 /*

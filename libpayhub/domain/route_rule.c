@@ -3,12 +3,12 @@
 #include "libpayhub/domain/route.h"
 
 struct rule_reading {
-    struct ph_route      *route;
-    struct ph_arena      *arena;
-    struct ph_buf        *fault;
-    struct ph_route_rule *rule;
-    unsigned              seen; /* conditions and options that stood already */
-    bool                  has_arrow;
+    struct ph_route       *route;
+    struct ph_arena       *arena;
+    struct ph_buf         *fault;
+    struct ph_route_rule  *rule;
+    unsigned               seen; /* conditions and options that stood already */
+    bool                   has_arrow;
     struct ph_route_target targets[PH_ROUTE_TARGETS_MAX];
 };
 
@@ -75,8 +75,7 @@ ph_route_fee_parse(struct ph_str text, uint32_t *ppm, int64_t *fixed)
     if (share.len == 0 && rest.ptr != NULL && text.len > 1) {
         share = PH_STR("0ppm");
     }
-    if (share.len < 4
-        || memcmp(share.ptr + share.len - 3, "ppm", 3) != 0
+    if (share.len < 4 || memcmp(share.ptr + share.len - 3, "ppm", 3) != 0
         || !ph_str_u64(ph_str_make(share.ptr, share.len - 3), UINT64_MAX,
                        &value)
         || !ph_str_u64(rest, UINT64_MAX, &minor))
@@ -119,18 +118,16 @@ static enum ph_rc
 list_read(struct rule_reading *reading, struct ph_str word, struct ph_str value,
           bool is_names, struct ph_route_list *out)
 {
-    switch (list_parse(reading->arena, value, is_names, out)) {
-    case PH_OK:
+    enum ph_rc rc = list_parse(reading->arena, value, is_names, out);
+
+    if (rc == PH_OK) {
         return PH_OK;
-    case PH_E_FULL:
-        return fault_say(reading, PH_E_FULL, word, "a smaller route");
-    case PH_E_RANGE:
-        return fault_say(reading, PH_E_RANGE, word, "at most 32 values");
-    default:
-        return fault_say(reading, PH_E_SYNTAX, word,
-                         is_names ? "NAME=A,B,... of [A-Za-z0-9_-]"
-                                  : "metadata.KEY=A,B,...");
     }
+    return fault_say(reading, rc, word,
+                     rc == PH_E_FULL    ? "a smaller route"
+                     : rc == PH_E_RANGE ? "at most 32 values"
+                     : is_names         ? "NAME=A,B,... of [A-Za-z0-9_-]"
+                                        : "metadata.KEY=A,B,...");
 }
 
 static enum ph_rc
@@ -171,8 +168,16 @@ metadata_read(struct rule_reading *reading, struct ph_str word,
 }
 
 /* each may stand once */
-enum { SEEN_METHOD, SEEN_CURRENCY, SEEN_APP, SEEN_MERCHANT, SEEN_AMOUNT,
-       SEEN_BY, SEEN_EXPLORE, SEEN_FALLBACK };
+enum {
+    SEEN_METHOD,
+    SEEN_CURRENCY,
+    SEEN_APP,
+    SEEN_MERCHANT,
+    SEEN_AMOUNT,
+    SEEN_BY,
+    SEEN_EXPLORE,
+    SEEN_FALLBACK
+};
 
 static bool
 is_seen(struct rule_reading *reading, unsigned which)
@@ -242,7 +247,7 @@ static enum ph_rc
 target_read(struct rule_reading *reading, struct ph_str word, bool is_fallback)
 {
     struct ph_route_target target = { .is_fallback = is_fallback };
-    struct ph_str          rest = word, name;
+    struct ph_str          rest   = word, name;
     static const char      expected[]
         = "ACCOUNT, channel:NAME or any, with :WEIGHT of 0 to 1000 and "
           "@PRIORITY of 0 to 255";
@@ -431,9 +436,8 @@ ph_route_rule_add(struct ph_route *route, struct ph_arena *arena,
         return fault_say(&reading, PH_E_RANGE, text, "at most 64 rules");
     }
     rule.text = ph_arena_dup(arena, text);
-    rc        = arena->full
-                    ? fault_say(&reading, PH_E_FULL, text, "a smaller route")
-                    : words_read(&reading, text);
+    rc = arena->full ? fault_say(&reading, PH_E_FULL, text, "a smaller route")
+                     : words_read(&reading, text);
     if (rc == PH_OK) {
         rc = rule_judge(&reading);
     }

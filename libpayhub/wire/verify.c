@@ -563,6 +563,26 @@ check_sm2(struct ph_verifier *verifier, const struct ph_str *pieces,
     return rc;
 }
 
+size_t
+ph_verifier_signature_len(const struct ph_verifier *verifier)
+{
+    switch (verifier->alg) {
+    case PH_ALG_HMAC_SHA256:
+        return PH_SHA256_LEN;
+    case PH_ALG_RSA_V15_SHA256:
+    case PH_ALG_RSA_PSS_SHA512:
+        return verifier->signature_len;
+    case PH_ALG_ECDSA_P256_SHA256:
+        return P256_SIGNATURE_LEN;
+    case PH_ALG_ED25519:
+        return ED25519_SIGNATURE_LEN;
+    case PH_ALG_SM2_SM3:
+    case PH_ALG_NONE:
+        break;
+    }
+    return 0;
+}
+
 enum ph_rc
 ph_verifier_check(struct ph_verifier *verifier, const struct ph_str *pieces,
                   size_t count, struct ph_str signature)

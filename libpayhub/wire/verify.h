@@ -58,6 +58,9 @@ void       ph_verifier_free(struct ph_verifier *verifier); /* accepts NULL */
 enum ph_rc ph_verifier_rekey(struct ph_verifier *verifier,
                              struct ph_str       secret) PH_MUST_CHECK;
 
+/* Bytes of this key's signatures; 0 = they vary (SM2). */
+size_t ph_verifier_signature_len(const struct ph_verifier *verifier);
+
 /*
  * Verifies `signature` (raw bytes: HMAC 32; RSA the modulus' length; ECDSA
  * r || s, 64; Ed25519 64; SM2 DER, refused unless it is its own canonical

@@ -53,7 +53,11 @@ test_parts_come_back(void **state)
         uint64_t      ms = UINT64_C(1700000000000) + shard * UINT64_C(86400001);
         struct ph_id  id = ph_id_make(&maker, PH_ID_REFUND, ms, shard, ones);
         struct ph_str text = ph_str_z(id.text);
+        char          shard_text[PH_SHARD_TEXT_LEN];
 
+        ph_shard_text(shard, shard_text);
+        t_same(ph_str_make(shard_text, sizeof(shard_text)),
+               ph_str_make(id.text + 11, PH_SHARD_TEXT_LEN));
         assert_true(ph_id_is(text, PH_ID_REFUND));
         assert_int_equal(ph_id_shard(text), shard);
         assert_true(ph_id_ms(text) == ms);

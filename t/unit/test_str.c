@@ -122,6 +122,14 @@ test_token_and_control(void **state)
         assert_int_equal(ph_str_has_control(ph_str_make(&byte, 1)),
                          ch < 0x20 || ch == 0x7f);
     }
+    for (size_t at = 0; at < 20; at++) { /* at every place of a long text */
+        char text[] = "plain \xe5\xbe\xae text \xff\x80 ~~~";
+
+        assert_false(ph_str_has_control(ph_str_make(text, 20)));
+        text[at] = at % 2 != 0 ? '\x7f' : '\x1f';
+        assert_true(ph_str_has_control(ph_str_make(text, 20)));
+    }
+    assert_false(ph_str_has_control(ph_str_make(NULL, 0)));
     assert_false(ph_str_is_token(PH_STR(""), 4));
     assert_true(ph_str_is_token(PH_STR("abcd"), 4));
     assert_false(ph_str_is_token(PH_STR("abcde"), 4));

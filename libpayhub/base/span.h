@@ -1,0 +1,86 @@
+/*
+ * span.h - how far bytes of one class reach, sixteen at a time where the
+ * machine can.  For what runs on every request; inline, so that the class is
+ * known when it is compiled.
+ */
+#ifndef PH_BASE_SPAN_H
+#define PH_BASE_SPAN_H
+
+#include "libpayhub/base/str.h"
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+static inline bool
+ph_span_takes(char ch, char extra, char other)
+{
+    unsigned char letter = (unsigned char) ((ch | 0x20) - 'a');
+    unsigned char digit  = (unsigned char) (ch - '0');
+
+    return letter < 26 || digit < 10 || ch == extra || ch == other;
+}
+
+#ifdef __SSE2__
+
+#define PH_SPAN_LANES 16
+
+/* all bits of each byte in [lowest, lowest + range) */
+static inline __m128i
+ph_span_within(__m128i bytes, char lowest, char range)
+{
+    __m128i from = _mm_sub_epi8(bytes, _mm_set1_epi8(lowest));
+
+    return _mm_cmpeq_epi8(_mm_min_epu8(from, _mm_set1_epi8((char) (range - 1))),
+                          from);
+}
+
+static inline __attribute__((always_inline)) unsigned
+ph_span_strange(const char *at, char extra, char other)
+{
+    __m128i bytes  = _mm_loadu_si128((const __m128i *) (const void *) at);
+    __m128i folded = _mm_or_si128(bytes, _mm_set1_epi8(0x20));
+    __m128i taken  = ph_span_within(folded, 'a', 26);
+
+    taken = _mm_or_si128(taken, ph_span_within(bytes, '0', 10));
+    taken = _mm_or_si128(taken, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(extra)));
+    taken = _mm_or_si128(taken, _mm_cmpeq_epi8(bytes, _mm_set1_epi8(other)));
+    return (unsigned) _mm_movemask_epi8(taken) ^ 0xffffu;
+}
+
+#endif
+
+/*
+ * How many of in's bytes from `from` on are letters, digits, `extra` or
+ * `other`, up to the first that is not.
+ */
+static inline __attribute__((always_inline)) size_t
+ph_span_alnum(struct ph_str in, size_t from, char extra, char other)
+{
+    size_t at = from;
+
+#ifdef __SSE2__
+    for (; in.len - at >= PH_SPAN_LANES; at += PH_SPAN_LANES) {
+        unsigned strange = ph_span_strange(in.ptr + at, extra, other);
+
+        if (strange != 0) {
+            return at - from + (size_t) __builtin_ctz(strange);
+        }
+    }
+    if (in.len >= PH_SPAN_LANES) { /* the rest, by the last sixteen bytes */
+        size_t   seen = PH_SPAN_LANES - (in.len - at);
+        unsigned strange
+            = ph_span_strange(in.ptr + in.len - PH_SPAN_LANES, extra, other)
+              >> seen;
+
+        return strange != 0 ? at - from + (size_t) __builtin_ctz(strange)
+                            : in.len - from;
+    }
+#endif
+    while (at < in.len && ph_span_takes(in.ptr[at], extra, other)) {
+        at++;
+    }
+    return at - from;
+}
+
+#endif

@@ -1,0 +1,491 @@
+
+/*
+ * payhub_sync: this host's share of limits that are the cluster's.
+ *
+ * Redis divides each key among the hosts that use it, by what was asked for;
+ * a host that has no share of a key may use its floor, half of an equal part.
+ * All shares and floors of a key are never more than the whole, but for the
+ * moment in which a host comes new: then the others hear of it at their next
+ * exchange.  A share is a rate and a burst of its own in this host's table.
+ *
+ * With the worker or Redis away nothing is divided anew: an equal part of
+ * every key, by the hosts that there were, is this host's last share.
+ */
+
+
+#include "ngx_http_payhub_sync.h"
+
+
+#pragma weak ngx_http_payhub_limit_zone
+#pragma weak ngx_http_payhub_limit_usage
+#pragma weak ngx_http_payhub_limit_lease
+#pragma weak ngx_http_payhub_limit_spec
+
+
+#define NGX_HTTP_PAYHUB_SHARE_PARTS  10000      /* the whole, as in Redis */
+#define NGX_HTTP_PAYHUB_SHARE_KEYS   64         /* of a zone, an exchange */
+#define NGX_HTTP_PAYHUB_SHARE_LIFE   3          /* s, of a key's share */
+#define NGX_HTTP_PAYHUB_SHARE_LONG   (365 * 24 * 3600)
+
+
+static ngx_int_t ngx_http_payhub_sync_share_ask(
+    ngx_http_payhub_sync_link_t *link, json_t *pull);
+static ngx_int_t ngx_http_payhub_sync_share_take(
+    ngx_http_payhub_sync_link_t *link, json_t *push);
+static ngx_int_t ngx_http_payhub_sync_share_name(
+    ngx_http_payhub_limit_used_t *used, u_char *hex);
+static void ngx_http_payhub_sync_share_zone(ngx_uint_t n, json_t *answer);
+static void ngx_http_payhub_sync_share_all(ngx_http_payhub_limit_zone_t *zone,
+    ngx_uint_t parts);
+static ngx_uint_t ngx_http_payhub_sync_share_whole(
+    ngx_http_payhub_limit_zone_t *zone, struct ph_str key,
+    struct ph_bucket_spec *spec, time_t *until);
+static void ngx_http_payhub_sync_share_of(struct ph_bucket_spec *spec,
+    ngx_uint_t parts);
+
+
+ngx_http_payhub_sync_link_t  ngx_http_payhub_sync_share = {
+    .name = "share",
+    .ask = ngx_http_payhub_sync_share_ask,
+    .take = ngx_http_payhub_sync_share_take,
+    .pause = NGX_HTTP_PAYHUB_SYNC_TICK
+};
+
+
+/* what was asked for, until its answer */
+
+typedef struct {
+    ngx_http_payhub_limit_used_t  used[NGX_HTTP_PAYHUB_SHARE_KEYS];
+    ngx_uint_t               n;
+    ngx_uint_t               hosts;         /* 0: not heard of any */
+    time_t                   heard;
+} ngx_http_payhub_sync_zone_t;
+
+
+static ngx_http_payhub_sync_zone_t
+    ngx_http_payhub_sync_zones[NGX_HTTP_PAYHUB_LIMITS_MAX];
+
+
+/* whether any limit is the cluster's */
+
+ngx_uint_t
+ngx_http_payhub_sync_shares(void)
+{
+    ngx_uint_t                     n;
+    ngx_http_payhub_limit_zone_t  *zone;
+
+    if (ngx_http_payhub_limit_zone == NULL) {
+        return 0;
+    }
+
+    for (n = 0; n < NGX_HTTP_PAYHUB_LIMITS_MAX; n++) {
+        zone = ngx_http_payhub_limit_zone(n);
+
+        if (zone == NULL) {
+            break;
+        }
+
+        if (zone->cluster) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_sync_share_ask(ngx_http_payhub_sync_link_t *link,
+    json_t *pull)
+{
+    json_t                        *zones, *keys;
+    u_char                         hex[2 * sizeof(struct ph_hash128) + 1];
+    ngx_uint_t                     n, i;
+    ngx_http_payhub_sync_zone_t   *sz;
+    ngx_http_payhub_limit_zone_t  *zone;
+    ngx_http_payhub_limit_used_t  *used;
+
+    zones = json_array();
+
+    for (n = 0; zones && n < NGX_HTTP_PAYHUB_LIMITS_MAX; n++) {
+        zone = ngx_http_payhub_limit_zone(n);
+
+        if (zone == NULL) {
+            break;
+        }
+
+        if (!zone->cluster) {
+            continue;
+        }
+
+        sz = &ngx_http_payhub_sync_zones[n];
+        sz->n = ngx_http_payhub_limit_usage(zone, sz->used,
+                                            NGX_HTTP_PAYHUB_SHARE_KEYS);
+        keys = json_array();
+
+        for (i = 0; i < sz->n; i++) {
+            used = &sz->used[i];
+
+            /* hosts have secrets of their own: the text is the same to all */
+
+            if (ngx_http_payhub_sync_share_name(used, hex) != NGX_OK) {
+                break;
+            }
+
+            (void) json_array_append_new(keys,
+                       json_pack("{s:s, s:I}", "k", (char *) hex,
+                                 "used", (json_int_t) used->tokens));
+        }
+
+        sz->n = i;
+
+        (void) json_array_append_new(zones,
+                   json_pack("{s:s%, s:o}", "zone", (char *) zone->name.data,
+                             zone->name.len, "keys", keys));
+    }
+
+    if (zones == NULL) {
+        return NGX_ERROR;
+    }
+
+    return json_object_set_new(pull, "zones", zones) == 0 ? NGX_OK
+                                                          : NGX_ERROR;
+}
+
+
+/* hex of half a SHA-256 */
+
+static ngx_int_t
+ngx_http_payhub_sync_share_name(ngx_http_payhub_limit_used_t *used,
+    u_char *hex)
+{
+    u_char         digest[PH_SHA256_LEN];
+    struct ph_str  text;
+
+    text = ph_str_make((char *) used->text, used->len);
+
+    if (!ph_sha256(&text, 1, digest)) {
+        return NGX_ERROR;
+    }
+
+    *ngx_hex_dump(hex, digest, sizeof(struct ph_hash128)) = '\0';
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_sync_share_take(ngx_http_payhub_sync_link_t *link,
+    json_t *push)
+{
+    json_t                        *answer, *found;
+    size_t                         i;
+    ngx_uint_t                     n;
+    const char                    *name;
+    ngx_http_payhub_sync_zone_t   *sz;
+    ngx_http_payhub_limit_zone_t  *zone;
+
+    for (n = 0; n < NGX_HTTP_PAYHUB_LIMITS_MAX; n++) {
+        zone = ngx_http_payhub_limit_zone(n);
+
+        if (zone == NULL) {
+            break;
+        }
+
+        if (!zone->cluster) {
+            continue;
+        }
+
+        found = NULL;
+
+        json_array_foreach(json_object_get(push, "zones"), i, answer) {
+            name = json_string_value(json_object_get(answer, "zone"));
+
+            if (name && ngx_strlen(name) == zone->name.len
+                && ngx_memcmp(name, zone->name.data, zone->name.len) == 0)
+            {
+                found = answer;
+            }
+        }
+
+        sz = &ngx_http_payhub_sync_zones[n];
+
+        if (found) {
+            ngx_http_payhub_sync_share_zone(n, found);
+
+        } else if (sz->hosts
+                   && ngx_time() - sz->heard > NGX_HTTP_PAYHUB_SHARE_LIFE)
+        {
+            ngx_http_payhub_sync_share_all(zone, NGX_HTTP_PAYHUB_SHARE_PARTS
+                                                 / sz->hosts);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payhub_sync_share_zone(ngx_uint_t n, json_t *answer)
+{
+    time_t                         until;
+    json_t                        *shares;
+    json_int_t                     hosts, parts;
+    ngx_uint_t                     i;
+    struct ph_bucket_spec          spec;
+    ngx_http_payhub_sync_zone_t   *sz;
+    ngx_http_payhub_limit_zone_t  *zone;
+    ngx_http_payhub_limit_used_t  *used;
+
+    sz = &ngx_http_payhub_sync_zones[n];
+    zone = ngx_http_payhub_limit_zone(n);
+
+    hosts = json_integer_value(json_object_get(answer, "hosts"));
+    shares = json_object_get(answer, "shares");
+
+    if (hosts < 1 || hosts > NGX_HTTP_PAYHUB_SHARE_PARTS / 2
+        || json_array_size(shares) != sz->n)
+    {
+        return;
+    }
+
+    sz->hosts = hosts;
+    sz->heard = ngx_time();
+    ngx_http_payhub_sync.sh->hosts = hosts;
+
+    ngx_http_payhub_sync_share_all(zone,
+                                   hosts == 1
+                                   ? NGX_HTTP_PAYHUB_SHARE_PARTS
+                                   : NGX_HTTP_PAYHUB_SHARE_PARTS
+                                     / (2 * hosts));
+
+    for (i = 0; i < sz->n; i++) {
+        used = &sz->used[i];
+        parts = json_integer_value(json_array_get(shares, i));
+
+        if (parts < 1 || parts > NGX_HTTP_PAYHUB_SHARE_PARTS) {
+            continue;
+        }
+
+        if (!ngx_http_payhub_sync_share_whole(zone,
+                                       ph_str_make((char *) used->text,
+                                                   used->len),
+                                       &spec, &until))
+        {
+            if (hosts == 1) {
+                continue;
+            }
+
+            /* behind its end everybody's floor holds again */
+
+            until = ngx_time() + NGX_HTTP_PAYHUB_SHARE_LIFE;
+        }
+
+        ngx_http_payhub_sync_share_of(&spec, parts);
+
+        (void) ngx_http_payhub_limit_lease(zone, used->key, &spec, until);
+    }
+}
+
+
+/* for the holder when no worker has answered for a while */
+
+void
+ngx_http_payhub_sync_share_away(void)
+{
+    ngx_uint_t                     n;
+    ngx_http_payhub_sync_zone_t   *sz;
+    ngx_http_payhub_limit_zone_t  *zone;
+
+    if (!ngx_http_payhub_sync_shares()) {
+        return;
+    }
+
+    for (n = 0; n < NGX_HTTP_PAYHUB_LIMITS_MAX; n++) {
+        zone = ngx_http_payhub_limit_zone(n);
+
+        if (zone == NULL) {
+            break;
+        }
+
+        sz = &ngx_http_payhub_sync_zones[n];
+
+        if (zone->cluster && sz->hosts > 1) {
+            ngx_http_payhub_sync_share_all(zone, NGX_HTTP_PAYHUB_SHARE_PARTS
+                                                 / sz->hosts);
+        }
+    }
+}
+
+
+/* what holds for every key that has no share; changed only when it differs */
+
+static void
+ngx_http_payhub_sync_share_all(ngx_http_payhub_limit_zone_t *zone,
+    ngx_uint_t parts)
+{
+    time_t                 until;
+    ngx_uint_t             changed;
+    struct ph_hash128      everybody;
+    struct ph_bucket_spec  spec, holds;
+
+    if (zone->table == NULL) {
+        return;
+    }
+
+    everybody.lo = 0;
+    everybody.hi = 0;
+
+    changed = ngx_http_payhub_sync_share_whole(zone, ph_str_make(NULL, 0),
+                                               &spec, &until);
+    ngx_http_payhub_sync_share_of(&spec, parts);
+
+    ph_limit_settings(zone->table, everybody, ngx_time(), &holds);
+
+    if (holds.rate.tokens == spec.rate.tokens
+        && holds.rate.per_ns == spec.rate.per_ns
+        && holds.burst_tokens == spec.burst_tokens
+        && holds.burst_ns == spec.burst_ns)
+    {
+        return;
+    }
+
+    if (!changed) {
+        until = parts == NGX_HTTP_PAYHUB_SHARE_PARTS
+                ? ngx_time() - 1
+                : ngx_time() + NGX_HTTP_PAYHUB_SHARE_LONG;
+    }
+
+    (void) ngx_http_payhub_limit_lease(zone, everybody, &spec, until);
+}
+
+
+/* a live change over what was there; false: it says nothing that we know */
+
+static ngx_uint_t
+ngx_http_payhub_sync_share_change(json_t *change, struct ph_bucket_spec *spec)
+{
+    double                 times;
+    json_t                *rate, *burst;
+    struct ph_bucket_spec  fresh;
+
+    times = json_number_value(json_object_get(change, "times"));
+
+    if (times > 0) {
+        spec->rate.tokens = ngx_max(1, (uint64_t) (spec->rate.tokens * times));
+        spec->burst_tokens = (uint64_t) (spec->burst_tokens * times);
+        return 1;
+    }
+
+    rate = json_object_get(change, "rate");
+    burst = json_object_get(change, "burst");
+    fresh = *spec;
+
+    if (ngx_http_payhub_limit_spec(&fresh,
+                                   ph_str_make(json_string_value(rate),
+                                               json_string_length(rate)),
+                                   ph_str_make(json_string_value(burst),
+                                               json_string_length(burst)))
+        != NULL)
+    {
+        return 0;
+    }
+
+    *spec = fresh;
+
+    return 1;
+}
+
+
+/*
+ * What the cluster may use of a key, or of any key when `key` is empty:
+ * nginx.conf and the live changes over it.  True: a live change is about just
+ * this, and ends at `until`.
+ */
+
+static ngx_uint_t
+ngx_http_payhub_sync_share_whole(ngx_http_payhub_limit_zone_t *zone,
+    struct ph_str key, struct ph_bucket_spec *spec, time_t *until)
+{
+    size_t                   i;
+    json_t                  *change, *value;
+    json_int_t               ends;
+    ngx_uint_t               pass, found;
+    const char              *name;
+    ngx_http_payhub_live_t  *live;
+
+    *spec = zone->base;
+    *until = ngx_time() + NGX_HTTP_PAYHUB_SHARE_LONG;
+
+    live = ngx_http_payhub_live_now();
+    found = 0;
+
+    /* what is for everybody first, then what is for the key alone */
+
+    for (pass = 0; live && pass < (key.len ? 2u : 1u); pass++) {
+
+        json_array_foreach(live->changes, i, change) {
+
+            name = json_string_value(json_object_get(change, "name"));
+            value = json_object_get(change, "key");
+            ends = json_integer_value(json_object_get(change, "until"));
+
+            if (ngx_strcmp(json_string_value(json_object_get(change, "kind")),
+                           "limit")
+                != 0
+                || name == NULL
+                || ngx_strlen(name) != zone->name.len
+                || ngx_memcmp(name, zone->name.data, zone->name.len) != 0
+                || (ends && ends <= (json_int_t) ngx_time())
+                || json_is_string(value) != (int) pass
+                || (pass && !ph_str_eq(ph_str_make(json_string_value(value),
+                                                json_string_length(value)),
+                                       key)))
+            {
+                continue;
+            }
+
+            if (ngx_http_payhub_sync_share_change(change, spec)
+                && (pass || key.len == 0))
+            {
+                found = 1;
+                *until = ends ? (time_t) ends : *until;
+            }
+        }
+    }
+
+    return found;
+}
+
+
+static void
+ngx_http_payhub_sync_share_of(struct ph_bucket_spec *spec, ngx_uint_t parts)
+{
+    uint64_t  tokens;
+
+    if (parts >= NGX_HTTP_PAYHUB_SHARE_PARTS) {
+        return;
+    }
+
+    tokens = spec->rate.tokens * parts / NGX_HTTP_PAYHUB_SHARE_PARTS;
+
+    if (tokens >= 100) {
+        spec->rate.tokens = tokens;
+
+    } else if (spec->rate.per_ns
+               <= PH_RATE_PER_NS_MAX / NGX_HTTP_PAYHUB_SHARE_PARTS)
+    {
+        /* few tokens: a longer time for the same number of them is exact */
+
+        spec->rate.per_ns = spec->rate.per_ns * NGX_HTTP_PAYHUB_SHARE_PARTS
+                            / parts;
+
+    } else {
+        spec->rate.tokens = ngx_max(tokens, 1);
+    }
+
+    if (spec->burst_tokens) {
+        spec->burst_tokens = ngx_max(1, spec->burst_tokens * parts
+                                        / NGX_HTTP_PAYHUB_SHARE_PARTS);
+    }
+}
