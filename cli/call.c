@@ -38,25 +38,36 @@ url_find(struct cli *cli, const char **out)
     return CLI_OK;
 }
 
+/* What an answer's signature is checked with: HMAC keys sign both ways. */
+struct call_key {
+    const char   *id;
+    enum ph_alg   alg;
+    struct ph_str secret; /* hmac-sha256 */
+};
+
 static const char *
 answer_judge(const struct cli_http *http, const struct cli_signed *s,
-             const char *key_id, struct ph_str secret, bool *wrong)
+             const struct call_key *key, bool *wrong)
 {
-    char          memory[256], expected[CLI_SIGNATURE_LEN + 1];
+    char          memory[256], expected[CLI_HMAC_LEN + 1];
     struct ph_buf prefix = PH_BUF_INIT(memory);
 
     if (http->signature[0] == '\0') {
         return "not signed";
     }
     *wrong = true;
-    if (strcmp(http->nonce, s->nonce) != 0 || strcmp(http->key_id, key_id) != 0)
-    {
+    if (strcmp(http->nonce, s->nonce) != 0
+        || strcmp(http->key_id, key->id) != 0) {
         return "signed for another request";
+    }
+    if (key->alg != PH_ALG_HMAC_SHA256) {
+        *wrong = false; /* by the platform's key, which is not at hand */
+        return "signature not checked";
     }
     ph_answer_v3_prefix(&prefix, ph_str_z(http->timestamp),
                         ph_str_z(http->nonce), (unsigned) http->status);
     if (prefix.full
-        || !cli_sign_text(expected, secret, ph_buf_str(&prefix),
+        || !cli_sign_text(expected, key->secret, ph_buf_str(&prefix),
                           ph_str_make(http->answer, http->answer_len)))
     {
         return "signature not checked";
@@ -77,10 +88,10 @@ code_of(long status)
 
 static enum cli_exit
 answer_print(const struct cli_http *http, const struct cli_signed *s,
-             const char *key_id, struct ph_str secret)
+             const struct call_key *key)
 {
     bool        wrong = false;
-    const char *said  = answer_judge(http, s, key_id, secret, &wrong);
+    const char *said  = answer_judge(http, s, key, &wrong);
 
     (void) fprintf(stderr, "HTTP %ld, %s\n", http->status, said);
     if (http->answer_len != 0) {
@@ -94,18 +105,17 @@ answer_print(const struct cli_http *http, const struct cli_signed *s,
 
 static enum cli_exit
 request_send(struct cli_http *http, const struct cli_signed *s,
-             const char *key_id, struct ph_str secret)
+             const struct call_key *key)
 {
-    static char header[PH_AUTH_V3_HEADER_MAX + 32];
-
-    (void) snprintf(header, sizeof(header), "Authorization: %s", s->header);
-    http->headers[http->header_count++] = header;
+    for (size_t i = 0; i < s->header_count; i++) {
+        http->headers[http->header_count++] = s->headers[i];
+    }
     if (http->has_body) {
         http->headers[http->header_count++] = "Content-Type: application/json";
     }
     switch (cli_http_send(http)) {
     case CLI_HTTP_ANSWERED:
-        return answer_print(http, s, key_id, secret);
+        return answer_print(http, s, key);
     case CLI_HTTP_NOT_SENT:
         cli_say("not sent: %s", http->error);
         return CLI_NOT_READY;
@@ -117,52 +127,94 @@ request_send(struct cli_http *http, const struct cli_signed *s,
     }
 }
 
-enum cli_exit
-cli_call(struct cli *cli)
+/* --timeout, the request line, --scheme, --alg, --idempotency-key */
+static enum cli_exit
+words_check(const struct cli *cli, uint64_t *seconds, struct call_key *key,
+            unsigned *scheme, struct ph_str *idempotency_key)
 {
-    static struct cli_signed s;
-    static char              key[CLI_SECRET_MAX];
-    struct ph_buf            secret  = PH_BUF_INIT(key);
-    struct ph_buf            body    = PH_BUF_INIT(body_memory);
-    const char *const       *words   = cli->args.words;
-    const char              *timeout = cli_args_value(&cli->args, "timeout");
-    uint64_t                 seconds = TIMEOUT_S;
+    const char *timeout = cli_args_value(&cli->args, "timeout");
 
-    if (!cli_request_ok(words[0], words[1])) {
+    if (!cli_request_ok(cli->args.words[0], cli->args.words[1])) {
         return cli_usage("expected METHOD in capitals and a TARGET that begins "
                          "with /, without blanks and #");
     }
     if (timeout != NULL
-        && (!ph_str_u64(ph_str_z(timeout), TIMEOUT_S_MAX, &seconds)
-            || seconds == 0))
+        && (!ph_str_u64(ph_str_z(timeout), TIMEOUT_S_MAX, seconds)
+            || *seconds == 0))
     {
         return cli_usage("--timeout: found %s, expected 1-%d", timeout,
                          TIMEOUT_S_MAX);
     }
-    const char *key_id = cli_key_id(cli);
-    if (key_id == NULL || cli_secret_path(cli) == NULL) {
+    enum cli_exit code = cli_scheme(cli, &key->alg, scheme);
+    if (code != CLI_OK) {
+        return code;
+    }
+    key->id = cli_key_id(cli);
+    return key->id == NULL ? CLI_USAGE
+                           : cli_idempotency_key(cli, *scheme, idempotency_key);
+}
+
+/* the answer of an HMAC key is checked with the secret */
+static enum cli_exit
+secret_load(const struct cli *cli, struct call_key *key, struct ph_buf *secret)
+{
+    if (key->alg != PH_ALG_HMAC_SHA256) {
+        return CLI_OK;
+    }
+    if (cli_secret_path(cli) == NULL) {
         return CLI_USAGE;
     }
+    if (!cli_key_secret(cli, secret)) {
+        return CLI_FAILED;
+    }
+    key->secret = ph_buf_str(secret);
+    return CLI_OK;
+}
+
+enum cli_exit
+cli_call(struct cli *cli)
+{
+    static struct cli_signed s;
+    static char              memory[CLI_SECRET_MAX];
+    struct ph_buf            secret  = PH_BUF_INIT(memory);
+    struct ph_buf            body    = PH_BUF_INIT(body_memory);
+    struct cli_signer       *signer  = NULL;
+    uint64_t                 seconds = TIMEOUT_S;
+    struct call_key          key     = { .id = NULL };
+    unsigned                 scheme  = 0;
+    const char *const       *words   = cli->args.words;
+    struct cli_request       request
+        = { .method = ph_str_z(words[0]), .target = ph_str_z(words[1]) };
     struct cli_http http = { .target     = words[1],
                              .method     = words[0],
                              .ca_file    = getenv("PAYHUB_CA_FILE"),
                              .has_body   = cli_args_has(&cli->args, "body"),
-                             .timeout_s  = (long) seconds,
                              .answer_max = ANSWER_MAX };
-    enum cli_exit   code = url_find(cli, &http.base);
-    if (code != CLI_OK) {
-        return code;
+
+    enum cli_exit code
+        = words_check(cli, &seconds, &key, &scheme, &request.idempotency_key);
+    if (code != CLI_OK || (code = secret_load(cli, &key, &secret)) != CLI_OK
+        || (code = cli_signer_load(cli, key.alg, &signer)) != CLI_OK
+        || (code = url_find(cli, &http.base)) != CLI_OK)
+    {
+        goto done;
     }
-    code = CLI_FAILED;
-    if (cli_key_secret(cli, &secret) && cli_body(cli, &body)) {
-        http.body = ph_buf_str(&body);
-        if (cli_sign_make(&s, ph_str_z(key_id), ph_buf_str(&secret),
-                          ph_str_z(words[0]), ph_str_z(words[1]), http.body))
-        {
-            code = request_send(&http, &s, key_id, ph_buf_str(&secret));
+    http.timeout_s = (long) seconds;
+    code           = CLI_FAILED;
+    if (cli_body(cli, &body)
+        && cli_url_split(ph_str_z(http.base), &request.url_scheme,
+                         &request.authority))
+    {
+        http.body    = ph_buf_str(&body);
+        request.body = http.body;
+        if (cli_sign_make(&s, scheme, signer, ph_str_z(key.id), &request)) {
+            code = request_send(&http, &s, &key);
         }
     }
-    OPENSSL_cleanse(key, sizeof(key));
+
+done:
+    OPENSSL_cleanse(memory, sizeof(memory));
+    cli_signer_free(signer);
     cli_http_free(&http);
     return code;
 }

@@ -95,7 +95,13 @@ bool cli_sql_audit(MYSQL *db, const char *act, struct ph_str subject,
 enum cli_exit cli_schema_up(struct cli *cli);
 enum cli_exit cli_schema_status(struct cli *cli);
 enum cli_exit cli_app_add(struct cli *cli);
+enum cli_exit cli_key_add(struct cli *cli);
 enum cli_exit cli_key_list(struct cli *cli);
+enum cli_exit cli_key_revoke(struct cli *cli);
+enum cli_exit cli_limit_list(struct cli *cli);
+enum cli_exit cli_limit_set(struct cli *cli);
+enum cli_exit cli_limit_boost(struct cli *cli);
+enum cli_exit cli_limit_reset(struct cli *cli);
 enum cli_exit cli_account_add(struct cli *cli);
 enum cli_exit cli_account_list(struct cli *cli);
 enum cli_exit cli_account_set(struct cli *cli);

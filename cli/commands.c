@@ -24,10 +24,47 @@ static const struct cli_option schema_options[] = {
 static const struct cli_option app_add_options[] = {
     { "merchant", "ID", false, "merchant, made when absent" },
     { "name", "NAME", false, "what people call the app" },
-    { "alg", "ALG", false, "algorithm of the key: hmac-sha256" },
-    { "public-key", "FILE", false, "PEM of a caller's public key: not yet" },
-    { "scheme", "SCHEME", true, "signature schemes taken: payhub-v3" },
+    { "alg", "ALG", false, "algorithm of the key, default hmac-sha256" },
+    { "public-key", "FILE", false, "PEM of the caller's public key" },
+    { "scheme", "SCHEME", true, "payhub-v3 or rfc9421; default what fits" },
+    { "not-before", "T", false, "not valid before; default from now on" },
+    { "not-after", "T", false, "not valid after; default for ever" },
     { "secret-out", "FILE", false, "also write the secret there, 0600" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option key_add_options[] = {
+    { "app", "ID", false, "whose key it is" },
+    { "alg", "ALG", false, "algorithm of the key, default hmac-sha256" },
+    { "public-key", "FILE", false, "PEM of the caller's public key" },
+    { "scheme", "SCHEME", true, "payhub-v3 or rfc9421; default what fits" },
+    { "not-before", "T", false, "not valid before; default from now on" },
+    { "not-after", "T", false, "not valid after; default for ever" },
+    { "secret-out", "FILE", false, "also write the secret there, 0600" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option key_revoke_options[] = {
+    { "app", "ID", false, "whose key it is" },
+    { "key", "ID", false, "the key that ends" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option limit_set_options[] = {
+    { "key", "K", false, "one key's settings; default everybody's" },
+    { "until", "T", false, "when it ends by itself; default never" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option limit_boost_options[] = {
+    { "key", "K", false, "one key's settings; default everybody's" },
+    { "times", "N", false, "rate and burst times so much" },
+    { "for", "TIME", false, "how long: 90s, 30m, 2h, 1d" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option limit_reset_options[] = {
+    { "key", "K", false, "one key's settings; default everybody's" },
     { NULL, NULL, false, NULL },
 };
 
@@ -58,6 +95,12 @@ static const struct cli_option sign_options[] = {
     { "body", "FILE", false, "the body's bytes; - is stdin" },
     { "timestamp", "T", false, "unix seconds, for tests" },
     { "nonce", "N", false, "8-64 of [A-Za-z0-9_-], for tests" },
+    { "alg", "ALG", false, "the key's algorithm, default hmac-sha256" },
+    { "scheme", "S", false, "payhub-v3 (default) or rfc9421" },
+    { "private-key", "FILE", false, "PEM, for every --alg but hmac-sha256" },
+    { "idempotency-key", "K", false, "sent and signed, rfc9421 only" },
+    { "host", "HOST", false, "rfc9421: the host that is signed" },
+    { "url", "URL", false, "or the address it is taken from" },
     { NULL, NULL, false, NULL },
 };
 
@@ -66,6 +109,11 @@ static const struct cli_option verify_options[] = {
     { "key-id", "ID", false, "the key that it must name" },
     { "secret-file", "FILE", false, "else $PAYHUB_SECRET_FILE" },
     { "body", "FILE", false, "the body's bytes; - is stdin" },
+    { "alg", "ALG", false, "the key's algorithm, default hmac-sha256" },
+    { "scheme", "S", false, "payhub-v3 (default) or rfc9421" },
+    { "public-key", "FILE", false, "PEM, for every --alg but hmac-sha256" },
+    { "header", "LINE", true, "rfc9421: 'Name: value', each that is signed" },
+    { "host", "HOST", false, "rfc9421: the request's host" },
     { NULL, NULL, false, NULL },
 };
 
@@ -75,6 +123,10 @@ static const struct cli_option call_options[] = {
     { "secret-file", "FILE", false, "else $PAYHUB_SECRET_FILE" },
     { "body", "FILE", false, "the body's bytes; - is stdin" },
     { "timeout", "S", false, "seconds, 1-600, default 60" },
+    { "alg", "ALG", false, "the key's algorithm, default hmac-sha256" },
+    { "scheme", "S", false, "payhub-v3 (default) or rfc9421" },
+    { "private-key", "FILE", false, "PEM, for every --alg but hmac-sha256" },
+    { "idempotency-key", "K", false, "sent and signed, rfc9421 only" },
     { NULL, NULL, false, NULL },
 };
 
@@ -107,8 +159,29 @@ const struct cli_command cli_commands[] = {
       "  payhub app add --merchant acme --name shop --secret-out shop.secret\n"
       "The secret is shown once.  The HMAC key is the ASCII bytes of the text.\n",
       cli_app_add },
+    { { "key", "add", NULL }, "", 0, 0, key_add_options,
+      "one more key of an app: two live keys rotate",
+      "  payhub key add --app app_1 --secret-out new.secret\n"
+      "  payhub key add --app app_1 --alg ed25519 --public-key app.pem\n"
+      "Every edge takes it within a second.\n",
+      cli_key_add },
     { { "key", "list", NULL }, "", 0, 0, key_list_options,
       "the keys of apps, never their secrets", NULL, cli_key_list },
+    { { "key", "revoke", NULL }, "", 0, 0, key_revoke_options,
+      "a key ends, at every edge within a second", NULL, cli_key_revoke },
+    { { "limit", "list", NULL }, "", 0, 0, none,
+      "limits: base, what holds now, who changed it, until when", NULL,
+      cli_limit_list },
+    { { "limit", "set", NULL }, "NAME [rate=R] [burst=B]", 2, 3,
+      limit_set_options, "other settings of a limit, live",
+      "  payhub limit set app rate=200/s burst=400\n"
+      "  payhub limit set app --key app_1 rate=5/s --until 1893456000\n",
+      cli_limit_set },
+    { { "limit", "boost", NULL }, "NAME", 1, 1, limit_boost_options,
+      "more for a while",
+      "  payhub limit boost app --times 3 --for 30m\n", cli_limit_boost },
+    { { "limit", "reset", NULL }, "NAME", 1, 1, limit_reset_options,
+      "what nginx.conf says holds again", NULL, cli_limit_reset },
     { { "channel", "account", "add" }, "CHANNEL", 1, 1, account_add_options,
       "a new account at a channel",
       "  payhub channel account add sandbox --name try \\\n"
@@ -129,7 +202,7 @@ const struct cli_command cli_commands[] = {
       "  payhub sign POST /v1/payments --key-id K --secret-file F --body B\n",
       cli_sign },
     { { "verify", NULL, NULL }, "METHOD TARGET", 2, 2, verify_options,
-      "is this Authorization header right for these bytes",
+      "are these headers a right signature of these bytes",
       "  payhub verify POST /v1/payments --authorization 'PAYHUB-V3 ...' \\\n"
       "      --secret-file F --body B\n"
       "Exit 3: it is not, and what was signed is shown.  The clock is not\n"

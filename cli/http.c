@@ -89,6 +89,10 @@ easy_set(CURL *easy, struct cli_http *http, struct curl_slist *headers)
     (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
     (void) curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, header_take);
     (void) curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
+    if (http->unix_socket != NULL) {
+        (void) curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH,
+                                http->unix_socket);
+    }
     if (http->ca_file != NULL && http->ca_file[0] != '\0') {
         (void) curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
     }

@@ -145,16 +145,17 @@ keys_dir(struct cli_keys_file *file, char out[PATH_MAX], struct ph_buf *why)
 }
 
 static bool
-secret_write(struct cli_keys_file *file, struct ph_str key_id,
-             struct ph_str secret, struct ph_buf *why)
+secret_write(struct cli_keys_file *file, const struct cli_keys_line *line,
+             struct ph_buf *why)
 {
-    char dir[PATH_MAX];
+    struct ph_str key_id = line->key_id;
+    char          dir[PATH_MAX];
 
     if (!keys_dir(file, dir, why)) {
         return false;
     }
-    if (snprintf(file->secret, PATH_MAX, "%s/%.*s.secret", dir,
-                 (int) key_id.len, key_id.ptr)
+    if (snprintf(file->secret, PATH_MAX, "%s/%.*s.%s", dir, (int) key_id.len,
+                 key_id.ptr, line->is_public ? "pem" : "secret")
         >= PATH_MAX)
     {
         file->secret[0] = '\0';
@@ -166,22 +167,52 @@ secret_write(struct cli_keys_file *file, struct ph_str key_id,
         file->secret[0] = '\0'; /* not ours to remove */
         return is;
     }
-    bool ok = own(file, fd) && bytes_write(fd, secret)
-              && bytes_write(fd, PH_STR("\n")) && dir_sync(dir);
+    bool ok = own(file, fd) && bytes_write(fd, line->material)
+              && bytes_write(fd, line->is_public ? PH_STR("") : PH_STR("\n"))
+              && dir_sync(dir);
     ok = ok || refuse(why, file->secret, strerror(errno));
     (void) close(fd);
     return ok;
 }
 
+static void
+line_write(struct ph_buf *out, const struct cli_keys_file *file,
+           const struct cli_keys_line *line)
+{
+    ph_buf_add(out, PH_STR("payhub_key "));
+    ph_buf_add(out, line->key_id);
+    ph_buf_byte(out, ' ');
+    ph_buf_add(out, line->alg);
+    ph_buf_add(out, line->is_public ? PH_STR(" pub=file:")
+                                    : PH_STR(" secret=file:"));
+    ph_buf_add(out, ph_str_z(file->secret));
+    if (line->schemes.len != 0) {
+        ph_buf_add(out, PH_STR(" schemes="));
+        ph_buf_add(out, line->schemes);
+    }
+    ph_buf_add(out, PH_STR(" app="));
+    ph_buf_add(out, line->app_id);
+    ph_buf_add(out, PH_STR(" mch="));
+    ph_buf_add(out, line->merchant_id);
+    if (line->not_before != 0) {
+        ph_buf_add(out, PH_STR(" not_before="));
+        ph_buf_u64(out, line->not_before);
+    }
+    if (line->not_after != 0) {
+        ph_buf_add(out, PH_STR(" not_after="));
+        ph_buf_u64(out, line->not_after);
+    }
+    ph_buf_add(out, PH_STR(";\n"));
+}
+
 bool
-cli_keys_add(struct cli_keys_file *file, struct ph_str key_id,
-             struct ph_str app_id, struct ph_str merchant_id,
-             struct ph_str secret, struct ph_buf *why)
+cli_keys_add(struct cli_keys_file *file, const struct cli_keys_line *line,
+             struct ph_buf *why)
 {
     char          memory[LINE_MAX_LEN], last = '\n';
-    struct ph_buf line = PH_BUF_INIT(memory);
+    struct ph_buf text = PH_BUF_INIT(memory);
 
-    if (!secret_write(file, key_id, secret, why)) {
+    if (!secret_write(file, line, why)) {
         return false;
     }
     off_t length = lseek(file->fd, 0, SEEK_END);
@@ -191,17 +222,9 @@ cli_keys_add(struct cli_keys_file *file, struct ph_str key_id,
     }
     file->length = length; /* from here on there is something to take back */
     /* an editor may have left the last line open */
-    ph_buf_add(&line, last == '\n' ? PH_STR("") : PH_STR("\n"));
-    ph_buf_add(&line, PH_STR("payhub_key "));
-    ph_buf_add(&line, key_id);
-    ph_buf_add(&line, PH_STR(" hmac-sha256 secret=file:"));
-    ph_buf_add(&line, ph_str_z(file->secret));
-    ph_buf_add(&line, PH_STR(" app="));
-    ph_buf_add(&line, app_id);
-    ph_buf_add(&line, PH_STR(" mch="));
-    ph_buf_add(&line, merchant_id);
-    ph_buf_add(&line, PH_STR(";\n"));
-    if (line.full || !bytes_write(file->fd, ph_buf_str(&line))
+    ph_buf_add(&text, last == '\n' ? PH_STR("") : PH_STR("\n"));
+    line_write(&text, file, line);
+    if (text.full || !bytes_write(file->fd, ph_buf_str(&text))
         || !dir_sync(file->dir))
     {
         return refuse(why, "admin.keys_file", strerror(errno));

@@ -27,10 +27,23 @@ struct cli_keys_file {
 bool cli_keys_open(struct cli_keys_file *file, const char *path,
                    struct ph_buf *why) PH_MUST_CHECK;
 
-/* Writes keys/ID.secret, then the line; both are on disk on true. */
-bool cli_keys_add(struct cli_keys_file *file, struct ph_str key_id,
-                  struct ph_str app_id, struct ph_str merchant_id,
-                  struct ph_str secret, struct ph_buf *why) PH_MUST_CHECK;
+/* what a payhub_key line says */
+struct cli_keys_line {
+    struct ph_str key_id;
+    struct ph_str app_id;
+    struct ph_str merchant_id;
+    struct ph_str alg;
+    struct ph_str schemes;  /* "" = all that the algorithm serves */
+    struct ph_str material; /* secret, or PEM */
+    bool          is_public;
+    uint64_t      not_before; /* unix seconds, 0 = none */
+    uint64_t      not_after;
+};
+
+/* Writes keys/ID.secret or keys/ID.pem, then the line; both are on disk on
+ * true. */
+bool cli_keys_add(struct cli_keys_file *file, const struct cli_keys_line *line,
+                  struct ph_buf *why) PH_MUST_CHECK;
 
 /* Takes back what cli_keys_add() wrote; false = `why` names what is left. */
 bool cli_keys_undo(struct cli_keys_file *file,

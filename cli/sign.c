@@ -1,9 +1,8 @@
 /*
- * sign.c - `payhub sign` and `payhub verify`: the scheme, shown.
+ * sign.c - `payhub sign`: a scheme, shown.
  */
 #include "cli/cli.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -39,48 +38,111 @@ test_values(const struct cli *cli, struct cli_signed *s)
     return CLI_OK;
 }
 
-static void
-signed_print(const struct cli *cli, const struct cli_signed *s,
-             struct ph_str body)
+/* what was signed as JSON text; null when it is not UTF-8 */
+static json_t *
+signed_text(const struct cli_signed *s, struct ph_str body)
 {
-    if (cli->json) {
-        size_t  len  = s->prefix_len;
-        json_t *text = NULL;
-        if (ph_str_utf8_count(body) != SIZE_MAX) {
-            char *whole = malloc(len + body.len + 1);
-            if (whole != NULL) {
-                memcpy(whole, s->prefix, len);
-                if (body.len != 0) {
-                    memcpy(whole + len, body.ptr, body.len);
-                }
-                whole[len + body.len] = '\n';
-                text                  = json_stringn(whole, len + body.len + 1);
-                free(whole);
+    json_t *text  = NULL;
+    size_t  len   = s->prefix_len;
+    char   *whole = malloc(len + body.len + 1);
+
+    if (whole != NULL) {
+        memcpy(whole, s->prefix, len);
+        if (s->body_follows) {
+            if (body.len != 0) {
+                memcpy(whole + len, body.ptr, body.len);
             }
+            len += body.len;
+            whole[len++] = '\n';
         }
-        cli_out(cli, json_pack("{s:s, s:s, s:s, s:s, s:o}", "authorization",
-                               s->header, "timestamp", s->timestamp, "nonce",
-                               s->nonce, "signature", s->signature, "signed",
-                               text != NULL ? text : json_null()));
-        return;
+        text = json_stringn(whole, len);
+        free(whole);
     }
-    (void) printf("Authorization: %s\n\nsigned:\n", s->header);
+    return text != NULL ? text : json_null();
+}
+
+static void
+signed_json(const struct cli *cli, const struct cli_signed *s,
+            struct ph_str body)
+{
+    json_t *object = json_object();
+
+    for (size_t i = 0; i < s->header_count; i++) {
+        char          name[32] = { 0 };
+        struct ph_str key, value;
+
+        (void) ph_str_cut(ph_str_z(s->headers[i]), ':', &key, &value);
+        for (size_t j = 0; j < key.len && j + 1 < sizeof(name); j++) {
+            char ch = key.ptr[j];
+            name[j] = (char) (ch >= 'A' && ch <= 'Z' ? ch | 0x20
+                              : ch == '-'            ? '_'
+                                                     : ch);
+        }
+        value = ph_str_trim(value);
+        (void) json_object_set_new(object, name,
+                                   json_stringn(value.ptr, value.len));
+    }
+    (void) json_object_set_new(object, "timestamp", json_string(s->timestamp));
+    (void) json_object_set_new(object, "nonce", json_string(s->nonce));
+    (void) json_object_set_new(object, "signature", json_string(s->signature));
+    (void) json_object_set_new(object, "signed", signed_text(s, body));
+    cli_out(cli, object);
+}
+
+static void
+signed_print(const struct cli_signed *s, struct ph_str body)
+{
+    for (size_t i = 0; i < s->header_count; i++) {
+        (void) printf("%s\n", s->headers[i]);
+    }
+    (void) printf("\nsigned:\n");
     (void) fwrite(s->prefix, 1, s->prefix_len, stdout);
-    (void) fwrite(body.ptr, 1, body.len, stdout);
+    if (s->body_follows) {
+        (void) fwrite(body.ptr, 1, body.len, stdout);
+    }
     (void) fputc('\n', stdout);
+}
+
+/* --host, else the address of --url or $PAYHUB_URL */
+static enum cli_exit
+host_find(const struct cli *cli, struct cli_request *request)
+{
+    const char *host = cli_args_value(&cli->args, "host");
+    const char *url  = cli_args_value(&cli->args, "url");
+
+    url                 = url != NULL ? url : getenv("PAYHUB_URL");
+    request->url_scheme = PH_STR("https");
+    if (host != NULL) {
+        request->authority = ph_str_z(host);
+        return CLI_OK;
+    }
+    if (url == NULL
+        || !cli_url_split(ph_str_z(url), &request->url_scheme,
+                          &request->authority))
+    {
+        return cli_usage("found no host, expected --host HOST, --url or "
+                         "PAYHUB_URL: rfc9421 signs it");
+    }
+    return CLI_OK;
 }
 
 enum cli_exit
 cli_sign(struct cli *cli)
 {
     static struct cli_signed s;
-    char                     key[CLI_SECRET_MAX];
-    struct ph_buf            secret = PH_BUF_INIT(key);
+    struct cli_signer       *signer = NULL;
     struct ph_buf            body   = PH_BUF_INIT(body_memory);
     const char *const       *words  = cli->args.words;
-    enum cli_exit            code   = test_values(cli, &s);
+    enum ph_alg              alg    = PH_ALG_NONE;
+    unsigned                 scheme = 0;
+    struct cli_request       request
+        = { .method = ph_str_z(words[0]), .target = ph_str_z(words[1]) };
+    enum cli_exit code = test_values(cli, &s);
 
-    if (code != CLI_OK) {
+    if (code != CLI_OK || (code = cli_scheme(cli, &alg, &scheme)) != CLI_OK
+        || (code = cli_idempotency_key(cli, scheme, &request.idempotency_key))
+               != CLI_OK)
+    {
         return code;
     }
     if (!cli_request_ok(words[0], words[1])) {
@@ -88,87 +150,29 @@ cli_sign(struct cli *cli)
                          "with /, without blanks and #");
     }
     const char *key_id = cli_key_id(cli);
-    if (key_id == NULL || cli_secret_path(cli) == NULL) {
+    if (key_id == NULL) {
         return CLI_USAGE;
+    }
+    if (scheme == PH_SCHEME_RFC9421
+        && (code = host_find(cli, &request)) != CLI_OK) {
+        return code;
+    }
+    code = cli_signer_load(cli, alg, &signer);
+    if (code != CLI_OK) {
+        return code;
     }
     code = CLI_FAILED;
-    if (cli_key_secret(cli, &secret) && cli_body(cli, &body)
-        && cli_sign_make(&s, ph_str_z(key_id), ph_buf_str(&secret),
-                         ph_str_z(words[0]), ph_str_z(words[1]),
-                         ph_buf_str(&body)))
-    {
-        signed_print(cli, &s, ph_buf_str(&body));
-        code = CLI_OK;
+    if (cli_body(cli, &body)) {
+        request.body = ph_buf_str(&body);
+        if (cli_sign_make(&s, scheme, signer, ph_str_z(key_id), &request)) {
+            if (cli->json) {
+                signed_json(cli, &s, request.body);
+            } else {
+                signed_print(&s, request.body);
+            }
+            code = CLI_OK;
+        }
     }
-    OPENSSL_cleanse(key, sizeof(key));
-    return code;
-}
-
-static enum cli_exit
-verdict_print(const struct cli *cli, const struct cli_signed *s,
-              struct ph_str given, struct ph_str body)
-{
-    bool same = ph_same_secret(given, ph_str_z(s->signature));
-
-    if (cli->json) {
-        cli_out(cli, json_pack("{s:b}", "valid", same));
-    } else if (same) {
-        (void) printf("valid\n");
-    } else {
-        (void) printf(
-            "not valid: found %.*s, expected another signature over\n",
-            (int) given.len, given.ptr);
-        (void) fwrite(s->prefix, 1, s->prefix_len, stdout);
-        (void) fwrite(body.ptr, 1, body.len, stdout);
-        (void) fputc('\n', stdout);
-    }
-    return same ? CLI_OK : CLI_DIFFERS;
-}
-
-enum cli_exit
-cli_verify(struct cli *cli)
-{
-    static struct cli_signed s;
-    char                     key[CLI_SECRET_MAX];
-    struct ph_buf            secret = PH_BUF_INIT(key);
-    struct ph_buf            body   = PH_BUF_INIT(body_memory);
-    struct ph_auth_v3        auth;
-    const char *const       *words = cli->args.words;
-    const char *value = cli_args_value(&cli->args, "authorization");
-
-    if (value == NULL || !cli_request_ok(words[0], words[1])) {
-        return cli_usage("expected METHOD TARGET --authorization 'PAYHUB-V3 "
-                         "...'");
-    }
-    enum ph_rc rc = ph_auth_v3_parse(ph_str_z(value), &auth);
-    if (rc != PH_OK) {
-        cli_say("found an Authorization value that is not payhub-v3 (%d), "
-                "expected PAYHUB-V3 key_id=\"..\",timestamp=\"..\",nonce=\"..\""
-                ",signature=\"..\"",
-                (int) rc);
-        return CLI_DIFFERS;
-    }
-    const char *key_id = cli_args_value(&cli->args, "key-id");
-    if (key_id != NULL && !ph_str_eq(ph_str_z(key_id), auth.key_id)) {
-        cli_say("found a signature of key %.*s, expected %s",
-                (int) auth.key_id.len, auth.key_id.ptr, key_id);
-        return CLI_DIFFERS;
-    }
-    if (cli_secret_path(cli) == NULL) {
-        return CLI_USAGE;
-    }
-    (void) snprintf(s.timestamp, sizeof(s.timestamp), "%.*s",
-                    (int) auth.timestamp_text.len, auth.timestamp_text.ptr);
-    (void) snprintf(s.nonce, sizeof(s.nonce), "%.*s", (int) auth.nonce.len,
-                    auth.nonce.ptr);
-    enum cli_exit code = CLI_FAILED;
-    if (cli_key_secret(cli, &secret) && cli_body(cli, &body)
-        && cli_sign_make(&s, auth.key_id, ph_buf_str(&secret),
-                         ph_str_z(words[0]), ph_str_z(words[1]),
-                         ph_buf_str(&body)))
-    {
-        code = verdict_print(cli, &s, auth.signature, ph_buf_str(&body));
-    }
-    OPENSSL_cleanse(key, sizeof(key));
+    cli_signer_free(signer);
     return code;
 }

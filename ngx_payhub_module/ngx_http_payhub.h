@@ -100,6 +100,8 @@ typedef struct {
     ngx_str_t                line;
     ngx_http_payhub_key_t   *claim;         /* named, not proven */
     ngx_http_payhub_key_t   *key;           /* proven */
+    ngx_str_t                method;        /* as received, once looked at */
+    ngx_str_t                target;
     struct ph_auth_v3        auth;          /* rfc9421 fills it as well */
     ngx_str_t                idempotency;   /* key, when signed */
     void                    *proof;         /* of verification, under way */
@@ -132,6 +134,7 @@ typedef struct {
     unsigned                 nonce_new:1;   /* inserted by this request */
     unsigned                 nonce_cold:1;  /* this host cannot know: the
                                                worker has to ask Redis */
+    unsigned                 retry_after:1; /* the header is there */
     unsigned                 passed:1;      /* payhub_pass was entered */
     unsigned                 sent:1;        /* a byte may have left, and no
                                                worker said "not executed" */
@@ -161,6 +164,8 @@ ngx_int_t ngx_http_payhub_target(ngx_http_request_t *r, ngx_str_t *method,
     ngx_str_t *target);
 ngx_int_t ngx_http_payhub_add_header(ngx_http_request_t *r, char *name,
     struct ph_str value);
+ngx_table_elt_t *ngx_http_payhub_push_header(ngx_http_request_t *r,
+    char *name);
 void ngx_http_payhub_set_problem_type(ngx_http_request_t *r);
 ngx_int_t ngx_http_payhub_problem(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, enum ph_error error, ngx_uint_t status,
@@ -198,10 +203,15 @@ ngx_int_t ngx_http_payhub_nonce_step(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_payhub_limit_address_step(ngx_http_request_t *r);
 ngx_int_t ngx_http_payhub_limit_identity_step(ngx_http_request_t *r);
+ngx_int_t ngx_http_payhub_limit_route_step(ngx_http_request_t *r);
 
 /* ngx_http_payhub_route_module.c */
 
 ngx_int_t ngx_http_payhub_route_step(ngx_http_request_t *r);
+
+/* payhub_route_by names a route here */
+
+ngx_uint_t ngx_http_payhub_route_on(ngx_http_request_t *r);
 
 /* ngx_http_payhub_control_module.c */
 

@@ -1,40 +1,103 @@
 
 /*
  * payhub_limit_zone, payhub_limit: token buckets.
+ *
+ * Limits are checked in three stages: before verification those whose key
+ * anybody can claim, behind the proof those by identity, behind routing those
+ * by channel.  Of one stage all are checked, then all are taken: a refused
+ * request takes nothing.  A main request takes a limit once, whatever error
+ * pages and redirects it goes through; subrequests take nothing.
+ *
+ * What was decided lives beside the record of the request.
  */
 
 
-#include "ngx_http_payhub_limit.h"
+#include "ngx_http_payhub_limit_shared.h"
+#include "libpayhub/wire/field_scan.h"
+
+
+static ngx_int_t ngx_http_payhub_limit_step(ngx_http_request_t *r,
+    ngx_http_payhub_limit_stage_e stage);
+static ngx_http_payhub_limit_ctx_t *ngx_http_payhub_limit_ctx(
+    ngx_http_request_t *r, ngx_http_payhub_request_t *pr);
+static ngx_int_t ngx_http_payhub_limit_gather(ngx_http_request_t *r,
+    ngx_http_payhub_limit_ctx_t *ctx, ngx_http_payhub_limit_loc_conf_t *llcf,
+    ngx_http_payhub_limit_stage_e stage,
+    ngx_http_payhub_limit_entry_t **first);
+static ngx_int_t ngx_http_payhub_limit_key(ngx_http_request_t *r,
+    ngx_http_payhub_limit_zone_t *zone, ngx_str_t *key);
+static ngx_int_t ngx_http_payhub_limit_method(ngx_http_request_t *r,
+    ngx_str_t *key);
+static ngx_int_t ngx_http_payhub_limit_body(ngx_http_request_t *r,
+    ngx_str_t *body);
+static ngx_int_t ngx_http_payhub_limit_cost(ngx_http_request_t *r,
+    ngx_http_payhub_limit_t *limit, uint64_t *cost);
+static ngx_int_t ngx_http_payhub_limit_decide(
+    ngx_http_payhub_limit_ctx_t *ctx, ngx_http_payhub_limit_entry_t *first,
+    uint64_t *wait_ns);
+static void ngx_http_payhub_limit_give(
+    ngx_http_payhub_limit_entry_t *first, ngx_http_payhub_limit_entry_t *end);
+static void ngx_http_payhub_limit_blame(ngx_http_payhub_limit_ctx_t *ctx,
+    ngx_http_payhub_limit_entry_t *entry, enum ph_limit_verdict verdict);
+static uint64_t ngx_http_payhub_limit_taken(ngx_http_payhub_limit_ctx_t *ctx,
+    ngx_http_payhub_limit_entry_t *first);
+static void ngx_http_payhub_limit_shade(ngx_http_payhub_limit_ctx_t *ctx,
+    ngx_http_payhub_limit_entry_t *entry);
+static ngx_int_t ngx_http_payhub_limit_refuse(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, ngx_http_payhub_limit_ctx_t *ctx);
+
+static ngx_int_t ngx_http_payhub_limit_wait(ngx_http_request_t *r,
+    ngx_http_payhub_limit_ctx_t *ctx, uint64_t wait_ns);
+static void ngx_http_payhub_limit_wait_over(ngx_http_request_t *r);
+
+static ngx_int_t ngx_http_payhub_limit_add_variables(ngx_conf_t *cf);
+static void *ngx_http_payhub_limit_create_main_conf(ngx_conf_t *cf);
+static void *ngx_http_payhub_limit_create_loc_conf(ngx_conf_t *cf);
 
 
 static ngx_command_t  ngx_http_payhub_limit_commands[] = {
+
+    { ngx_string("payhub_limit_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_payhub_limit_zone_line,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("payhub_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_payhub_limit_line,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
       ngx_null_command
 };
 
 
 static ngx_http_module_t  ngx_http_payhub_limit_module_ctx = {
-    NULL,                                  /* preconfiguration */
+    ngx_http_payhub_limit_add_variables,   /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_http_payhub_limit_create_main_conf,
+                                           /* create main configuration */
+    ngx_http_payhub_limit_init_conf,       /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    NULL,                                  /* create location configuration */
-    NULL                                   /* merge location configuration */
+    ngx_http_payhub_limit_create_loc_conf, /* create location configuration */
+    ngx_http_payhub_limit_merge_loc_conf   /* merge location configuration */
 };
 
 
 ngx_module_t  ngx_http_payhub_limit_module = {
     NGX_MODULE_V1,
-    &ngx_http_payhub_limit_module_ctx, /* module context */
-    ngx_http_payhub_limit_commands, /* module directives */
+    &ngx_http_payhub_limit_module_ctx,     /* module context */
+    ngx_http_payhub_limit_commands,        /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_http_payhub_limit_init_module,     /* init module */
     NULL,                                  /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -44,15 +107,770 @@ ngx_module_t  ngx_http_payhub_limit_module = {
 };
 
 
+static ngx_http_variable_t  ngx_http_payhub_limit_vars[] = {
+
+    { ngx_string("payhub_limit"), NULL, ngx_http_payhub_limit_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+const struct ph_hash128  ngx_http_payhub_limit_everybody = { 0, 0 };
+
+
 ngx_int_t
 ngx_http_payhub_limit_address_step(ngx_http_request_t *r)
 {
-    return NGX_DECLINED;
+    return ngx_http_payhub_limit_step(r, NGX_HTTP_PAYHUB_LIMIT_ADDRESS);
 }
 
 
 ngx_int_t
 ngx_http_payhub_limit_identity_step(ngx_http_request_t *r)
 {
+    return ngx_http_payhub_limit_step(r, NGX_HTTP_PAYHUB_LIMIT_IDENTITY);
+}
+
+
+ngx_int_t
+ngx_http_payhub_limit_route_step(ngx_http_request_t *r)
+{
+    return ngx_http_payhub_limit_step(r, NGX_HTTP_PAYHUB_LIMIT_ROUTE);
+}
+
+
+static ngx_int_t
+ngx_http_payhub_limit_step(ngx_http_request_t *r,
+    ngx_http_payhub_limit_stage_e stage)
+{
+    uint64_t                           wait_ns;
+    ngx_http_payhub_request_t         *pr;
+    ngx_http_payhub_limit_ctx_t       *ctx;
+    ngx_http_payhub_limit_entry_t     *first;
+    ngx_http_payhub_limit_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_limit_module);
+
+    if (!(llcf->stages & (1 << stage)) || r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    pr = ngx_http_payhub_get(r);
+    if (pr == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx = ngx_http_payhub_limit_ctx(r, pr);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->waiting) {
+        return NGX_DONE;
+    }
+
+    /* an error page of a refusal is not refused again */
+
+    if (ctx->done[stage] == llcf || ctx->refused) {
+        return NGX_DECLINED;
+    }
+
+    if (stage == NGX_HTTP_PAYHUB_LIMIT_IDENTITY
+        && !ngx_http_payhub_proven(r, pr))
+    {
+        return NGX_DECLINED;
+    }
+
+    ctx->done[stage] = llcf;
+
+    if (ngx_http_payhub_limit_gather(r, ctx, llcf, stage, &first) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (first == NULL) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_http_payhub_limit_decide(ctx, first, &wait_ns) != NGX_OK) {
+        return ngx_http_payhub_limit_refuse(r, pr, ctx);
+    }
+
+    if (wait_ns) {
+        return ngx_http_payhub_limit_wait(r, ctx, wait_ns);
+    }
+
     return NGX_DECLINED;
+}
+
+
+static ngx_http_payhub_limit_ctx_t *
+ngx_http_payhub_limit_ctx(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
+{
+    ngx_http_payhub_limit_ctx_t  *ctx;
+
+    ctx = pr->limits;
+
+    if (ctx) {
+        return ctx;
+    }
+
+    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_payhub_limit_ctx_t));
+    if (ctx == NULL) {
+        return NULL;
+    }
+
+    ctx->last = &ctx->first;
+    pr->limits = ctx;
+
+    return ctx;
+}
+
+
+/* the limits of this block and stage that the request has not met yet */
+
+static ngx_int_t
+ngx_http_payhub_limit_gather(ngx_http_request_t *r,
+    ngx_http_payhub_limit_ctx_t *ctx, ngx_http_payhub_limit_loc_conf_t *llcf,
+    ngx_http_payhub_limit_stage_e stage,
+    ngx_http_payhub_limit_entry_t **first)
+{
+    ngx_str_t                       key;
+    ngx_uint_t                      i;
+    ngx_http_payhub_limit_t        *limit;
+    ngx_http_payhub_limit_zone_t   *zone;
+    ngx_http_payhub_limit_entry_t  *entry, **begin;
+
+    limit = llcf->limits->elts;
+    begin = ctx->last;
+
+    if (ctx->now_ns == 0 || ctx->turn != ngx_current_msec) {
+        ctx->now_ns = ngx_http_payhub_limit_now();
+        ctx->turn = ngx_current_msec;
+    }
+
+    for (i = 0; i < llcf->limits->nelts; i++) {
+
+        zone = limit[i].zone;
+
+        if (zone->stage != stage) {
+            continue;
+        }
+
+        for (entry = ctx->first; entry; entry = entry->next) {
+            if (entry->limit->zone == zone) {
+                break;
+            }
+        }
+
+        if (entry) {
+            continue;
+        }
+
+        if (ngx_http_payhub_limit_key(r, zone, &key) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        if (key.len == 0) {
+            continue;
+        }
+
+        entry = ngx_palloc(r->pool, sizeof(ngx_http_payhub_limit_entry_t));
+        if (entry == NULL) {
+            return NGX_ERROR;
+        }
+
+        entry->next = NULL;
+        entry->limit = &limit[i];
+        entry->key = key;
+        entry->result = NGX_HTTP_PAYHUB_LIMIT_PEEKED;
+
+        entry->ask.key = ph_limit_hash(zone->table,
+                                       ngx_http_payhub_view(&key));
+        entry->ask.now_ns = ctx->now_ns;
+        entry->ask.now_s = ngx_time();
+        entry->ask.shard = (uint32_t) ngx_process_slot;
+        entry->ask.wait_max_ns = (uint64_t) limit[i].wait * 1000000;
+
+        if (ngx_http_payhub_limit_cost(r, &limit[i], &entry->ask.cost)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        *ctx->last = entry;
+        ctx->last = &entry->next;
+    }
+
+    *first = *begin;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_limit_key(ngx_http_request_t *r,
+    ngx_http_payhub_limit_zone_t *zone, ngx_str_t *key)
+{
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    if (zone->by == NGX_HTTP_PAYHUB_LIMIT_BY_METHOD) {
+        return ngx_http_payhub_limit_method(r, key);
+    }
+
+    if (zone->by == NGX_HTTP_PAYHUB_LIMIT_BY_VALUE) {
+
+        if (ngx_http_complex_value(r, &zone->key, key) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
+        return NGX_OK;
+    }
+
+    switch (r->connection->sockaddr->sa_family) {
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) r->connection->sockaddr;
+        key->data = sin6->sin6_addr.s6_addr;
+        key->len = sizeof(struct in6_addr);
+        break;
+#endif
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) r->connection->sockaddr;
+        key->data = (u_char *) &sin->sin_addr;
+        key->len = sizeof(in_addr_t);
+        break;
+
+    default:
+        *key = r->connection->addr_text;
+        break;
+    }
+
+    return NGX_OK;
+}
+
+
+/*
+ * The member "method" of a JSON body.  A body that two readers might read in
+ * two ways has the key "?", so that it escapes no limit.
+ */
+
+static ngx_int_t
+ngx_http_payhub_limit_method(ngx_http_request_t *r, ngx_str_t *key)
+{
+    ngx_int_t             rc;
+    ngx_str_t             body;
+    struct ph_scan_field  field;
+
+    ngx_str_null(key);
+
+    rc = ngx_http_payhub_limit_body(r, &body);
+
+    if (rc == NGX_ERROR || (rc == NGX_OK && body.len == 0)) {
+        return rc;
+    }
+
+    ngx_memzero(&field, sizeof(struct ph_scan_field));
+
+    field.name = PH_STR("method");
+
+    if (rc == NGX_DECLINED
+        || ph_field_scan(ngx_http_payhub_view(&body), &field, 1)
+           != PH_SCAN_CLEAR)
+    {
+        ngx_str_set(key, "?");
+        return NGX_OK;
+    }
+
+    if (field.found) {
+        key->data = (u_char *) field.text.ptr;
+        key->len = field.text.len;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the body in one piece; NGX_DECLINED: it is in a file */
+
+static ngx_int_t
+ngx_http_payhub_limit_body(ngx_http_request_t *r, ngx_str_t *body)
+{
+    size_t        len;
+    u_char       *p;
+    ngx_chain_t  *cl;
+
+    ngx_str_null(body);
+
+    if (r->request_body == NULL || r->request_body->bufs == NULL) {
+        return NGX_OK;
+    }
+
+    len = 0;
+
+    for (cl = r->request_body->bufs; cl; cl = cl->next) {
+
+        if (!ngx_buf_in_memory(cl->buf)) {
+            return ngx_buf_special(cl->buf) ? NGX_OK : NGX_DECLINED;
+        }
+
+        len += cl->buf->last - cl->buf->pos;
+    }
+
+    cl = r->request_body->bufs;
+    body->len = len;
+
+    if (cl->next == NULL) {
+        body->data = cl->buf->pos;
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    body->data = p;
+
+    for ( /* void */ ; cl; cl = cl->next) {
+        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
+    }
+
+    return NGX_OK;
+}
+
+
+/* what is no number, or 0, costs one token */
+
+static ngx_int_t
+ngx_http_payhub_limit_cost(ngx_http_request_t *r,
+    ngx_http_payhub_limit_t *limit, uint64_t *cost)
+{
+    ngx_str_t  value;
+
+    *cost = limit->tokens;
+
+    if (limit->cost == NULL) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_complex_value(r, limit->cost, &value) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (ph_str_u64(ngx_http_payhub_view(&value), UINT64_MAX, cost)
+        && *cost > 0)
+    {
+        *cost = ngx_min(*cost, PH_COST_MAX);
+        return NGX_OK;
+    }
+
+    *cost = 1;
+
+    return NGX_OK;
+}
+
+
+/* NGX_OK: all were taken; NGX_BUSY: none was, and ctx->refused says why */
+
+static ngx_int_t
+ngx_http_payhub_limit_decide(ngx_http_payhub_limit_ctx_t *ctx,
+    ngx_http_payhub_limit_entry_t *first, uint64_t *wait_ns)
+{
+    ngx_uint_t                      n;
+    enum ph_limit_verdict           verdict;
+    ngx_http_payhub_limit_entry_t  *entry;
+
+    n = 0;
+
+    for (entry = first; entry; entry = entry->next) {
+        n += !entry->limit->shadow;
+    }
+
+    /* one alone is taken at once: nothing could be given back */
+
+    for (entry = first; entry && n > 1; entry = entry->next) {
+
+        if (entry->limit->shadow) {
+            continue;
+        }
+
+        verdict = ph_limit_peek(entry->limit->zone->table, &entry->ask,
+                                &entry->answer);
+
+        if (verdict != PH_LIMIT_GRANTED) {
+            ngx_http_payhub_limit_blame(ctx, entry, verdict);
+        }
+    }
+
+    if (ctx->refused) {
+        return NGX_BUSY;
+    }
+
+    for (entry = first; entry; entry = entry->next) {
+
+        if (entry->limit->shadow) {
+            continue;
+        }
+
+        verdict = ph_limit_take(entry->limit->zone->table, &entry->ask,
+                                &entry->answer);
+
+        if (verdict == PH_LIMIT_GRANTED) {
+            entry->result = entry->answer.wait_ns
+                            ? NGX_HTTP_PAYHUB_LIMIT_DELAYED
+                            : NGX_HTTP_PAYHUB_LIMIT_GRANTED;
+            continue;
+        }
+
+        /* another process was faster between check and take */
+
+        ngx_http_payhub_limit_give(first, entry);
+        ngx_http_payhub_limit_blame(ctx, entry, verdict);
+
+        return NGX_BUSY;
+    }
+
+    *wait_ns = ngx_http_payhub_limit_taken(ctx, first);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_http_payhub_limit_give(ngx_http_payhub_limit_entry_t *first,
+    ngx_http_payhub_limit_entry_t *end)
+{
+    ngx_http_payhub_limit_entry_t  *entry;
+
+    for (entry = first; entry != end; entry = entry->next) {
+
+        if (!entry->limit->shadow) {
+            ph_limit_give(entry->limit->zone->table, &entry->ask);
+            entry->result = NGX_HTTP_PAYHUB_LIMIT_PEEKED;
+        }
+    }
+}
+
+
+/* told of is the longest wait; a limit that refuses, not one without room */
+
+static void
+ngx_http_payhub_limit_blame(ngx_http_payhub_limit_ctx_t *ctx,
+    ngx_http_payhub_limit_entry_t *entry, enum ph_limit_verdict verdict)
+{
+    ngx_http_payhub_limit_entry_t  *known;
+
+    known = ctx->refused;
+
+    if (verdict == PH_LIMIT_NO_ROOM) {
+        entry->result = NGX_HTTP_PAYHUB_LIMIT_FULL;
+        ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_LIMIT_FULL);
+
+        if (known == NULL) {
+            ctx->refused = entry;
+        }
+
+        return;
+    }
+
+    entry->result = NGX_HTTP_PAYHUB_LIMIT_DENIED;
+    ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_LIMIT_DENIED);
+
+    if (known == NULL
+        || known->result == NGX_HTTP_PAYHUB_LIMIT_FULL
+        || known->answer.wait_ns < entry->answer.wait_ns)
+    {
+        ctx->refused = entry;
+    }
+}
+
+
+/*
+ * All that can refuse have been taken: shadows, counts, usage.  Returns the
+ * longest time to wait.
+ */
+
+static uint64_t
+ngx_http_payhub_limit_taken(ngx_http_payhub_limit_ctx_t *ctx,
+    ngx_http_payhub_limit_entry_t *first)
+{
+    uint64_t                        wait_ns;
+    ngx_http_payhub_limit_zone_t   *zone;
+    ngx_http_payhub_limit_entry_t  *entry;
+
+    wait_ns = 0;
+
+    for (entry = first; entry; entry = entry->next) {
+
+        if (entry->limit->shadow) {
+            ngx_http_payhub_limit_shade(ctx, entry);
+        }
+
+        if (entry->result == NGX_HTTP_PAYHUB_LIMIT_SHADOWED) {
+            continue;
+        }
+
+        zone = entry->limit->zone;
+
+        if (zone->cluster) {
+            ngx_http_payhub_limit_use(zone, entry->ask.key, &entry->key,
+                                      entry->ask.cost);
+        }
+
+        if (entry->result == NGX_HTTP_PAYHUB_LIMIT_GRANTED) {
+            ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_LIMIT_GRANTED);
+            continue;
+        }
+
+        ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_LIMIT_DELAYED);
+
+        wait_ns = ngx_max(wait_ns, entry->answer.wait_ns);
+
+        if (ctx->delayed == NULL
+            || ctx->delayed->answer.wait_ns < entry->answer.wait_ns)
+        {
+            ctx->delayed = entry;
+        }
+    }
+
+    return wait_ns;
+}
+
+
+static void
+ngx_http_payhub_limit_shade(ngx_http_payhub_limit_ctx_t *ctx,
+    ngx_http_payhub_limit_entry_t *entry)
+{
+    enum ph_limit_verdict  verdict;
+
+    verdict = ph_limit_take(entry->limit->zone->table, &entry->ask,
+                            &entry->answer);
+
+    if (verdict == PH_LIMIT_GRANTED) {
+        entry->result = NGX_HTTP_PAYHUB_LIMIT_GRANTED;
+        return;
+    }
+
+    entry->result = NGX_HTTP_PAYHUB_LIMIT_SHADOWED;
+
+    ngx_http_payhub_count(verdict == PH_LIMIT_NO_ROOM
+                          ? NGX_HTTP_PAYHUB_COUNT_LIMIT_FULL
+                          : NGX_HTTP_PAYHUB_COUNT_LIMIT_SHADOW);
+
+    if (ctx->shadow == NULL) {
+        ctx->shadow = entry;
+    }
+}
+
+
+static ngx_int_t
+ngx_http_payhub_limit_refuse(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, ngx_http_payhub_limit_ctx_t *ctx)
+{
+    ngx_http_payhub_limit_entry_t  *entry;
+
+    entry = ctx->refused;
+
+    if (entry->result == NGX_HTTP_PAYHUB_LIMIT_FULL) {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "payhub limit \"%V\" has no room for another key, "
+                      "request %*s", &entry->limit->zone->name,
+                      sizeof(pr->id_text), pr->id_text);
+
+        return ngx_http_payhub_refuse(r, pr, PH_ERROR_NOT_EXECUTED,
+                                      "a limit has no room for another key");
+    }
+
+    ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                  "payhub limit \"%V\" refused, %uLms too early, request %*s",
+                  &entry->limit->zone->name, entry->answer.wait_ns / 1000000,
+                  sizeof(pr->id_text), pr->id_text);
+
+    return ngx_http_payhub_refuse(r, pr, PH_ERROR_LIMITED, NULL);
+}
+
+
+/*
+ * The tokens are taken: whoever hangs up while waiting has used them, since
+ * those behind are waiting for the time after.
+ */
+
+static ngx_int_t
+ngx_http_payhub_limit_wait(ngx_http_request_t *r,
+    ngx_http_payhub_limit_ctx_t *ctx, uint64_t wait_ns)
+{
+    uint64_t     now;
+    ngx_msec_t   delay;
+    ngx_event_t  *wev;
+
+    wev = r->connection->write;
+
+    /* timers count from the turn's time, which is behind the clock */
+
+    ngx_time_update();
+
+    now = ngx_http_payhub_limit_now();
+    wait_ns += ctx->now_ns;
+
+    if (wait_ns <= now) {
+        return NGX_DECLINED;
+    }
+
+    delay = (ngx_msec_t) ((wait_ns - now + 999999) / 1000000);
+
+    ngx_log_debug1(NGX_LOG_DEBUG_HTTP, r->connection->log, 0,
+                   "payhub limit: delay %M", delay);
+
+    if (r->connection->read->ready) {
+        ngx_post_event(r->connection->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->waiting = 1;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_payhub_limit_wait_over;
+
+    wev->delayed = 1;
+    ngx_add_timer(wev, delay);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_http_payhub_limit_wait_over(ngx_http_request_t *r)
+{
+    ngx_event_t                  *wev;
+    ngx_http_payhub_request_t    *pr;
+    ngx_http_payhub_limit_ctx_t  *ctx;
+
+    wev = r->connection->write;
+
+    if (wev->delayed) {
+
+        if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+
+        return;
+    }
+
+    if (ngx_handle_read_event(r->connection->read, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    pr = ngx_http_payhub_find(r);
+    ctx = pr->limits;
+    ctx->waiting = 0;
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+}
+
+
+ngx_uint_t
+ngx_http_payhub_limit_on(ngx_http_request_t *r)
+{
+    ngx_http_payhub_limit_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_limit_module);
+
+    return llcf->stages != 0;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_limit_add_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_http_payhub_limit_vars; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+        var->data = v->data;
+    }
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_payhub_limit_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_payhub_limit_main_conf_t  *lmcf;
+
+    lmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_payhub_limit_main_conf_t));
+    if (lmcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&lmcf->zones, cf->pool, 4,
+                       sizeof(ngx_http_payhub_limit_zone_t *))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return lmcf;
+}
+
+
+static void *
+ngx_http_payhub_limit_create_loc_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_payhub_limit_loc_conf_t));
+}
+
+
+ngx_http_payhub_limit_zone_t *
+ngx_http_payhub_limit_zone(ngx_uint_t n)
+{
+    ngx_http_payhub_limit_zone_t       **zones;
+    ngx_http_payhub_limit_main_conf_t   *lmcf;
+
+    lmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_http_payhub_limit_module);
+
+    if (lmcf == NULL || n >= lmcf->zones.nelts) {
+        return NULL;
+    }
+
+    zones = lmcf->zones.elts;
+
+    return zones[n];
+}
+
+
+ngx_http_payhub_limit_zone_t *
+ngx_http_payhub_limit_zone_by_name(ngx_str_t *name)
+{
+    ngx_uint_t                     i;
+    ngx_http_payhub_limit_zone_t  *zone;
+
+    for (i = 0; /* void */ ; i++) {
+        zone = ngx_http_payhub_limit_zone(i);
+
+        if (zone == NULL
+            || (zone->name.len == name->len
+                && ngx_strncmp(zone->name.data, name->data, name->len) == 0))
+        {
+            return zone;
+        }
+    }
 }

@@ -10,7 +10,7 @@
 
 
 static void ngx_http_payhub_cleanup(void *data);
-static void ngx_http_payhub_make_id(u_char *id);
+static void ngx_http_payhub_make_id(ngx_http_payhub_request_t *pr);
 
 static ngx_int_t ngx_http_payhub_error_run(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payhub_run_steps(ngx_http_request_t *r);
@@ -122,6 +122,7 @@ static ngx_http_variable_t  ngx_http_payhub_vars[] = {
  */
 
 static u_char    ngx_http_payhub_id_prefix[8];
+static u_char    ngx_http_payhub_id_prefix_text[16];
 static uint64_t  ngx_http_payhub_id_next;
 
 
@@ -172,8 +173,7 @@ ngx_http_payhub_get(ngx_http_request_t *r)
     pr = cln->data;
     ngx_memzero(pr, sizeof(ngx_http_payhub_request_t));
 
-    ngx_http_payhub_make_id(pr->id);
-    (void) ngx_hex_dump(pr->id_text, pr->id, PH_FRAME_ID_LEN);
+    ngx_http_payhub_make_id(pr);
 
     ngx_http_set_ctx(r, pr, ngx_http_payhub_module);
 
@@ -190,14 +190,17 @@ ngx_http_payhub_cleanup(void *data)
 
 
 static void
-ngx_http_payhub_make_id(u_char *id)
+ngx_http_payhub_make_id(ngx_http_payhub_request_t *pr)
 {
     uint64_t  n;
 
     n = ngx_http_payhub_id_next++;
 
-    ngx_memcpy(id, ngx_http_payhub_id_prefix, 8);
-    ngx_memcpy(id + 8, &n, 8);
+    ngx_memcpy(pr->id, ngx_http_payhub_id_prefix, 8);
+    ngx_memcpy(pr->id + 8, &n, 8);
+
+    ngx_memcpy(pr->id_text, ngx_http_payhub_id_prefix_text, 16);
+    (void) ngx_hex_dump(pr->id_text + 16, pr->id + 8, 8);
 }
 
 
@@ -290,17 +293,10 @@ ngx_http_payhub_add_header(ngx_http_request_t *r, char *name,
 {
     ngx_table_elt_t  *h;
 
-    h = ngx_list_push(&r->headers_out.headers);
+    h = ngx_http_payhub_push_header(r, name);
     if (h == NULL) {
         return NGX_ERROR;
     }
-
-    h->hash = 0;
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-    h->key.len = ngx_strlen(name);
-    h->key.data = (u_char *) name;
 
     h->value.len = value.len;
     h->value.data = ngx_pnalloc(r->pool, value.len + 1);
@@ -318,6 +314,29 @@ ngx_http_payhub_add_header(ngx_http_request_t *r, char *name,
     }
 
     return NGX_OK;
+}
+
+
+/* not sent before its value and its hash are set */
+
+ngx_table_elt_t *
+ngx_http_payhub_push_header(ngx_http_request_t *r, char *name)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    h->hash = 0;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+    h->key.len = ngx_strlen(name);
+    h->key.data = (u_char *) name;
+
+    return h;
 }
 
 
@@ -427,7 +446,8 @@ static ngx_http_payhub_step_pt  ngx_http_payhub_steps[] = {
     ngx_http_payhub_verify_step,
     ngx_http_payhub_nonce_step,
     ngx_http_payhub_limit_identity_step,
-    ngx_http_payhub_route_step
+    ngx_http_payhub_route_step,
+    ngx_http_payhub_limit_route_step
 };
 
 
@@ -691,6 +711,9 @@ ngx_http_payhub_init_process(ngx_cycle_t *cycle)
                       "payhub: RAND_bytes() failed");
         return NGX_ERROR;
     }
+
+    (void) ngx_hex_dump(ngx_http_payhub_id_prefix_text,
+                        ngx_http_payhub_id_prefix, 8);
 
     if (!ph_digest_init()) {
         ngx_log_error(NGX_LOG_EMERG, cycle->log, 0,

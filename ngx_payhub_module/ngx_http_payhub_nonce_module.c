@@ -24,7 +24,7 @@
 
 
 typedef struct {
-    ngx_array_t                    zones;   /* ngx_http_payhub_nonce_zone_t * */
+    ngx_array_t                    zones;   /* of pointers to them */
 } ngx_http_payhub_nonce_main_conf_t;
 
 

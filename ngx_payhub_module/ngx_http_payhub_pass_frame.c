@@ -8,9 +8,10 @@
 
 
 #include "ngx_http_payhub_pass.h"
+#include "ngx_http_payhub_route.h"
 
 
-#define NGX_HTTP_PAYHUB_META_FIXED   1024
+#define NGX_HTTP_PAYHUB_META_FIXED   2048
 #define NGX_HTTP_PAYHUB_HEADER_MAX   4096
 
 
@@ -26,6 +27,8 @@ static void ngx_http_payhub_pass_add_optional(struct ph_buf *meta,
     enum ph_field field, ngx_table_elt_t *h, size_t max);
 static void ngx_http_payhub_pass_add_identity(ngx_http_payhub_pass_ctx_t *ctx,
     struct ph_buf *meta);
+static void ngx_http_payhub_pass_add_route(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, struct ph_buf *meta);
 static void ngx_http_payhub_pass_add_headers(ngx_http_request_t *r,
     struct ph_buf *meta);
 static ngx_table_elt_t *ngx_http_payhub_pass_header(ngx_http_request_t *r,
@@ -246,6 +249,7 @@ ngx_http_payhub_pass_build(ngx_http_request_t *r,
 
     if (ctx->verified) {
         ngx_http_payhub_pass_add_identity(ctx, &meta);
+        ngx_http_payhub_pass_add_route(r, ctx, &meta);
 
     } else {
         ngx_http_payhub_pass_add_headers(r, &meta);
@@ -371,6 +375,28 @@ ngx_http_payhub_pass_add_identity(ngx_http_payhub_pass_ctx_t *ctx,
     ph_field_add(meta, PH_FIELD_SCHEME, ph_scheme_name(ctx->pr->scheme));
     ngx_http_payhub_pass_add(meta, PH_FIELD_IDEMPOTENCY_KEY,
                              &ctx->pr->idempotency);
+}
+
+
+static void
+ngx_http_payhub_pass_add_route(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, struct ph_buf *meta)
+{
+    ngx_uint_t                 i;
+    ngx_http_payhub_choice_t  *choice;
+
+    choice = ngx_http_payhub_route_choice(r, ctx->pr);
+    if (choice == NULL) {
+        return;
+    }
+
+    for (i = 0; i < choice->n; i++) {
+        ngx_http_payhub_pass_add(meta, PH_FIELD_CANDIDATE,
+                                 &choice->candidates[i]);
+    }
+
+    ngx_http_payhub_pass_add(meta, PH_FIELD_ROUTE_REASON, &choice->reason);
+    ngx_http_payhub_pass_add(meta, PH_FIELD_ROUTE_VIEW, &choice->view);
 }
 
 
@@ -700,6 +726,10 @@ ngx_http_payhub_pass_field(ngx_http_request_t *r,
 
         return ngx_http_payhub_add_header(r, "Idempotent-Replayed",
                                           PH_STR("true"));
+
+    case PH_FIELD_HEALTH:
+        ngx_http_payhub_health_take(ctx->pr, value);
+        return NGX_OK;
 
     case PH_FIELD_ORDER_ID:
         return ngx_http_payhub_pass_dup(r, &ctx->pr->order_id, value);

@@ -1,7 +1,7 @@
 
 /*
- * Refusals as problem documents, and X-Request-Id, where payhub_verify or
- * payhub_pass is on.
+ * Refusals as problem documents, and X-Request-Id, where payhub_verify,
+ * payhub_limit or payhub_pass is on; the fields of limits.
  *
  * Touched are only the pages that nginx makes itself: what an error_page or a
  * backend answers passes as it is.  nginx marks its pages and error pages
@@ -10,7 +10,7 @@
  */
 
 
-#include "ngx_http_payhub.h"
+#include "ngx_http_payhub_limit.h"
 
 
 /* in the request's context while nginx's own page is being replaced */
@@ -71,9 +71,20 @@ static ngx_http_output_body_filter_pt    ngx_http_next_body_filter;
 static ngx_int_t
 ngx_http_payhub_problem_header_filter(ngx_http_request_t *r)
 {
+    ngx_table_elt_t            *h;
     ngx_http_payhub_request_t  *pr;
 
-    if (r != r->main || !ngx_http_payhub_problem_on(r)) {
+    if (r != r->main) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    if (!ngx_http_payhub_problem_on(r)) {
+        pr = ngx_http_payhub_find(r);
+
+        if (pr && ngx_http_payhub_limit_headers(r, pr) != NGX_OK) {
+            return NGX_ERROR;
+        }
+
         return ngx_http_next_header_filter(r);
     }
 
@@ -82,11 +93,16 @@ ngx_http_payhub_problem_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
-    if (ngx_http_payhub_add_header(r, "X-Request-Id",
-                                   ph_str_make((char *) pr->id_text,
-                                               sizeof(pr->id_text)))
-        != NGX_OK)
-    {
+    h = ngx_http_payhub_push_header(r, "X-Request-Id");
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    h->value.len = sizeof(pr->id_text);
+    h->value.data = pr->id_text;
+    h->hash = 1;
+
+    if (ngx_http_payhub_limit_headers(r, pr) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -114,7 +130,8 @@ ngx_http_payhub_problem_on(ngx_http_request_t *r)
     ngx_http_payhub_srv_conf_t  *pscf;
 
     if (ngx_http_payhub_verify_on(r) || ngx_http_payhub_pass_on(r)
-        || ngx_http_payhub_control_on(r))
+        || ngx_http_payhub_limit_on(r) || ngx_http_payhub_control_on(r)
+        || ngx_http_payhub_route_on(r))
     {
         return 1;
     }
@@ -177,7 +194,7 @@ ngx_http_payhub_problem_replace(ngx_http_request_t *r,
         detail = pr->detail;
         status = ph_error_info(error)->status;
 
-        if (error == PH_ERROR_NOT_EXECUTED
+        if (error == PH_ERROR_NOT_EXECUTED && !pr->retry_after
             && ngx_http_payhub_add_header(r, "Retry-After", PH_STR("1"))
                != NGX_OK)
         {

@@ -95,6 +95,11 @@ struct ph_route *ngx_http_payhub_routes_find(ngx_http_payhub_routes_t *routes,
 char *ngx_http_payhub_route_rules_check(ngx_pool_t *pool, ngx_str_t *rules,
     ngx_uint_t n, ngx_http_payhub_route_main_conf_t *rmcf);
 
+/* ngx_http_payhub_route_step.c */
+
+ngx_int_t ngx_http_payhub_route_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+
 /* ngx_http_payhub_route_ask.c */
 
 enum ph_scan ngx_http_payhub_route_ask(struct ph_route *route,

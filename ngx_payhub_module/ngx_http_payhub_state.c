@@ -489,6 +489,7 @@ static ngx_uint_t
 ngx_http_payhub_state_file_tick(ngx_http_payhub_state_conf_t *state,
     ngx_uint_t kind, ngx_uint_t all)
 {
+    void                          *area;
     size_t                         size;
     uint64_t                       mark;
     ngx_int_t                      rc;
@@ -505,8 +506,8 @@ ngx_http_payhub_state_file_tick(ngx_http_payhub_state_conf_t *state,
     path = kind == NGX_HTTP_PAYHUB_STATE_KEYS ? &state->keys_path
                                               : &state->path;
 
-    table = ph_key_table_open(ngx_http_payhub_area(
-                                  NGX_HTTP_PAYHUB_AREA_KEYS, &size), size);
+    area = ngx_http_payhub_area(NGX_HTTP_PAYHUB_AREA_KEYS, &size);
+    table = ph_key_table_open(area, size);
 
     mark = kind == NGX_HTTP_PAYHUB_STATE_CHANGES
            ? head->word >> NGX_HTTP_PAYHUB_LIVE_LEN_BITS

@@ -318,6 +318,7 @@ void
 ngx_http_payhub_state_load(ngx_cycle_t *cycle,
     ngx_http_payhub_state_conf_t *state)
 {
+    void                          *keys;
     size_t                         size;
     uint64_t                       word;
     ngx_uint_t                     i;
@@ -329,8 +330,8 @@ ngx_http_payhub_state_load(ngx_cycle_t *cycle,
     head = ngx_http_payhub_live_head();
     word = head->word;
 
-    table = ph_key_table_open(ngx_http_payhub_area(
-                                  NGX_HTTP_PAYHUB_AREA_KEYS, &size), size);
+    keys = ngx_http_payhub_area(NGX_HTTP_PAYHUB_AREA_KEYS, &size);
+    table = ph_key_table_open(keys, size);
 
     for (i = 0; i < NGX_HTTP_PAYHUB_STATE_KINDS; i++) {
         file = &ngx_http_payhub_state_files[i];

@@ -1,14 +1,64 @@
 
 /*
- * payhub_status: what the edge counts, as JSON, Prometheus, Falcon, events, HTML.
+ * payhub_status: what the edge counts, as JSON, Prometheus text, Open-Falcon's
+ * push form, server-sent events and a page.
+ *
+ * The forms render one tree.  "?as=" chooses another form than that of the
+ * directive, so that one location serves the page and what it asks for.
  */
 
 
-#include "ngx_http_payhub_limit.h"
-#include "ngx_http_payhub_route.h"
+#include "ngx_http_payhub_status.h"
+#include "libpayhub/base/version.h"
+#include "libpayhub/domain/key_table.h"
+
+
+#define NGX_HTTP_PAYHUB_STATUS_OFF      NGX_MAX_UINT32_VALUE
+#define NGX_HTTP_PAYHUB_STREAM_LIFE     600000  /* ms */
+#define NGX_HTTP_PAYHUB_STREAM_LIFE_MIN 1000
+#define NGX_HTTP_PAYHUB_STREAM_LIFE_MAX 86400000
+#define NGX_HTTP_PAYHUB_TEXT_BLOCK      16384
+
+
+typedef struct {
+    ngx_uint_t               as;            /* ngx_http_payhub_as_e, or OFF */
+    ngx_msec_t               life;
+} ngx_http_payhub_status_loc_conf_t;
+
+
+static ngx_int_t ngx_http_payhub_status_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payhub_status_form(ngx_http_request_t *r,
+    ngx_uint_t *as);
+static ngx_int_t ngx_http_payhub_status_number(ngx_http_request_t *r,
+    char *name, ngx_int_t fallback);
+static void ngx_http_payhub_status_render(ngx_http_request_t *r,
+    ngx_uint_t as, ngx_http_payhub_text_t *text);
+static ngx_int_t ngx_http_payhub_status_policy(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payhub_status_send(ngx_http_request_t *r,
+    ngx_uint_t as, ngx_http_payhub_text_t *text);
+
+static void ngx_http_payhub_status_counters(json_t *tree);
+static void ngx_http_payhub_status_limits(json_t *tree);
+static json_t *ngx_http_payhub_status_spec(const struct ph_bucket_spec *spec);
+static json_t *ngx_http_payhub_status_nonces(void);
+static void ngx_http_payhub_status_processes(json_t *tree);
+
+static char *ngx_http_payhub_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static void *ngx_http_payhub_status_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_payhub_status_merge_loc_conf(ngx_conf_t *cf,
+    void *parent, void *child);
+static ngx_int_t ngx_http_payhub_status_init_process(ngx_cycle_t *cycle);
 
 
 static ngx_command_t  ngx_http_payhub_status_commands[] = {
+
+    { ngx_string("payhub_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE12,
+      ngx_http_payhub_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
 
       ngx_null_command
 };
@@ -24,22 +74,692 @@ static ngx_http_module_t  ngx_http_payhub_status_module_ctx = {
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
 
-    NULL,                                  /* create location configuration */
-    NULL                                   /* merge location configuration */
+    ngx_http_payhub_status_create_loc_conf,
+                                           /* create location configuration */
+    ngx_http_payhub_status_merge_loc_conf  /* merge location configuration */
 };
 
 
 ngx_module_t  ngx_http_payhub_status_module = {
     NGX_MODULE_V1,
-    &ngx_http_payhub_status_module_ctx, /* module context */
-    ngx_http_payhub_status_commands, /* module directives */
+    &ngx_http_payhub_status_module_ctx,    /* module context */
+    ngx_http_payhub_status_commands,       /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_http_payhub_status_init_process,   /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
     NULL,                                  /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
+
+
+/* in the order of ngx_http_payhub_as_e */
+
+static struct {
+    ngx_str_t  name;
+    ngx_str_t  type;
+} ngx_http_payhub_forms[] = {
+    { ngx_string("json"), ngx_string("application/json") },
+    { ngx_string("prometheus"),
+      ngx_string("text/plain; version=0.0.4; charset=utf-8") },
+    { ngx_string("falcon"), ngx_string("application/json") },
+    { ngx_string("events"), ngx_string("text/event-stream") },
+    { ngx_string("html"), ngx_string("text/html; charset=utf-8") },
+    { ngx_string("history"), ngx_string("application/json") },
+    { ngx_null_string, ngx_null_string }
+};
+
+
+static ngx_uint_t
+ngx_http_payhub_form(ngx_str_t *name)
+{
+    ngx_uint_t  as;
+
+    for (as = 0; ngx_http_payhub_forms[as].name.len; as++) {
+        if (name->len == ngx_http_payhub_forms[as].name.len
+            && ngx_strncmp(name->data, ngx_http_payhub_forms[as].name.data,
+                           name->len)
+               == 0)
+        {
+            return as;
+        }
+    }
+
+    return NGX_HTTP_PAYHUB_STATUS_OFF;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_status_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                           rc;
+    ngx_uint_t                          as;
+    ngx_http_payhub_text_t              text;
+    ngx_http_payhub_status_loc_conf_t  *slcf;
+
+    if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))) {
+        return NGX_HTTP_NOT_ALLOWED;
+    }
+
+    rc = ngx_http_discard_request_body(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    rc = ngx_http_payhub_status_form(r, &as);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_status_module);
+
+    if (as == NGX_HTTP_PAYHUB_AS_EVENTS) {
+        return ngx_http_payhub_events_handler(r, slcf->life);
+    }
+
+    ngx_http_payhub_text_init(&text, r->pool);
+    ngx_http_payhub_status_render(r, as, &text);
+
+    if (text.failed) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_http_payhub_status_send(r, as, &text);
+}
+
+
+static ngx_int_t
+ngx_http_payhub_status_form(ngx_http_request_t *r, ngx_uint_t *as)
+{
+    ngx_str_t                           value;
+    ngx_http_payhub_status_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_status_module);
+
+    *as = slcf->as;
+
+    if (ngx_http_arg(r, (u_char *) "as", 2, &value) == NGX_OK) {
+        *as = ngx_http_payhub_form(&value);
+    }
+
+    return (*as == NGX_HTTP_PAYHUB_STATUS_OFF) ? NGX_HTTP_BAD_REQUEST
+                                               : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_status_number(ngx_http_request_t *r, char *name,
+    ngx_int_t fallback)
+{
+    ngx_int_t  n;
+    ngx_str_t  value;
+
+    if (ngx_http_arg(r, (u_char *) name, ngx_strlen(name), &value) != NGX_OK) {
+        return fallback;
+    }
+
+    n = ngx_atoi(value.data, value.len);
+
+    return (n == NGX_ERROR || n == 0) ? fallback : n;
+}
+
+
+static void
+ngx_http_payhub_status_render(ngx_http_request_t *r, ngx_uint_t as,
+    ngx_http_payhub_text_t *text)
+{
+    char    *flat;
+    json_t  *tree;
+
+    if (as == NGX_HTTP_PAYHUB_AS_HTML) {
+        ngx_http_payhub_text_add(text, ngx_http_payhub_status_page,
+                                 ngx_strlen(ngx_http_payhub_status_page));
+        return;
+    }
+
+    if (as == NGX_HTTP_PAYHUB_AS_HISTORY) {
+        ngx_http_payhub_history_print(text,
+            ngx_http_payhub_status_number(r, "step", 1) >= 60 ? 60 : 1,
+            ngx_http_payhub_status_number(r, "last", 120));
+        return;
+    }
+
+    tree = ngx_http_payhub_status_tree();
+    if (tree == NULL) {
+        text->failed = 1;
+        return;
+    }
+
+    switch (as) {
+
+    case NGX_HTTP_PAYHUB_AS_PROMETHEUS:
+        ngx_http_payhub_status_prometheus(text, tree);
+        break;
+
+    case NGX_HTTP_PAYHUB_AS_FALCON:
+        ngx_http_payhub_status_falcon(text, tree);
+        break;
+
+    default:
+        flat = json_dumps(tree, JSON_INDENT(1));
+
+        if (flat) {
+            ngx_http_payhub_text_add(text, flat, ngx_strlen(flat));
+            ngx_http_payhub_text_add(text, "\n", 1);
+            free(flat);
+
+        } else {
+            text->failed = 1;
+        }
+    }
+
+    json_decref(tree);
+}
+
+
+static ngx_int_t
+ngx_http_payhub_status_send(ngx_http_request_t *r, ngx_uint_t as,
+    ngx_http_payhub_text_t *text)
+{
+    ngx_int_t     rc;
+    ngx_chain_t  *cl;
+
+    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.content_length_n = text->len;
+    r->headers_out.content_type = ngx_http_payhub_forms[as].type;
+    r->headers_out.content_type_len = r->headers_out.content_type.len;
+
+    if (ngx_http_payhub_add_header(r, "Cache-Control", PH_STR("no-store"))
+        != NGX_OK
+        || (as == NGX_HTTP_PAYHUB_AS_HTML
+            && ngx_http_payhub_status_policy(r) != NGX_OK))
+    {
+        return NGX_ERROR;
+    }
+
+    rc = ngx_http_send_header(r);
+
+    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+        return rc;
+    }
+
+    for (cl = text->out; cl->next; cl = cl->next) { /* void */ }
+
+    cl->buf->last_buf = (r == r->main) ? 1 : 0;
+    cl->buf->last_in_chain = 1;
+
+    return ngx_http_output_filter(r, text->out);
+}
+
+
+/* nothing runs in the page but its own script */
+
+static ngx_int_t
+ngx_http_payhub_status_policy(ngx_http_request_t *r)
+{
+    char                memory[512], text[2][PH_B64_LEN(PH_SHA256_LEN)];
+    uint8_t             sum[PH_SHA256_LEN];
+    ngx_uint_t          i;
+    struct ph_buf       buf;
+    struct ph_str       part;
+
+    static struct {
+        const char  *begin;
+        const char  *end;
+    } parts[] = {
+        { "<style>", "</style>" },
+        { "<script>", "</script>" }
+    };
+
+    for (i = 0; i < 2; i++) {
+
+        part.ptr = ngx_strstr(ngx_http_payhub_status_page, parts[i].begin)
+                   + ngx_strlen(parts[i].begin);
+        part.len = ngx_strstr(part.ptr, parts[i].end) - part.ptr;
+
+        if (!ph_sha256(&part, 1, sum)) {
+            return NGX_ERROR;
+        }
+
+        ph_buf_init(&buf, text[i], sizeof(text[i]));
+        ph_b64_encode(&buf, ph_str_make((char *) sum, sizeof(sum)));
+    }
+
+    ph_buf_init(&buf, memory, sizeof(memory));
+    ph_buf_add(&buf, PH_STR("default-src 'none'; connect-src 'self'; "
+                            "base-uri 'none'; form-action 'none'; "
+                            "style-src 'sha256-"));
+    ph_buf_add(&buf, ph_str_make(text[0], sizeof(text[0])));
+    ph_buf_add(&buf, PH_STR("'; script-src 'sha256-"));
+    ph_buf_add(&buf, ph_str_make(text[1], sizeof(text[1])));
+    ph_buf_add(&buf, PH_STR("'"));
+
+    return ngx_http_payhub_add_header(r, "Content-Security-Policy",
+                                      ph_buf_str(&buf));
+}
+
+
+json_t *
+ngx_http_payhub_status_tree(void)
+{
+    json_t                  *tree, *part;
+    const char              *state;
+    struct ph_key_table     *keys;
+    ngx_http_payhub_live_t  *live;
+
+    tree = json_pack("{s:s, s:s, s:s%, s:I, s:I}",
+                     "payhub", PH_VERSION, "nginx", NGINX_VERSION,
+                     "host", (char *) ngx_cycle->hostname.data,
+                     ngx_cycle->hostname.len,
+                     "time", (json_int_t) ngx_time(),
+                     "pid", (json_int_t) ngx_pid);
+    if (tree == NULL) {
+        return NULL;
+    }
+
+    keys = ngx_http_payhub_area(NGX_HTTP_PAYHUB_AREA_KEYS, NULL);
+
+    if (keys) {
+        (void) json_object_set_new(tree, "born",
+                         json_integer(ngx_http_payhub_zone_born()));
+        (void) json_object_set_new(tree, "keys",
+                         json_integer((json_int_t) ph_key_count(keys)));
+    }
+
+    live = ngx_http_payhub_live_now();
+
+    if (live) {
+        (void) json_object_set_new(tree, "generation",
+                         json_integer((json_int_t) live->generation));
+        (void) json_object_set_new(tree, "changes",
+                         json_integer((json_int_t)
+                                      json_array_size(live->changes)));
+    }
+
+    ngx_http_payhub_status_processes(tree);
+    ngx_http_payhub_status_counters(tree);
+    ngx_http_payhub_status_limits(tree);
+
+    (void) json_object_set_new(tree, "nonces",
+                               ngx_http_payhub_status_nonces());
+    (void) json_object_set_new(tree, "accounts",
+                               ngx_http_payhub_status_accounts());
+
+    part = ngx_http_payhub_sync_json();
+
+    state = json_string_value(json_object_get(part, "state"));
+
+    if (part) {
+        (void) json_object_set_new(tree, "sync_up",
+            json_integer(state != NULL && ngx_strcmp(state, "linked") == 0));
+        (void) json_object_set_new(tree, "sync", part);
+    }
+
+    return tree;
+}
+
+
+static void
+ngx_http_payhub_status_processes(json_t *tree)
+{
+    json_t                       *list;
+    uint64_t                      latest;
+    ngx_uint_t                    i, behind;
+    ngx_http_payhub_slot_info_t   info;
+
+    list = json_array();
+    behind = 0;
+    latest = (uint64_t) json_integer_value(json_object_get(tree,
+                                                           "generation"));
+
+    for (i = 0; i < NGX_HTTP_PAYHUB_SLOTS_MAX; i++) {
+
+        if (!ngx_http_payhub_slot_info(i, &info)) {
+            continue;
+        }
+
+        behind += (info.generation < latest);
+        (void) json_array_append_new(list,
+                   json_pack("{s:I, s:I, s:I}", "slot", (json_int_t) i,
+                             "pid", (json_int_t) info.pid,
+                             "generation", (json_int_t) info.generation));
+    }
+
+    (void) json_object_set_new(tree, "processes", list);
+    (void) json_object_set_new(tree, "processes_behind",
+                               json_integer((json_int_t) behind));
+}
+
+
+static void
+ngx_http_payhub_status_counters(json_t *tree)
+{
+    char         name[64], *p;
+    json_t      *counters;
+    ngx_uint_t   i;
+
+    static const char  *names[] = {
+#define COUNTER(name, metric, labels, help)  #name,
+#include "ngx_http_payhub_counters.def"
+#undef COUNTER
+    };
+
+    counters = json_object();
+
+    for (i = 0; i < NGX_HTTP_PAYHUB_COUNTERS; i++) {
+
+        ngx_cpystrn((u_char *) name, (u_char *) names[i], sizeof(name));
+
+        for (p = name; *p; p++) {
+            *p = (char) ngx_tolower(*p);
+        }
+
+        (void) json_object_set_new(counters, name,
+                   json_integer((json_int_t) ngx_http_payhub_count_read(i)));
+    }
+
+    (void) json_object_set_new(tree, "counters", counters);
+}
+
+
+static void
+ngx_http_payhub_status_limits(json_t *tree)
+{
+    char                           series[NGX_HTTP_PAYHUB_SERIES_NAME];
+    json_t                        *list, *row;
+    uint64_t                       now;
+    ngx_uint_t                     i, k;
+    struct timespec                ts;
+    struct ph_hash128              all;
+    struct ph_limit_usage          usage;
+    struct ph_bucket_spec          spec;
+    ngx_http_payhub_limit_zone_t  *zone;
+
+    static const char  *of[] = { "granted", "denied" };
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+    now = (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+
+    ngx_memzero(&all, sizeof(struct ph_hash128));
+    list = json_array();
+
+    for (i = 0; (zone = ngx_http_payhub_limit_zone(i)) != NULL; i++) {
+
+        ph_limit_usage_read(zone->table, now, &usage);
+        ph_limit_settings(zone->table, all, ngx_time(), &spec);
+
+        row = json_pack("{s:s%, s:s%, s:b, s:o, s:o, s:I, s:I, s:I, s:I, s:I, "
+                        "s:I}",
+                        "limit", (char *) zone->name.data, zone->name.len,
+                        "key", (char *) zone->key_text.data,
+                        zone->key_text.len,
+                        "cluster", (int) zone->cluster,
+                        "base", ngx_http_payhub_status_spec(&zone->base),
+                        "now", ngx_http_payhub_status_spec(&spec),
+                        "cells", (json_int_t) usage.cells,
+                        "busy", (json_int_t) usage.busy,
+                        "overrides", (json_int_t) usage.overrides,
+                        "granted", (json_int_t) usage.granted,
+                        "denied", (json_int_t) usage.denied,
+                        "no_room", (json_int_t) usage.no_room);
+        if (row == NULL) {
+            continue;
+        }
+
+        for (k = 0; k < 2; k++) {
+            *ngx_slprintf((u_char *) series,
+                          (u_char *) series + sizeof(series) - 1,
+                          "limit:%V:%s", &zone->name, of[k]) = '\0';
+            (void) json_object_set_new(row, k ? "denied_1s" : "granted_1s",
+                       json_integer((json_int_t)
+                                    ngx_http_payhub_history_last(series)));
+        }
+
+        (void) json_array_append_new(list, row);
+    }
+
+    (void) json_object_set_new(tree, "limits", list);
+}
+
+
+static json_t *
+ngx_http_payhub_status_nonces(void)
+{
+    json_t                        *list;
+    ngx_uint_t                     i;
+    struct ph_nonce_usage          usage;
+    ngx_http_payhub_nonce_zone_t  *zone;
+
+    list = json_array();
+
+    for (i = 0; (zone = ngx_http_payhub_nonce_zone(i)) != NULL; i++) {
+
+        ph_nonce_usage_read(zone->table, ngx_time(), &usage);
+
+        (void) json_array_append_new(list,
+                   json_pack("{s:s%, s:I, s:I, s:I, s:I, s:I, s:I}",
+                             "zone", (char *) zone->name.data, zone->name.len,
+                             "born", (json_int_t)
+                                     ph_nonce_table_born(zone->table),
+                             "places", (json_int_t) usage.places,
+                             "live", (json_int_t) usage.live,
+                             "new", (json_int_t) usage.inserted,
+                             "seen", (json_int_t) usage.seen,
+                             "no_room", (json_int_t) usage.no_room));
+    }
+
+    return list;
+}
+
+
+json_t *
+ngx_http_payhub_status_accounts(void)
+{
+    json_t       *list, *account, *calls, *one;
+    size_t        i;
+    json_int_t    sum, good;
+    const char   *name, *breaker;
+
+    list = ngx_http_payhub_health_json();
+
+    json_array_foreach(list, i, account) {
+
+        calls = json_object_get(account, "calls");
+        good = json_integer_value(json_object_get(calls, "succeeded"));
+        sum = 0;
+
+        json_object_foreach(calls, name, one) {
+            sum += json_integer_value(one);
+        }
+
+        breaker = json_string_value(json_object_get(account, "breaker"));
+
+        (void) json_object_set_new(account, "calls_sum", json_integer(sum));
+        (void) json_object_set_new(account, "bad_sum",
+                                   json_integer(sum - good));
+        (void) json_object_set_new(account, "open",
+                   json_boolean(breaker && ngx_strcmp(breaker, "closed") != 0
+                                && ngx_strcmp(breaker, "off") != 0));
+    }
+
+    return list ? list : json_array();
+}
+
+
+static json_t *
+ngx_http_payhub_status_spec(const struct ph_bucket_spec *spec)
+{
+    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}",
+                     "algorithm", spec->kind == PH_BUCKET_WARMUP ? "warmup"
+                                                                 : "bursty",
+                     "tokens", (json_int_t) spec->rate.tokens,
+                     "per_ms", (json_int_t) (spec->rate.per_ns / 1000000),
+                     "burst", (json_int_t) spec->burst_tokens,
+                     "burst_ms", (json_int_t) (spec->burst_ns / 1000000),
+                     "warmup_ms", (json_int_t) (spec->warmup_ns / 1000000));
+}
+
+
+void
+ngx_http_payhub_text_init(ngx_http_payhub_text_t *text, ngx_pool_t *pool)
+{
+    ngx_memzero(text, sizeof(ngx_http_payhub_text_t));
+
+    text->pool = pool;
+    text->last = &text->out;
+}
+
+
+void
+ngx_http_payhub_text_add(ngx_http_payhub_text_t *text, const void *p,
+    size_t len)
+{
+    size_t        n;
+    ngx_chain_t  *cl;
+
+    while (len && !text->failed) {
+
+        if (text->buf == NULL || text->buf->last == text->buf->end) {
+
+            text->buf = ngx_create_temp_buf(text->pool,
+                                            NGX_HTTP_PAYHUB_TEXT_BLOCK);
+            cl = ngx_alloc_chain_link(text->pool);
+
+            if (text->buf == NULL || cl == NULL
+                || text->len > NGX_HTTP_PAYHUB_STATUS_MAX)
+            {
+                text->failed = 1;
+                return;
+            }
+
+            cl->buf = text->buf;
+            cl->next = NULL;
+            *text->last = cl;
+            text->last = &cl->next;
+        }
+
+        n = ngx_min(len, (size_t) (text->buf->end - text->buf->last));
+        text->buf->last = ngx_cpymem(text->buf->last, p, n);
+        text->len += n;
+
+        p = (const u_char *) p + n;
+        len -= n;
+    }
+}
+
+
+void ngx_cdecl
+ngx_http_payhub_text_printf(ngx_http_payhub_text_t *text, const char *fmt, ...)
+{
+    u_char   line[1024], *p;
+    va_list  args;
+
+    va_start(args, fmt);
+    p = ngx_vslprintf(line, line + sizeof(line), fmt, args);
+    va_end(args);
+
+    ngx_http_payhub_text_add(text, line, p - line);
+}
+
+
+static char *
+ngx_http_payhub_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_payhub_status_loc_conf_t  *slcf = conf;
+
+    ngx_int_t                  life;
+    ngx_str_t                 *value, time;
+    ngx_uint_t                 i;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (slcf->as != NGX_CONF_UNSET_UINT) {
+        return ngx_http_payhub_duplicate(cf, cmd, "PH-C107");
+    }
+
+    value = cf->args->elts;
+    slcf->as = NGX_HTTP_PAYHUB_AS_JSON;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (value[i].len > sizeof("life=") - 1
+            && ngx_strncmp(value[i].data, "life=", sizeof("life=") - 1) == 0)
+        {
+            time.data = value[i].data + sizeof("life=") - 1;
+            time.len = value[i].len - (sizeof("life=") - 1);
+            life = ngx_parse_time(&time, 0);
+
+            if (slcf->life != NGX_CONF_UNSET_MSEC
+                || life < NGX_HTTP_PAYHUB_STREAM_LIFE_MIN
+                || life > NGX_HTTP_PAYHUB_STREAM_LIFE_MAX)
+            {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "PH-C107 payhub_status: found \"%V\", "
+                                   "expected life= once, 1s to 1d",
+                                   &value[i]);
+                return NGX_CONF_ERROR;
+            }
+
+            slcf->life = (ngx_msec_t) life;
+            continue;
+        }
+
+        slcf->as = ngx_http_payhub_form(&value[i]);
+
+        if (slcf->as >= NGX_HTTP_PAYHUB_AS_HISTORY || i != 1) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "PH-C107 payhub_status: found \"%V\", expected "
+                               "json, prometheus, falcon, events or html, "
+                               "then life=", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    clcf->handler = ngx_http_payhub_status_handler;
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_http_payhub_status_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_payhub_status_loc_conf_t  *conf;
+
+    conf = ngx_palloc(cf->pool, sizeof(ngx_http_payhub_status_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->as = NGX_CONF_UNSET_UINT;
+    conf->life = NGX_CONF_UNSET_MSEC;
+
+    return conf;
+}
+
+
+static char *
+ngx_http_payhub_status_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child)
+{
+    ngx_http_payhub_status_loc_conf_t  *prev = parent;
+    ngx_http_payhub_status_loc_conf_t  *conf = child;
+
+    ngx_conf_merge_uint_value(conf->as, prev->as, NGX_HTTP_PAYHUB_STATUS_OFF);
+    ngx_conf_merge_msec_value(conf->life, prev->life,
+                              NGX_HTTP_PAYHUB_STREAM_LIFE);
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_status_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_payhub_history_start(cycle);
+
+    return NGX_OK;
+}

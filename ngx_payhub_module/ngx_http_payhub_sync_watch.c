@@ -533,6 +533,26 @@ ngx_http_payhub_sync_is_untold(json_t *change, uint64_t told)
 }
 
 
+/* whether the cluster should know of some */
+
+static ngx_uint_t
+ngx_http_payhub_sync_any_told(json_t *local, uint64_t told)
+{
+    size_t   i;
+    json_t  *change;
+
+    json_array_foreach(local, i, change) {
+        if (!json_is_true(json_object_get(change, "removed"))
+            && !ngx_http_payhub_sync_is_untold(change, told))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 /* the change of `list` that `change` is about, or NULL */
 
 static json_t *
@@ -654,9 +674,10 @@ ngx_http_payhub_sync_live(json_t *live)
         return;
     }
 
-    if (json_array_size(local)
+    if (ngx_http_payhub_sync_any_told(local, told)
         && (ph_str_eq(epoch, PH_STR("none"))
             || (ngx_http_payhub_sync_epoch(sh->live_mark, &before, &last)
+                && !ph_str_eq(before, PH_STR("none"))
                 && !ph_str_eq(before, epoch))))
     {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,

@@ -92,6 +92,8 @@ ngx_int_t ngx_http_payhub_verify_refuse(ngx_http_request_t *r,
 
 /* ngx_http_payhub_verify_body.c */
 
+ngx_uint_t ngx_http_payhub_body_plain(ngx_http_request_t *r,
+    struct ph_str *body);
 ngx_int_t ngx_http_payhub_body_mac(ngx_http_request_t *r,
     struct ph_hmac *mac);
 ngx_int_t ngx_http_payhub_body_pieces(ngx_http_request_t *r,
@@ -109,7 +111,7 @@ ngx_int_t ngx_http_payhub_v3_judged(ngx_http_request_t *r,
 /* ngx_http_payhub_verify_9421.c */
 
 ngx_int_t ngx_http_payhub_9421_head(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, ngx_str_t *method, ngx_str_t *target);
+    ngx_http_payhub_request_t *pr);
 ngx_int_t ngx_http_payhub_9421_all(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr);
 

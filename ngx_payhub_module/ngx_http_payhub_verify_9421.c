@@ -36,7 +36,7 @@ static char *ngx_http_payhub_9421_reason(enum ph_9421_fault fault);
 
 ngx_int_t
 ngx_http_payhub_9421_head(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, ngx_str_t *method, ngx_str_t *target)
+    ngx_http_payhub_request_t *pr)
 {
     enum ph_9421_fault               fault;
     ngx_http_payhub_9421_t          *ctx;
@@ -50,8 +50,8 @@ ngx_http_payhub_9421_head(ngx_http_request_t *r,
 
     pr->proof = ctx;
 
-    ctx->request.method = ngx_http_payhub_view(method);
-    ctx->request.target = ngx_http_payhub_view(target);
+    ctx->request.method = ngx_http_payhub_view(&pr->method);
+    ctx->request.target = ngx_http_payhub_view(&pr->target);
     ctx->request.scheme = PH_STR("http");
 
 #if (NGX_HTTP_SSL)

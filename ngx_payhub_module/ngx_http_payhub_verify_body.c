@@ -19,6 +19,34 @@ static ngx_int_t ngx_http_payhub_body_load(ngx_http_request_t *r,
     ngx_buf_t *b, struct ph_str *piece);
 
 
+/* false: it lies in more than one buffer of memory */
+
+ngx_uint_t
+ngx_http_payhub_body_plain(ngx_http_request_t *r, struct ph_str *body)
+{
+    ngx_buf_t    *b;
+    ngx_chain_t  *cl;
+
+    r = r->main;
+    cl = r->request_body ? r->request_body->bufs : NULL;
+
+    if (cl == NULL) {
+        *body = ph_str_make(NULL, 0);
+        return 1;
+    }
+
+    b = cl->buf;
+
+    if (cl->next || !ngx_buf_in_memory(b)) {
+        return 0;
+    }
+
+    *body = ph_str_make((char *) b->pos, b->last - b->pos);
+
+    return 1;
+}
+
+
 /* a body of any length, from its file piece by piece */
 
 ngx_int_t

@@ -294,14 +294,13 @@ static ngx_int_t
 ngx_http_payhub_verify_head(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr)
 {
-    ngx_str_t                           method, target;
     ngx_uint_t                          encoded, input, v3;
     ngx_table_elt_t                    *h;
     ngx_http_payhub_verify_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_verify_module);
 
-    if (ngx_http_payhub_target(r, &method, &target) != NGX_OK) {
+    if (ngx_http_payhub_target(r, &pr->method, &pr->target) != NGX_OK) {
         return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_TARGET,
                                              "target");
     }
@@ -329,7 +328,7 @@ ngx_http_payhub_verify_head(ngx_http_request_t *r,
     }
 
     if (input) {
-        return ngx_http_payhub_9421_head(r, pr, &method, &target);
+        return ngx_http_payhub_9421_head(r, pr);
     }
 
     if (vlcf->schemes & PH_SCHEME_V3) {
@@ -524,8 +523,7 @@ ngx_int_t
 ngx_http_payhub_verify_conclude(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, ngx_uint_t scheme, char *reason)
 {
-    char       *unfit;
-    ngx_str_t   method, target;
+    char  *unfit;
 
     unfit = ngx_http_payhub_verify_key(r, pr, scheme);
 
@@ -537,9 +535,7 @@ ngx_http_payhub_verify_conclude(ngx_http_request_t *r,
         return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_AUTH, reason);
     }
 
-    (void) ngx_http_payhub_target(r, &method, &target);
-
-    if (!ngx_http_payhub_verify_plain_path(&target)) {
+    if (!ngx_http_payhub_verify_plain_path(&pr->target)) {
         return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_NOT_FOUND,
                                              "path");
     }

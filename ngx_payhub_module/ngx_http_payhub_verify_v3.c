@@ -7,12 +7,20 @@
 #include "ngx_http_payhub_verify.h"
 
 
+#define NGX_HTTP_PAYHUB_V3_SMALL  1024
+
+
 static ngx_int_t ngx_http_payhub_v3_mac(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, struct ph_hmac *mac, char **reason);
 static ngx_int_t ngx_http_payhub_v3_public(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, ngx_http_payhub_task_t *from);
-static ngx_int_t ngx_http_payhub_v3_text(ngx_http_request_t *r,
+static ngx_int_t ngx_http_payhub_v3_add(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, struct ph_hmac *mac);
+static ngx_int_t ngx_http_payhub_v3_head_text(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, struct ph_str *text);
+static size_t ngx_http_payhub_v3_text_len(ngx_http_payhub_request_t *pr);
+static void ngx_http_payhub_v3_text(ngx_http_payhub_request_t *pr,
+    struct ph_buf *buf);
 
 
 /* what can be said without the body */
@@ -94,19 +102,15 @@ ngx_http_payhub_v3_all(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
 /* strict: one text for one value, so the texts are compared */
 
 static ngx_int_t
-ngx_http_payhub_v3_mac(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, struct ph_hmac *mac, char **reason)
+ngx_http_payhub_v3_mac(ngx_http_request_t *r, ngx_http_payhub_request_t *pr,
+    struct ph_hmac *mac, char **reason)
 {
-    char            text[PH_B64_LEN(PH_SHA256_LEN)];
-    u_char          sum[PH_SHA256_LEN];
-    struct ph_buf   buf;
-    struct ph_str   head;
+    char           text[PH_B64_LEN(PH_SHA256_LEN)];
+    u_char         sum[PH_SHA256_LEN];
+    struct ph_buf  buf;
 
-    if (ngx_http_payhub_v3_text(r, pr, &head) != NGX_OK
-        || !ph_hmac_begin(mac)
-        || !ph_hmac_add(mac, head)
-        || ngx_http_payhub_body_mac(r, mac) != NGX_OK
-        || !ph_hmac_add(mac, PH_STR("\n"))
+    if (!ph_hmac_begin(mac)
+        || ngx_http_payhub_v3_add(r, pr, mac) != NGX_OK
         || !ph_hmac_end(mac, sum))
     {
         return NGX_ERROR;
@@ -121,6 +125,45 @@ ngx_http_payhub_v3_mac(ngx_http_request_t *r,
 
     if (!ph_same_secret(ph_buf_str(&buf), pr->auth.signature)) {
         *reason = "signature";
+    }
+
+    return NGX_OK;
+}
+
+
+/* a usual request is one piece: an update of the digest costs more than the
+   copy of a few hundred bytes */
+
+static ngx_int_t
+ngx_http_payhub_v3_add(ngx_http_request_t *r, ngx_http_payhub_request_t *pr,
+    struct ph_hmac *mac)
+{
+    char            memory[NGX_HTTP_PAYHUB_V3_SMALL];
+    size_t          size;
+    struct ph_buf   buf;
+    struct ph_str   text, body;
+
+    size = ngx_http_payhub_v3_text_len(pr);
+
+    if (ngx_http_payhub_body_plain(r, &body)
+        && size + body.len < sizeof(memory))
+    {
+        ph_buf_init(&buf, memory, sizeof(memory));
+
+        ngx_http_payhub_v3_text(pr, &buf);
+        ph_buf_add(&buf, body);
+        ph_buf_byte(&buf, LF);
+
+        return (!buf.full && ph_hmac_add(mac, ph_buf_str(&buf)))
+               ? NGX_OK : NGX_ERROR;
+    }
+
+    if (ngx_http_payhub_v3_head_text(r, pr, &text) != NGX_OK
+        || !ph_hmac_add(mac, text)
+        || ngx_http_payhub_body_mac(r, mac) != NGX_OK
+        || !ph_hmac_add(mac, PH_STR("\n")))
+    {
+        return NGX_ERROR;
     }
 
     return NGX_OK;
@@ -153,7 +196,8 @@ ngx_http_payhub_v3_public(ngx_http_request_t *r,
     }
 
     if (rc != NGX_OK
-        || ngx_http_payhub_v3_text(r, pr, &task->pieces[0]) != NGX_OK)
+        || ngx_http_payhub_v3_head_text(r, pr, &task->pieces[0])
+           != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -209,18 +253,14 @@ ngx_http_payhub_v3_judged(ngx_http_request_t *r,
 /* what is signed before the body */
 
 static ngx_int_t
-ngx_http_payhub_v3_text(ngx_http_request_t *r,
+ngx_http_payhub_v3_head_text(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, struct ph_str *text)
 {
     char           *p;
     size_t          size;
-    ngx_str_t       method, target;
     struct ph_buf   buf;
 
-    (void) ngx_http_payhub_target(r, &method, &target);
-
-    size = method.len + target.len + pr->auth.timestamp_text.len
-           + pr->auth.nonce.len + 4;
+    size = ngx_http_payhub_v3_text_len(pr);
 
     p = ngx_pnalloc(r->main->pool, size);
     if (p == NULL) {
@@ -228,11 +268,26 @@ ngx_http_payhub_v3_text(ngx_http_request_t *r,
     }
 
     ph_buf_init(&buf, p, size);
-    ph_auth_v3_prefix(&buf, ngx_http_payhub_view(&method),
-                      ngx_http_payhub_view(&target), pr->auth.timestamp_text,
-                      pr->auth.nonce);
+    ngx_http_payhub_v3_text(pr, &buf);
 
     *text = ph_buf_str(&buf);
 
     return buf.full ? NGX_ERROR : NGX_OK;
+}
+
+
+static size_t
+ngx_http_payhub_v3_text_len(ngx_http_payhub_request_t *pr)
+{
+    return pr->method.len + pr->target.len + pr->auth.timestamp_text.len
+           + pr->auth.nonce.len + 4;
+}
+
+
+static void
+ngx_http_payhub_v3_text(ngx_http_payhub_request_t *pr, struct ph_buf *buf)
+{
+    ph_auth_v3_prefix(buf, ngx_http_payhub_view(&pr->method),
+                      ngx_http_payhub_view(&pr->target),
+                      pr->auth.timestamp_text, pr->auth.nonce);
 }

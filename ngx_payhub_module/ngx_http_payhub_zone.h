@@ -48,7 +48,7 @@ typedef struct {
 } ngx_http_payhub_area_t;
 
 
-/* NULL without payhub_zone; fixed from configuration to exit of a process,
+/* NULL without payhub_zone; size may be NULL; fixed from configuration to exit of a process,
    known from the init_process of modules behind the zone's on */
 
 void *ngx_http_payhub_area(ngx_http_payhub_area_e area, size_t *size);

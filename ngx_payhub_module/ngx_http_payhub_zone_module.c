@@ -6,6 +6,8 @@
 
 #include <sys/mman.h>
 #include "ngx_http_payhub_live.h"
+#include "ngx_http_payhub_status.h"
+#include "ngx_http_payhub_route.h"
 #include "ngx_http_payhub_state.h"
 #include "ngx_http_payhub_sync.h"
 #include "libpayhub/domain/key_table.h"
@@ -133,8 +135,8 @@ static ngx_http_payhub_area_t  ngx_http_payhub_keys_area = {
 
 static ngx_http_payhub_area_t  *ngx_http_payhub_areas[] = {
     &ngx_http_payhub_counters_area,
-    NULL,                                  /* health */
-    NULL,                                  /* history */
+    &ngx_http_payhub_health_area,
+    &ngx_http_payhub_history_area,
     &ngx_http_payhub_live_area,
     &ngx_http_payhub_sync_area,
     &ngx_http_payhub_keys_area
@@ -165,7 +167,11 @@ void *
 ngx_http_payhub_area(ngx_http_payhub_area_e area, size_t *size)
 {
     if (ngx_http_payhub_head == NULL) {
-        *size = 0;
+
+        if (size) {
+            *size = 0;
+        }
+
         return NULL;
     }
 
@@ -177,9 +183,15 @@ static void *
 ngx_http_payhub_zone_place(ngx_http_payhub_zone_head_t *head,
     ngx_http_payhub_area_e area, size_t *size)
 {
-    *size = head->places[area].size;
+    uint64_t  len;
 
-    return *size ? (u_char *) head + head->places[area].offset : NULL;
+    len = head->places[area].size;
+
+    if (size) {
+        *size = len;
+    }
+
+    return len ? (u_char *) head + head->places[area].offset : NULL;
 }
 
 

@@ -61,6 +61,22 @@ $(B)/bench/hmac: $(call obj,bench/hmac.c) $(B)/libpayhub.a
 	@echo "  LD   $@"
 	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
 
+$(B)/bench/signatures: $(call obj,bench/signatures.c) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
+
+$(B)/bench/bucket: $(call obj,bench/bucket.c) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE) -lpthread
+
+# Traces of the buckets, for t/differential/bucket.test.
+$(B)/t/bucket-traces: $(call obj,t/differential/driver.c) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
+
 # What scripts/bench.d/ runs against servers.
 $(B)/bench/http/load: $(call obj,bench/http/main.c bench/http/load.c \
         bench/http/request.c) $(B)/libpayhub.a
@@ -73,6 +89,7 @@ $(B)/bench/http/responder: $(call obj,bench/http/responder.c) $(B)/libpayhub.a
 # Tests of rooms beside libpayhub name the objects that they need.
 $(B)/t/test_vectors_v3: LIBS_PURE += -ljansson
 $(B)/t/test_address: $(call obj,worker/address.c)
+$(B)/t/test_worker_offer: $(call obj,worker/offer.c)
 $(B)/t/test_worker_judge: $(call obj,worker/judge.c)
 $(B)/t/test_worker_schedule: $(call obj,worker/schedule.c)
 $(B)/t/test_worker_texts: $(call obj,$(addprefix worker/,address.c \

@@ -426,7 +426,7 @@ wk_account_choose(struct wk_accounts *accounts, const struct wk_choice *choice)
             return offered;
         }
     }
-    for (size_t i = 0; i < accounts->count; i++) {
+    for (size_t i = 0; i < accounts->count && !choice->is_routed; i++) {
         if (account_fits(accounts->list[i], choice)) {
             return accounts->list[i];
         }

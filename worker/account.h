@@ -47,6 +47,7 @@ struct wk_choice {
     struct ph_str method;
     struct ph_str forced;     /* {NULL, 0} = free choice */
     struct ph_str frame_meta; /* CANDIDATE fields, best first */
+    bool          is_routed;  /* no account but those */
 };
 struct wk_account *wk_account_choose(struct wk_accounts     *accounts,
                                      const struct wk_choice *choice);

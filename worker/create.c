@@ -23,6 +23,8 @@
 #include "libpayhub/io/log.h"
 #include "worker/lock.h"
 #include "worker/notify.h"
+#include "worker/health.h"
+#include "worker/offer.h"
 #include "worker/op.h"
 #include "worker/order_face.h"
 #include "worker/order_insert.h"
@@ -80,6 +82,10 @@ struct create {
     struct ph_str   owner_hash;
     enum wk_found   looked;
 
+    enum wk_offer offer;
+    char          health[WK_HEALTH_ITEM];
+    size_t        health_len;
+
     struct wk_op     op;     /* while CALLING */
     struct wk_settle settle; /* while SETTLING: the store thread's */
 };
@@ -114,6 +120,7 @@ create_answer(struct create *job)
     reply.order_id  = payment->id;
     reply.channel   = payment->channel;
     reply.outcome   = ph_str_z(ph_payment_state_text(payment->status));
+    reply.health    = ph_str_make(job->health, job->health_len);
     reply.is_replay = job->is_replay;
     reply.status    = job->is_replay                  ? 200
                       : order_is_unclear(&job->order) ? 202
@@ -231,7 +238,16 @@ create_settle(struct create *job)
 static void
 create_on_op(struct wk_op *op)
 {
-    create_settle(op->data);
+    struct create *job  = op->data;
+    struct ph_buf  item = PH_BUF_INIT(job->health);
+
+    wk_health_item(&item, op);
+    if (job->request != NULL) {
+        job->health_len = item.len;
+    } else {
+        wk_health_later(job->worker, ph_buf_str(&item));
+    }
+    create_settle(job);
 }
 
 /* A commit that took too long, or a lock that was lost meanwhile: somebody
@@ -578,7 +594,7 @@ create_choose(struct create *job)
 {
     const struct wk_choice choice
         = { job->app_id, job->asked.method, job->asked.account,
-            job->request->frame.meta };
+            job->request->frame.meta, job->offer != WK_OFFER_NONE };
     struct wk_account *account
         = wk_account_choose(job->worker->accounts, &choice);
 
@@ -586,6 +602,10 @@ create_choose(struct create *job)
     if (ph_str_eq(job->asked.method, PH_STR("qr"))) {
         job->no_account        = PH_ERROR_NOT_FOUND;
         job->no_account_detail = "the cashier's method qr is not there yet";
+    } else if (account == NULL && job->offer == WK_OFFER_OUT) {
+        job->no_account = PH_ERROR_NOT_EXECUTED;
+        job->no_account_detail
+            = "no account of the rule can take a payment now";
     } else if (account == NULL) {
         job->no_account = PH_ERROR_NO_ACCOUNT;
         job->no_account_detail
@@ -630,6 +650,14 @@ wk_payment_create(struct wk_request           *request,
     struct create *job = create_new(request, block);
 
     if (!create_parse(job)) {
+        create_end(job);
+        return;
+    }
+    job->offer = wk_offer_read(request->frame.meta, &job->asked);
+    if (job->offer == WK_OFFER_DIFFERS) {
+        create_refuse(job, PH_FRAME_RESULT, PH_ERROR_BAD_REQUEST,
+                      "expected method, currency, amount, account and what a "
+                      "route reads of metadata without escapes");
         create_end(job);
         return;
     }

@@ -166,7 +166,8 @@ wk_op_start(struct wk_op *op)
 {
     uint64_t whole_ms = (uint64_t) wk_conf(op->worker, PH_CONF_pay_bar_wait);
 
-    op->deadline_ns      = ph_monotonic_ns() + whole_ms * NS_PER_MS;
+    op->started_ns       = ph_monotonic_ns();
+    op->deadline_ns      = op->started_ns + whole_ms * NS_PER_MS;
     op->timer            = NULL;
     op->has_digest       = false;
     op->config_error     = PH_ERROR_NONE;

@@ -41,6 +41,7 @@ struct wk_op {
     struct wk_call         call;
     struct wk_timer       *timer;
     uint64_t               deadline_ns;
+    uint64_t               started_ns;
     uint8_t                random[32];
     bool                   may_have_arrived; /* one of them, by all we know */
     unsigned               requests;         /* handed to the engine */

@@ -26,6 +26,7 @@
 #include "libpayhub/io/log.h"
 #include "worker/admin.h"
 #include "worker/crash.h"
+#include "worker/health.h"
 #include "worker/route.h"
 
 #define SERVER_BACKLOG 511
@@ -219,6 +220,8 @@ reply_meta(struct wk_server *server, const struct wk_reply *reply)
     struct ph_buf meta = PH_BUF_INIT(server->meta);
     char          memory[16];
     struct ph_buf seconds = PH_BUF_INIT(memory);
+    char          health_memory[WK_HEALTH_LEN];
+    struct ph_buf health = PH_BUF_INIT(health_memory);
 
     if (reply->body.len != 0) {
         meta_add(&meta, PH_FIELD_CONTENT_TYPE,
@@ -239,6 +242,10 @@ reply_meta(struct wk_server *server, const struct wk_reply *reply)
         meta_add(&meta, PH_FIELD_PROBLEM, ph_error_info(reply->problem)->code);
     }
     meta_add(&meta, PH_FIELD_ALLOW, reply->allow);
+    if (reply->type == PH_FRAME_RESULT) {
+        wk_health_take(server->worker, reply->health, &health);
+        meta_add(&meta, PH_FIELD_HEALTH, ph_buf_str(&health));
+    }
     return ph_buf_str(&meta);
 }
 

@@ -41,6 +41,7 @@ struct wk_reply {
     struct ph_str      channel;
     struct ph_str      outcome;
     struct ph_str      allow;
+    struct ph_str      health;        /* of calls that the request made */
     unsigned           retry_after_s; /* 0 = none */
     bool               is_replay;
     enum ph_error      problem;

@@ -65,6 +65,8 @@ struct wk_worker {
     struct wk_block *blocks; /* free */
     size_t           blocks_free;
     bool             is_draining;
+    char             health[256]; /* waits for an answer, health.h */
+    size_t           health_len;
     void (*on_idle)(struct wk_worker *worker); /* set while draining */
 };
 

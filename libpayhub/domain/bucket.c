@@ -7,16 +7,12 @@
  * The state holds not the next free time F but H = F + G(v): a take of n
  * tokens then is H + n and v - n, whole numbers, whatever is cold.
  */
-#include "libpayhub/domain/bucket.h"
+#include "libpayhub/domain/bucket_bursty.h"
 
-__extension__ typedef unsigned __int128 u128;
-__extension__ typedef __int128          s128;
+typedef ph_bucket_u128         u128;
+__extension__ typedef __int128 s128;
 
-/* So that a state of zero bits lies a whole PH_BUCKET_NS_MAX back at boot. */
-#define EPOCH_NS PH_BUCKET_NS_MAX
 #define TICKS_PER_NS_MIN 8
-/* half a ns at least, more than what conversion of a time may be off */
-#define SLACK_TICKS 4
 
 /* -- rates as texts ---------------------------------------------------------
  */
@@ -144,40 +140,6 @@ ph_bucket_rule_make(struct ph_bucket_rule       *rule,
 /* -- time --------------------------------------------------------------------
  */
 
-static inline uint64_t
-ticks_at(const struct ph_bucket_rule *rule, uint64_t now_ns)
-{
-    uint64_t ns = now_ns < PH_BUCKET_NS_MAX ? now_ns : PH_BUCKET_NS_MAX;
-
-    return (
-        uint64_t) (((u128) (ns + EPOCH_NS) * rule->ticks_q60 + ((u128) 1 << 59))
-                   >> 60);
-}
-
-/* to the nearest: what is less than half a ns is no wait */
-static inline uint64_t
-ticks_to_ns(const struct ph_bucket_rule *rule, uint64_t ticks)
-{
-    return (uint64_t) (((u128) ticks * rule->ns_q66 + ((u128) 1 << 65)) >> 66);
-}
-
-static inline uint64_t
-add_capped(uint64_t a, uint64_t b)
-{
-    uint64_t sum;
-
-    return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
-}
-
-static inline uint64_t
-cost_ticks(const struct ph_bucket_rule *rule, uint64_t cost)
-{
-    uint64_t tokens = cost < PH_COST_MAX ? cost : PH_COST_MAX;
-
-    return tokens > UINT64_MAX >> rule->token_bits ? UINT64_MAX
-                                                   : tokens << rule->token_bits;
-}
-
 /* A time in the ticks of another rule, to the nearest. */
 static uint64_t
 debt_ticks(const struct ph_bucket_rule *from, const struct ph_bucket_rule *to,
@@ -196,43 +158,17 @@ debt_ticks(const struct ph_bucket_rule *from, const struct ph_bucket_rule *to,
 /* -- bursty ------------------------------------------------------------------
  */
 
-static inline bool
-bursty_take(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
-            uint64_t cost, uint64_t now_ns, uint64_t wait_max_ns,
-            struct ph_bucket_answer *answer)
-{
-    uint64_t now   = ticks_at(rule, now_ns);
-    uint64_t floor = now - rule->span; /* EPOCH_NS keeps it above 0 */
-    uint64_t at    = state->at;
-
-    answer->wait_ns   = 0;
-    answer->remaining = 0;
-    if (at > now) {
-        answer->wait_ns = ticks_to_ns(rule, at - now);
-        if (answer->wait_ns > wait_max_ns) {
-            answer->full_ns = ticks_to_ns(rule, at - floor);
-            return false;
-        }
-    }
-    at = add_capped(at > floor ? at : floor, cost_ticks(rule, cost));
-    if (at <= now + SLACK_TICKS) {
-        answer->remaining = ((now + SLACK_TICKS - at) >> rule->token_bits) + 1;
-    }
-    answer->full_ns = ticks_to_ns(rule, at - floor);
-    state->at       = at;
-    return true;
-}
-
 static struct ph_bucket_state
 bursty_convert(const struct ph_bucket_rule *from,
                const struct ph_bucket_rule *to, struct ph_bucket_state state,
                uint64_t at_ns)
 {
-    uint64_t now = ticks_at(from, at_ns), then = ticks_at(to, at_ns);
+    uint64_t now  = ph_bucket_ticks_at(from, at_ns),
+             then = ph_bucket_ticks_at(to, at_ns);
 
     if (state.at > now) {
         return (struct ph_bucket_state){
-            add_capped(then, debt_ticks(from, to, state.at - now)), 0
+            ph_bucket_add(then, debt_ticks(from, to, state.at - now)), 0
         };
     }
     uint64_t stored = now - state.at;
@@ -332,8 +268,8 @@ warm_take(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
           uint64_t cost, uint64_t now_ns, uint64_t wait_max_ns,
           struct ph_bucket_answer *answer)
 {
-    u128        now  = (u128) ticks_at(rule, now_ns) << rule->fine_bits;
-    u128        half = ((u128) 1 << rule->fine_bits) / 2;
+    u128 now  = (u128) ph_bucket_ticks_at(rule, now_ns) << rule->fine_bits;
+    u128 half = ((u128) 1 << rule->fine_bits) / 2;
     struct warm warm = warm_read(rule, *state);
     uint64_t    debt = 0;
 
@@ -341,11 +277,11 @@ warm_take(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
     answer->remaining = 0;
     if (warm.free > (s128) now) {
         debt = (uint64_t) (((u128) warm.free - now + half) >> rule->fine_bits);
-        answer->wait_ns = ticks_to_ns(rule, debt);
+        answer->wait_ns = ph_bucket_ticks_to_ns(rule, debt);
         if (answer->wait_ns > wait_max_ns) {
-            answer->full_ns
-                = ticks_to_ns(rule, add_capped(debt, (rule->span - warm.stored)
-                                                         >> rule->fine_bits));
+            answer->full_ns = ph_bucket_ticks_to_ns(
+                rule, ph_bucket_add(debt, (rule->span - warm.stored)
+                                              >> rule->fine_bits));
             return false;
         }
     }
@@ -354,18 +290,18 @@ warm_take(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
         warm.stored = rule->span - state->lack;
     }
 
-    uint64_t ticks = cost_ticks(rule, cost);
+    uint64_t ticks = ph_bucket_cost(rule, cost);
     u128     fine  = (u128) ticks << rule->fine_bits;
     warm.stored    = warm.stored > fine ? warm.stored - (uint64_t) fine : 0;
-    state->at      = add_capped(state->at, ticks);
+    state->at      = ph_bucket_add(state->at, ticks);
     state->lack    = rule->span - warm.stored;
 
-    warm = warm_read(rule, *state);
-    debt = warm.free > (s128) now
-               ? (uint64_t) (((u128) warm.free - now) >> rule->fine_bits)
-               : 0;
-    answer->full_ns
-        = ticks_to_ns(rule, add_capped(debt, state->lack >> rule->fine_bits));
+    warm            = warm_read(rule, *state);
+    debt            = warm.free > (s128) now
+                          ? (uint64_t) (((u128) warm.free - now) >> rule->fine_bits)
+                          : 0;
+    answer->full_ns = ph_bucket_ticks_to_ns(
+        rule, ph_bucket_add(debt, state->lack >> rule->fine_bits));
     return true;
 }
 
@@ -373,8 +309,9 @@ static struct ph_bucket_state
 warm_convert(const struct ph_bucket_rule *from, const struct ph_bucket_rule *to,
              struct ph_bucket_state state, uint64_t at_ns)
 {
-    s128        now  = (s128) ((u128) ticks_at(from, at_ns) << from->fine_bits);
-    u128        then = (u128) ticks_at(to, at_ns) << to->fine_bits;
+    s128 now
+        = (s128) ((u128) ph_bucket_ticks_at(from, at_ns) << from->fine_bits);
+    u128        then = (u128) ph_bucket_ticks_at(to, at_ns) << to->fine_bits;
     struct warm warm = warm_read(from, state);
 
     (void) warm_refill(from, &warm, now);
@@ -397,7 +334,8 @@ ph_bucket_take(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
                struct ph_bucket_answer *answer)
 {
     return rule->spec.kind == PH_BUCKET_BURSTY
-               ? bursty_take(rule, state, cost, now_ns, wait_max_ns, answer)
+               ? ph_bucket_take_bursty(rule, state, cost, now_ns, wait_max_ns,
+                                       answer)
                : warm_take(rule, state, cost, now_ns, wait_max_ns, answer);
 }
 
@@ -405,7 +343,7 @@ void
 ph_bucket_give(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
                uint64_t cost)
 {
-    uint64_t ticks = cost_ticks(rule, cost);
+    uint64_t ticks = ph_bucket_cost(rule, cost);
 
     state->at -= ticks < state->at ? ticks : state->at;
     if (rule->spec.kind == PH_BUCKET_WARMUP && state->lack < rule->span) {
@@ -419,7 +357,7 @@ bool
 ph_bucket_is_full(const struct ph_bucket_rule *rule,
                   struct ph_bucket_state state, uint64_t now_ns)
 {
-    uint64_t now = ticks_at(rule, now_ns);
+    uint64_t now = ph_bucket_ticks_at(rule, now_ns);
 
     if (rule->spec.kind == PH_BUCKET_BURSTY) {
         return state.at <= now - rule->span;
@@ -442,7 +380,7 @@ ph_bucket_convert(const struct ph_bucket_rule *from,
 struct ph_bucket_state
 ph_bucket_drained(const struct ph_bucket_rule *rule, uint64_t now_ns)
 {
-    return (struct ph_bucket_state){ ticks_at(rule, now_ns),
+    return (struct ph_bucket_state){ ph_bucket_ticks_at(rule, now_ns),
                                      rule->spec.kind == PH_BUCKET_WARMUP
                                          ? rule->span
                                          : 0 };

@@ -1,12 +1,14 @@
 /*
  * limit_cell.c
  *
- * Why no exchange can hit a cell that has changed hands meanwhile.  Bursty: the
- * exchange compares the key as well.  Warm-up: a cell is given away only when
- * its bucket is full, and the first state of the next key lies behind every
- * state that a full bucket may have (limit_table.h: a key that is absent is
- * full, and its first grant moves `at` beyond that), so an old state never
- * comes back.
+ * Why no exchange can hit a cell that has changed hands meanwhile, though it
+ * compares the state alone: a cell is given away only when its bucket is full,
+ * and the first state of the next key lies behind every state that a full
+ * bucket may have (`at` <= the beginning of what can be stored; a grant to a
+ * key that was absent moves it beyond).  So a state that was read does not come
+ * back in other hands.  What converts a state changes the settings' bits with
+ * it; where `at` stays the same number by that, the ticks are the same ones,
+ * and a request that had begun before pays the old price.
  */
 #include "libpayhub/domain/limit_cell.h"
 
@@ -153,10 +155,8 @@ ph_limit_swap(const struct ph_limit_table *table,
               struct ph_bucket_state state)
 {
     if (is_bursty(table)) {
-        struct ph_limit_bursty *cell = seen->cell;
-
-        return ph_cas16(&cell->word, seen->word,
-                        (struct ph_cas16){ seen->owner | gen, state.at });
+        return ph_limit_swap_bursty(seen->cell, seen->word, seen->owner | gen,
+                                    state.at);
     }
     struct ph_limit_warm *cell = seen->cell;
 

@@ -41,7 +41,8 @@ struct ph_limit_own {
     } sides[2];
 } __attribute__((aligned(64)));
 
-/* {tag | gen, at}: one 16-byte exchange changes key, settings and state */
+/* {tag | gen, at}: a 16-byte exchange changes key and settings, one of `at`
+ * alone takes tokens; see limit_cell.c */
 struct ph_limit_bursty {
     struct ph_cas16 word;
 };
@@ -175,6 +176,17 @@ bool ph_limit_same(const struct ph_limit_table *table,
 bool ph_limit_swap(const struct ph_limit_table *table,
                    const struct ph_limit_seen *seen, uint32_t gen,
                    struct ph_bucket_state state);
+
+static inline bool
+ph_limit_swap_bursty(struct ph_limit_bursty *cell, struct ph_cas16 seen,
+                     uint64_t tag_gen, uint64_t at)
+{
+    if (seen.lo != tag_gen) {
+        return ph_cas16(&cell->word, seen, (struct ph_cas16){ tag_gen, at });
+    }
+    return __atomic_compare_exchange_n(&cell->word.hi, &seen.hi, at, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+}
 
 /* Gives the cell to another key. */
 bool ph_limit_claim(const struct ph_limit_table *table,

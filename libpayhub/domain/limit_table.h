@@ -40,9 +40,9 @@ size_t ph_limit_table_size(enum ph_bucket_kind kind, size_t keys,
 struct ph_limit_table *
 ph_limit_table_make(void *memory, size_t size, enum ph_bucket_kind kind,
                     const uint8_t secret[PH_SIPHASH_KEY_LEN]) PH_MUST_CHECK;
-struct ph_limit_table *ph_limit_table_open(void *memory, size_t size,
-                                           enum ph_bucket_kind kind)
-    PH_MUST_CHECK;
+struct ph_limit_table *
+ph_limit_table_open(void *memory, size_t size,
+                    enum ph_bucket_kind kind) PH_MUST_CHECK;
 
 struct ph_hash128 ph_limit_hash(const struct ph_limit_table *table,
                                 struct ph_str                key);
@@ -88,7 +88,8 @@ enum ph_limit_verdict ph_limit_peek(struct ph_limit_table     *table,
 enum ph_limit_verdict ph_limit_take(struct ph_limit_table     *table,
                                     const struct ph_limit_ask *ask,
                                     struct ph_bucket_answer   *answer);
-void ph_limit_give(struct ph_limit_table *table, const struct ph_limit_ask *ask);
+void                  ph_limit_give(struct ph_limit_table     *table,
+                                    const struct ph_limit_ask *ask);
 
 /* What holds for a key now: its override while it lasts, else the base. */
 void ph_limit_settings(const struct ph_limit_table *table,

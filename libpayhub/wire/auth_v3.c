@@ -216,8 +216,12 @@ ph_auth_v3_format(struct ph_buf *buf, const struct ph_auth_v3 *auth)
 static void
 auth_add_line(struct ph_buf *buf, struct ph_str text)
 {
-    ph_buf_add(buf, text);
-    ph_buf_byte(buf, '\n');
+    char *at = ph_buf_reserve(buf, text.len + 1);
+
+    if (at != NULL) {
+        memcpy(at, text.ptr, text.len);
+        at[text.len] = '\n';
+    }
 }
 
 void

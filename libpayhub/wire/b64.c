@@ -15,17 +15,26 @@ ph_b64_encode(struct ph_buf *buf, struct ph_str raw)
     if (to == NULL) {
         return;
     }
-    for (size_t i = 0; i < raw.len; i += 3) {
-        size_t   left = raw.len - i;
-        uint32_t bits = (uint32_t) from[i] << 16;
+    const uint8_t *last = from + raw.len / 3 * 3;
 
-        bits |= left > 1 ? (uint32_t) from[i + 1] << 8 : 0;
-        bits |= left > 2 ? from[i + 2] : 0;
+    for (; from < last; from += 3, to += 4) {
+        uint32_t bits = (uint32_t) from[0] << 16 | (uint32_t) from[1] << 8
+                        | from[2];
+
         to[0] = b64_digits[bits >> 18];
         to[1] = b64_digits[bits >> 12 & 63];
-        to[2] = left > 1 ? b64_digits[bits >> 6 & 63] : '=';
-        to[3] = left > 2 ? b64_digits[bits & 63] : '=';
-        to += 4;
+        to[2] = b64_digits[bits >> 6 & 63];
+        to[3] = b64_digits[bits & 63];
+    }
+    if (raw.len % 3 != 0) {
+        bool     two  = raw.len % 3 == 2;
+        uint32_t bits = (uint32_t) from[0] << 16
+                        | (two ? (uint32_t) from[1] << 8 : 0);
+
+        to[0] = b64_digits[bits >> 18];
+        to[1] = b64_digits[bits >> 12 & 63];
+        to[2] = two ? b64_digits[bits >> 6 & 63] : '=';
+        to[3] = '=';
     }
 }
 

@@ -573,9 +573,8 @@ ph_verifier_signature_len(const struct ph_verifier *verifier)
     case PH_ALG_RSA_PSS_SHA512:
         return verifier->signature_len;
     case PH_ALG_ECDSA_P256_SHA256:
-        return P256_SIGNATURE_LEN;
     case PH_ALG_ED25519:
-        return ED25519_SIGNATURE_LEN;
+        return P256_SIGNATURE_LEN; /* both are two numbers of 32 bytes */
     case PH_ALG_SM2_SM3:
     case PH_ALG_NONE:
         break;

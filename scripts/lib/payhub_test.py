@@ -127,7 +127,7 @@ def band_fuzz(options):
 
 
 def band_component(_):
-    return tap_files("t/component/*/*.test")
+    return tap_files("t/component/*/*.test", "t/differential/*.test")
 
 
 def band_nginx(options):
@@ -171,7 +171,8 @@ NEEDS = {
                                  "build/asan/payhub"]),
     "fuzz": ("asan", lambda: [f"build/asan/t/replay_{name}"
                               for name in fuzz_names()]),
-    "component": ("asan", lambda: ["programs"]),
+    "component": ("asan", lambda: ["programs", "module",
+                                    "build/asan/t/bucket-traces"]),
     "nginx": ("asan", lambda: ["module"]),
     "e2e": ("asan", lambda: ["all"]),
     "short-chaos": ("release", lambda: ["all"]),

@@ -8,8 +8,8 @@
  *
  *   usage: driver SEED TRACES STEPS us|ns [FAULT]
  * us: every time is whole microseconds, as Guava's are, and a burst is a time.
- * FAULT rate: the table's rate is 0.02 % high; keep: a change of rate keeps
- * the number of stored tokens; both are for models to find.
+ * FAULT rate: the table's rate is a little off; change: it is told of no other
+ * rate; both are for models to find.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -154,11 +154,9 @@ trace_change(struct trace *trace)
         return;
     }
     trace->interval_ns = trace->spec.rate.per_ns / trace->spec.rate.tokens;
-    trace_settings(
-        trace, trace->now_ns
-                   - (trace->fault != NULL && strcmp(trace->fault, "keep") == 0
-                          ? trace->interval_ns
-                          : 0));
+    if (trace->fault == NULL || strcmp(trace->fault, "change") != 0) {
+        trace_settings(trace, trace->now_ns);
+    }
     printf("R %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", trace->now_ns,
            trace->spec.rate.tokens, trace->spec.rate.per_ns);
 }
@@ -169,7 +167,7 @@ main(int argc, char **argv)
     struct trace trace = { .fault = argc > 5 ? argv[5] : NULL };
 
     if (argc < 5) {
-        fputs("usage: driver SEED TRACES STEPS us|ns [rate|keep]\n", stderr);
+        fputs("usage: driver SEED TRACES STEPS us|ns [rate|change]\n", stderr);
         return 2;
     }
     seed = strtoull(argv[1], NULL, 10) * 2654435761 + 88172645463325252;

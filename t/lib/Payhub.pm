@@ -45,10 +45,12 @@ my %field = (
     content_type => 9,
     header       => 10,
     candidate    => 11,
+    route_reason => 12,
     traceparent  => 14,
     nonce        => 15,
     timestamp    => 16,
     nonce_cold   => 17,
+    route_view   => 18,
     retry_after  => 20,
     replayed     => 21,
     order_id     => 22,
@@ -423,6 +425,12 @@ my %answers = (
             [ content_type => 'application/json', order_id => 'P' . '0' x 26, channel => 'sandbox',
                 outcome => 'paid', replayed => '1', 0x8001 => "may be\0skipped" ],
             qq({"status":"paid"}\n));
+    },
+    # HEALTH as the subject of the payment says it
+    health   => sub {
+        my ($health) = $_[0]{body} =~ /"subject":"([^"]*)"/;
+        frame(RESULT, $_[0]{id}, 200, [ @text, 0x8001 => $health ],
+            ($_[0]{candidate} // '-') . "\n");
     },
     limited  => sub {
         frame(RESULT, $_[0]{id}, 429,

@@ -80,11 +80,15 @@ function makeKey(alg, id) {
   const hash = alg === 'ed25519' ? null : alg === 'rsa-pss-sha512' ? 'sha512' : 'sha256';
   const extra = alg === 'rsa-pss-sha512' ? PSS
     : alg === 'ecdsa-p256-sha256' ? { dsaEncoding: 'ieee-p1363' } : {};
+  // RFC 8017, 8.1.2 and 8.2.2: a signature has the modulus' length; node also
+  // takes a PSS signature without the zero byte that it began with
+  const length = publicKey.asymmetricKeyDetails.modulusLength / 8 || 64;
   return {
     id, alg,
     material: publicKey.export({ type: 'spki', format: 'pem' }),
     sign: (data) => crypto.sign(hash, data, { key: privateKey, ...extra }),
-    verify: (data, given) => crypto.verify(hash, data, { key: publicKey, ...extra }, given),
+    verify: (data, given) => given.length === length
+      && crypto.verify(hash, data, { key: publicKey, ...extra }, given),
   };
 }
 

@@ -1,0 +1,719 @@
+
+/*
+ * Limits while nginx runs: live changes of settings and boosts, and what
+ * status and control are told.
+ *
+ * Every process builds every generation of live changes; the table of a zone
+ * takes each generation once, from the first that comes.  What is said twice
+ * changes nothing, so a process that is killed halfway is made good by the
+ * next.  What a change does not name is as in nginx.conf.
+ */
+
+
+#include "ngx_http_payhub_limit_shared.h"
+
+
+#define NGX_HTTP_PAYHUB_LIMIT_LIVE_KEY_MAX  256     /* bytes */
+
+
+/* a live change, as the table takes it */
+
+typedef struct {
+    ngx_http_payhub_limit_zone_t  *zone;
+    ngx_str_t                      key;     /* empty: everybody */
+    struct ph_bucket_spec          spec;
+    time_t                         until;   /* 0: for good */
+} ngx_http_payhub_limit_change_t;
+
+
+static char *ngx_http_payhub_limit_live_check(ngx_pool_t *pool,
+    json_t *change);
+static char *ngx_http_payhub_limit_live_read(ngx_pool_t *pool,
+    json_t *change, ngx_http_payhub_limit_change_t *out);
+static char *ngx_http_payhub_limit_live_spec(ngx_pool_t *pool,
+    json_t *change, struct ph_bucket_spec *spec);
+static char *ngx_http_payhub_limit_live_boost(ngx_pool_t *pool,
+    double times, struct ph_bucket_spec *spec);
+static char *ngx_http_payhub_limit_live_text(ngx_pool_t *pool,
+    const char *format, ...);
+
+static ngx_int_t ngx_http_payhub_limit_live_build(
+    ngx_http_payhub_live_t *live);
+static void ngx_http_payhub_limit_live_zone(
+    ngx_http_payhub_limit_zone_t *zone, uint64_t generation,
+    ngx_http_payhub_limit_change_t *changes, ngx_uint_t n);
+static void ngx_http_payhub_limit_live_everybody(
+    ngx_http_payhub_limit_zone_t *zone,
+    ngx_http_payhub_limit_change_t *change, uint64_t now);
+static void ngx_http_payhub_limit_live_key(
+    ngx_http_payhub_limit_zone_t *zone,
+    ngx_http_payhub_limit_change_t *change, uint64_t now);
+static void ngx_http_payhub_limit_live_sweep(
+    ngx_http_payhub_limit_zone_t *zone,
+    ngx_http_payhub_limit_change_t *changes, ngx_uint_t n, uint64_t now);
+static struct ph_hash128 ngx_http_payhub_limit_live_hash(
+    ngx_http_payhub_limit_zone_t *zone, ngx_str_t *key);
+static uint64_t ngx_http_payhub_limit_live_print(
+    ngx_http_payhub_limit_change_t *change);
+
+static json_t *ngx_http_payhub_limit_json(ngx_http_payhub_limit_zone_t *zone);
+static json_t *ngx_http_payhub_limit_spec_json(struct ph_bucket_spec *spec);
+static json_t *ngx_http_payhub_limit_time_json(uint64_t ns);
+
+
+ngx_http_payhub_live_kind_t  ngx_http_payhub_limit_live = {
+    ngx_string("limit"),
+    ngx_http_payhub_limit_live_check,
+    ngx_http_payhub_limit_live_build
+};
+
+
+static char *
+ngx_http_payhub_limit_live_check(ngx_pool_t *pool, json_t *change)
+{
+    char                            *rv;
+    json_t                          *base;
+    ngx_http_payhub_limit_change_t   out;
+
+    rv = ngx_http_payhub_limit_live_read(pool, change, &out);
+    if (rv) {
+        return rv;
+    }
+
+    base = json_stringn((char *) out.zone->hash,
+                        NGX_HTTP_PAYHUB_LIMIT_HASH_LEN);
+
+    if (base == NULL || json_object_set_new(change, "base", base) != 0) {
+        return "found no memory, expected some";
+    }
+
+    return NULL;
+}
+
+
+static char *
+ngx_http_payhub_limit_live_read(ngx_pool_t *pool, json_t *change,
+    ngx_http_payhub_limit_change_t *out)
+{
+    json_t      *value;
+    ngx_str_t    name;
+    json_int_t   until;
+
+    ngx_memzero(out, sizeof(ngx_http_payhub_limit_change_t));
+
+    value = json_object_get(change, "name");
+
+    if (!json_is_string(value)) {
+        return "found no text in name, expected a payhub_limit_zone";
+    }
+
+    name.data = (u_char *) json_string_value(value);
+    name.len = json_string_length(value);
+
+    out->zone = ngx_http_payhub_limit_zone_by_name(&name);
+
+    if (out->zone == NULL) {
+        return ngx_http_payhub_limit_live_text(pool, "found name \"%V\", "
+                                    "expected a payhub_limit_zone", &name);
+    }
+
+    value = json_object_get(change, "key");
+
+    if (value && !json_is_null(value)) {
+
+        if (!json_is_string(value)
+            || json_string_length(value) < 1
+            || json_string_length(value) > NGX_HTTP_PAYHUB_LIMIT_LIVE_KEY_MAX)
+        {
+            return "found another key, expected null or 1 to 256 bytes";
+        }
+
+        out->key.data = (u_char *) json_string_value(value);
+        out->key.len = json_string_length(value);
+    }
+
+    value = json_object_get(change, "until");
+    until = 0;
+
+    if (value && !json_is_null(value)) {
+
+        if (!json_is_integer(value)) {
+            return "found another until, expected unix seconds or 0";
+        }
+
+        until = json_integer_value(value);
+
+        if (until < 0 || (until && until <= ngx_time())) {
+            return ngx_http_payhub_limit_live_text(pool, "found until %L, "
+                                            "expected a time to come, or 0",
+                                            (int64_t) until);
+        }
+    }
+
+    out->until = until;
+    out->spec = out->zone->base;
+
+    value = json_object_get(change, "times");
+
+    if (value == NULL || json_is_null(value)) {
+        return ngx_http_payhub_limit_live_spec(pool, change, &out->spec);
+    }
+
+    if (json_object_get(change, "rate") || json_object_get(change, "burst")) {
+        return "found times with rate or burst, expected one or the other";
+    }
+
+    if (until == 0) {
+        return "found times without an end, expected until";
+    }
+
+    if (!json_is_number(value)) {
+        return "found another times, expected a number of 0.001 to 1000";
+    }
+
+    return ngx_http_payhub_limit_live_boost(pool, json_number_value(value),
+                                            &out->spec);
+}
+
+
+static char *
+ngx_http_payhub_limit_live_spec(ngx_pool_t *pool, json_t *change,
+    struct ph_bucket_spec *spec)
+{
+    char                  *rv;
+    json_t                *rate, *burst;
+    struct ph_str          texts[2];
+    struct ph_bucket_rule  rule;
+
+    rate = json_object_get(change, "rate");
+    burst = json_object_get(change, "burst");
+
+    if (rate == NULL && burst == NULL) {
+        return "found no rate, burst or times, expected one of them";
+    }
+
+    if ((rate && (!json_is_string(rate) || json_string_length(rate) == 0))
+        || (burst && (!json_is_string(burst)
+                      || json_string_length(burst) == 0)))
+    {
+        return "found another rate or burst, expected texts like \"100/s\" "
+               "and \"200\" or \"2s\"";
+    }
+
+    if (burst && spec->kind == PH_BUCKET_WARMUP) {
+        return "found a burst for a warm-up, expected rate alone";
+    }
+
+    texts[0] = ph_str_make(json_string_value(rate),
+                           rate ? json_string_length(rate) : 0);
+    texts[1] = ph_str_make(json_string_value(burst),
+                           burst ? json_string_length(burst) : 0);
+
+    rv = ngx_http_payhub_limit_spec(spec, texts[0], texts[1]);
+    if (rv) {
+        return ngx_http_payhub_limit_live_text(pool, "found rate \"%*s\", "
+                                     "burst \"%*s\", expected %s",
+                                     texts[0].len, texts[0].ptr,
+                                     texts[1].len, texts[1].ptr, rv);
+    }
+
+    if (ph_bucket_rule_make(&rule, spec) != PH_OK) {
+        return "found a rate with a burst or warmup that cannot be counted, "
+               "expected smaller ones";
+    }
+
+    return NULL;
+}
+
+
+/* in thousandths; a burst given as a time grows with the rate by itself */
+
+static char *
+ngx_http_payhub_limit_live_boost(ngx_pool_t *pool, double times,
+    struct ph_bucket_spec *spec)
+{
+    uint64_t               milli, tokens;
+    struct ph_bucket_rule  rule;
+
+    if (!(times >= 0.001 && times <= NGX_HTTP_PAYHUB_LIMIT_TIMES_MAX)) {
+        return "found another times, expected a number of 0.001 to 1000";
+    }
+
+    milli = (uint64_t) (times * 1000 + 0.5);
+
+    tokens = spec->rate.tokens * milli;
+
+    if (tokens % 1000 == 0) {
+        spec->rate.tokens = tokens / 1000;
+
+    } else {
+        spec->rate.tokens = tokens;
+        spec->rate.per_ns *= 1000;
+    }
+
+    if (spec->burst_tokens) {
+        spec->burst_tokens = spec->burst_tokens * milli / 1000;
+        spec->burst_tokens = ngx_max(spec->burst_tokens, 1);
+    }
+
+    if (spec->rate.tokens > PH_RATE_TOKENS_MAX
+        || spec->rate.per_ns > PH_RATE_PER_NS_MAX
+        || spec->burst_tokens > PH_BURST_TOKENS_MAX
+        || ph_bucket_rule_make(&rule, spec) != PH_OK)
+    {
+        return "found times that cannot be counted for this limit, expected "
+               "others";
+    }
+
+    return NULL;
+}
+
+
+static char *
+ngx_http_payhub_limit_live_text(ngx_pool_t *pool, const char *format, ...)
+{
+    u_char   *p, *last;
+    va_list   args;
+
+    p = ngx_pnalloc(pool, NGX_MAX_CONF_ERRSTR);
+    if (p == NULL) {
+        return "found no memory, expected some";
+    }
+
+    va_start(args, format);
+    last = ngx_vslprintf(p, p + NGX_MAX_CONF_ERRSTR - 1, format, args);
+    va_end(args);
+
+    *last = '\0';
+
+    return (char *) p;
+}
+
+
+/*
+ * A process of an older configuration leaves the tables alone: they are the
+ * later one's by now.
+ */
+
+static ngx_int_t
+ngx_http_payhub_limit_live_build(ngx_http_payhub_live_t *live)
+{
+    size_t                           i;
+    json_t                          *change;
+    ngx_uint_t                       n, z;
+    ngx_http_payhub_limit_zone_t    *zone;
+    ngx_http_payhub_limit_change_t  *changes;
+
+    if (ngx_http_payhub_limit_zone(0) == NULL
+        || !ngx_http_payhub_epoch_latest())
+    {
+        return NGX_OK;
+    }
+
+    changes = ngx_palloc(live->pool, (json_array_size(live->changes) + 1)
+                                   * sizeof(ngx_http_payhub_limit_change_t));
+    if (changes == NULL) {
+        return NGX_ERROR;
+    }
+
+    n = 0;
+
+    json_array_foreach(live->changes, i, change) {
+
+        if (ngx_strcmp(json_string_value(json_object_get(change, "kind")),
+                       "limit")
+            != 0)
+        {
+            continue;
+        }
+
+        /* one whose end has come since is as one taken away */
+
+        if (ngx_http_payhub_limit_live_read(live->pool, change, &changes[n])
+            == NULL)
+        {
+            n++;
+        }
+    }
+
+    for (z = 0; /* void */ ; z++) {
+
+        zone = ngx_http_payhub_limit_zone(z);
+        if (zone == NULL) {
+            return NGX_OK;
+        }
+
+        ngx_shmtx_lock(&zone->shpool->mutex);
+
+        ngx_http_payhub_limit_live_zone(zone, live->generation, changes, n);
+
+        ngx_shmtx_unlock(&zone->shpool->mutex);
+    }
+}
+
+
+static void
+ngx_http_payhub_limit_live_zone(ngx_http_payhub_limit_zone_t *zone,
+    uint64_t generation, ngx_http_payhub_limit_change_t *changes,
+    ngx_uint_t n)
+{
+    uint64_t                         now;
+    ngx_uint_t                       i;
+    ngx_http_payhub_limit_shared_t  *sh;
+    ngx_http_payhub_limit_change_t  *everybody;
+
+    sh = zone->sh;
+
+    if (!sh->stale && sh->generation >= generation) {
+        return;
+    }
+
+    now = ngx_http_payhub_limit_now();
+    everybody = NULL;
+
+    for (i = 0; i < n; i++) {
+
+        if (changes[i].zone != zone) {
+            continue;
+        }
+
+        if (changes[i].key.len == 0) {
+            everybody = &changes[i];
+            continue;
+        }
+
+        ngx_http_payhub_limit_live_key(zone, &changes[i], now);
+    }
+
+    ngx_http_payhub_limit_live_everybody(zone, everybody, now);
+    ngx_http_payhub_limit_live_sweep(zone, changes, n, now);
+
+    sh->generation = generation;
+    sh->stale = 0;
+}
+
+
+/* a change with an end lies over the lasting settings, one without is them */
+
+static void
+ngx_http_payhub_limit_live_everybody(ngx_http_payhub_limit_zone_t *zone,
+    ngx_http_payhub_limit_change_t *change, uint64_t now)
+{
+    uint64_t                         print;
+    struct ph_bucket_spec           *lasting;
+    ngx_http_payhub_limit_shared_t  *sh;
+
+    sh = zone->sh;
+
+    lasting = (change && change->until == 0) ? &change->spec : &zone->base;
+
+    if (!ngx_http_payhub_limit_same_spec(&sh->lasting, lasting)
+        && ph_limit_set(zone->table, ngx_http_payhub_limit_everybody, lasting,
+                        0, now)
+           == PH_OK)
+    {
+        sh->lasting = *lasting;
+    }
+
+    if (change == NULL || change->until == 0) {
+
+        if (sh->ending) {
+            ph_limit_unset(zone->table, ngx_http_payhub_limit_everybody, now);
+            sh->ending = 0;
+        }
+
+        return;
+    }
+
+    print = ngx_http_payhub_limit_live_print(change);
+
+    if (sh->ending == print) {
+        return;
+    }
+
+    /* any other value than 0 has it set again, or taken away */
+    sh->ending = 1;
+
+    if (ph_limit_set(zone->table, ngx_http_payhub_limit_everybody,
+                     &change->spec, change->until, now)
+        == PH_OK)
+    {
+        sh->ending = print;
+    }
+}
+
+
+static void
+ngx_http_payhub_limit_live_key(ngx_http_payhub_limit_zone_t *zone,
+    ngx_http_payhub_limit_change_t *change, uint64_t now)
+{
+    uint64_t                         print;
+    ngx_uint_t                       i;
+    struct ph_hash128                hash;
+    ngx_http_payhub_limit_live_t    *known;
+    ngx_http_payhub_limit_shared_t  *sh;
+
+    sh = zone->sh;
+
+    hash = ngx_http_payhub_limit_live_hash(zone, &change->key);
+    print = ngx_http_payhub_limit_live_print(change);
+
+    for (i = 0; i < sh->live_n; i++) {
+        known = &sh->live[i];
+
+        if (known->key.lo == hash.lo && known->key.hi == hash.hi) {
+            break;
+        }
+    }
+
+    known = &sh->live[i];
+
+    if (i == sh->live_n) {
+
+        if (i == NGX_HTTP_PAYHUB_CHANGES_MAX) {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "payhub limit \"%V\": more than %d live changes of "
+                          "keys, \"%V\" is not applied", &zone->name,
+                          NGX_HTTP_PAYHUB_CHANGES_MAX, &change->key);
+            return;
+        }
+
+        known->key = hash;
+        known->print = 0;
+        sh->live_n++;
+    }
+
+    if (known->print == print) {
+        return;
+    }
+
+    known->print = 0;
+
+    if (ph_limit_set(zone->table, hash, &change->spec, change->until, now)
+        != PH_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "payhub limit \"%V\" has no room for settings of its "
+                      "own for \"%V\"", &zone->name, &change->key);
+        return;
+    }
+
+    known->print = print;
+}
+
+
+/* keys whose changes are gone go back to what holds for everybody */
+
+static void
+ngx_http_payhub_limit_live_sweep(ngx_http_payhub_limit_zone_t *zone,
+    ngx_http_payhub_limit_change_t *changes, ngx_uint_t n, uint64_t now)
+{
+    ngx_uint_t                       i, k;
+    struct ph_hash128                hash;
+    ngx_http_payhub_limit_shared_t  *sh;
+
+    sh = zone->sh;
+
+    for (i = sh->live_n; i > 0; i--) {
+
+        for (k = 0; k < n; k++) {
+
+            if (changes[k].zone != zone || changes[k].key.len == 0) {
+                continue;
+            }
+
+            hash = ngx_http_payhub_limit_live_hash(zone, &changes[k].key);
+
+            if (hash.lo == sh->live[i - 1].key.lo
+                && hash.hi == sh->live[i - 1].key.hi)
+            {
+                break;
+            }
+        }
+
+        if (k < n) {
+            continue;
+        }
+
+        ph_limit_unset(zone->table, sh->live[i - 1].key, now);
+
+        sh->live[i - 1] = sh->live[sh->live_n - 1];
+        sh->live_n--;
+    }
+}
+
+
+/* a key of addresses is written as people write them */
+
+static struct ph_hash128
+ngx_http_payhub_limit_live_hash(ngx_http_payhub_limit_zone_t *zone,
+    ngx_str_t *key)
+{
+    u_char     memory[16];
+    in_addr_t  inaddr;
+
+    if (zone->by == NGX_HTTP_PAYHUB_LIMIT_BY_ADDRESS) {
+
+        inaddr = ngx_inet_addr(key->data, key->len);
+
+        if (inaddr != INADDR_NONE) {
+            ngx_memcpy(memory, &inaddr, sizeof(in_addr_t));
+
+            return ph_limit_hash(zone->table,
+                                 ph_str_make((char *) memory,
+                                             sizeof(in_addr_t)));
+        }
+
+#if (NGX_HAVE_INET6)
+        if (ngx_inet6_addr(key->data, key->len, memory) == NGX_OK) {
+            return ph_limit_hash(zone->table,
+                                 ph_str_make((char *) memory, 16));
+        }
+#endif
+    }
+
+    return ph_limit_hash(zone->table, ngx_http_payhub_view(key));
+}
+
+
+/* of settings and their end; never 0 or 1 */
+
+static uint64_t
+ngx_http_payhub_limit_live_print(ngx_http_payhub_limit_change_t *change)
+{
+    uint64_t           words[6];
+    struct ph_hash128  hash;
+
+    static const uint8_t  key[PH_SIPHASH_KEY_LEN];
+
+    words[0] = change->spec.rate.tokens;
+    words[1] = change->spec.rate.per_ns;
+    words[2] = change->spec.burst_tokens;
+    words[3] = change->spec.burst_ns;
+    words[4] = change->spec.warmup_ns;
+    words[5] = (uint64_t) change->until;
+
+    hash = ph_siphash(key, ph_str_make((char *) words, sizeof(words)));
+
+    return hash.lo | 2;
+}
+
+
+json_t *
+ngx_http_payhub_limits_json(void)
+{
+    json_t                        *all;
+    ngx_uint_t                     i;
+    ngx_http_payhub_limit_zone_t  *zone;
+
+    all = json_array();
+
+    for (i = 0; /* void */ ; i++) {
+        zone = ngx_http_payhub_limit_zone(i);
+
+        if (zone == NULL || all == NULL) {
+            return all;
+        }
+
+        if (json_array_append_new(all, ngx_http_payhub_limit_json(zone)) != 0)
+        {
+            json_decref(all);
+            return NULL;
+        }
+    }
+}
+
+
+static json_t *
+ngx_http_payhub_limit_json(ngx_http_payhub_limit_zone_t *zone)
+{
+    struct ph_bucket_spec  now;
+    struct ph_limit_usage  usage;
+
+    ph_limit_settings(zone->table, ngx_http_payhub_limit_everybody,
+                      ngx_time(), &now);
+    ph_limit_usage_read(zone->table, ngx_http_payhub_limit_now(), &usage);
+
+    return json_pack("{s:s%, s:s%, s:s, s:b, s:o, s:o, s:b,"
+                     " s:I, s:I, s:I, s:I, s:I, s:I}",
+                     "name", zone->name.data, zone->name.len,
+                     "key", zone->key_text.data, zone->key_text.len,
+                     "algorithm", zone->base.kind == PH_BUCKET_WARMUP
+                                  ? "warmup" : "bursty",
+                     "cluster", (int) zone->cluster,
+                     "base", ngx_http_payhub_limit_spec_json(&zone->base),
+                     "now", ngx_http_payhub_limit_spec_json(&now),
+                     "live", !ngx_http_payhub_limit_same_spec(&zone->base,
+                                                              &now),
+                     "cells", (json_int_t) usage.cells,
+                     "busy", (json_int_t) usage.busy,
+                     "overrides", (json_int_t) usage.overrides,
+                     "granted", (json_int_t) usage.granted,
+                     "denied", (json_int_t) usage.denied,
+                     "full", (json_int_t) usage.no_room);
+}
+
+
+/* as they are written in nginx.conf and in changes */
+
+static json_t *
+ngx_http_payhub_limit_spec_json(struct ph_bucket_spec *spec)
+{
+    u_char      rate[2 * NGX_INT64_LEN + 8], burst[NGX_INT64_LEN + 1];
+    ngx_uint_t  i;
+
+    static struct {
+        uint64_t     ns;
+        const char  *unit;
+    } units[] = {
+        { UINT64_C(1000000000), "s" },
+        { UINT64_C(60000000000), "m" },
+        { UINT64_C(3600000000000), "h" },
+        { UINT64_C(86400000000000), "d" }
+    };
+
+    for (i = 0; i < 4; i++) {
+        if (units[i].ns == spec->rate.per_ns) {
+            break;
+        }
+    }
+
+    if (i < 4) {
+        *ngx_sprintf(rate, "%uL/%s", spec->rate.tokens, units[i].unit) = '\0';
+
+    } else {
+        *ngx_sprintf(rate, "%uL/%uLns", spec->rate.tokens, spec->rate.per_ns)
+                                                                       = '\0';
+    }
+
+    if (spec->kind == PH_BUCKET_WARMUP) {
+        return json_pack("{s:s, s:o}", "rate", rate,
+                         "warmup",
+                         ngx_http_payhub_limit_time_json(spec->warmup_ns));
+    }
+
+    if (spec->burst_tokens == 0) {
+        return json_pack("{s:s, s:o}", "rate", rate,
+                         "burst",
+                         ngx_http_payhub_limit_time_json(spec->burst_ns));
+    }
+
+    *ngx_sprintf(burst, "%uL", spec->burst_tokens) = '\0';
+
+    return json_pack("{s:s, s:s}", "rate", rate, "burst", burst);
+}
+
+
+static json_t *
+ngx_http_payhub_limit_time_json(uint64_t ns)
+{
+    u_char      text[NGX_INT64_LEN + sizeof("ms")];
+    ngx_uint_t  whole;
+
+    whole = (ns % 1000000000 == 0);
+
+    *ngx_sprintf(text, "%uL%s", whole ? ns / 1000000000 : ns / 1000000,
+                 whole ? "s" : "ms") = '\0';
+
+    return json_string((char *) text);
+}

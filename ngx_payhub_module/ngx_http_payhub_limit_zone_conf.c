@@ -1,0 +1,729 @@
+
+/*
+ * payhub_limit_zone: what it says.
+ */
+
+
+#include "ngx_http_payhub_limit_shared.h"
+#include <openssl/evp.h>
+
+
+#define NGX_HTTP_PAYHUB_LIMIT_BURST_MS_MAX   86400000
+#define NGX_HTTP_PAYHUB_LIMIT_WARMUP_MS_MAX  86400000
+
+
+/* parameters of payhub_limit_zone, as bits of what has been seen */
+
+#define NGX_HTTP_PAYHUB_LIMIT_P_KEY        0x01
+#define NGX_HTTP_PAYHUB_LIMIT_P_RATE       0x02
+#define NGX_HTTP_PAYHUB_LIMIT_P_BURST      0x04
+#define NGX_HTTP_PAYHUB_LIMIT_P_ALGORITHM  0x08
+#define NGX_HTTP_PAYHUB_LIMIT_P_WARMUP     0x10
+#define NGX_HTTP_PAYHUB_LIMIT_P_CLUSTER    0x20
+
+
+typedef struct {
+    ngx_http_payhub_limit_zone_t  *zone;
+    ngx_str_t                      burst;
+    ngx_uint_t                     seen;
+} ngx_http_payhub_limit_parse_t;
+
+
+typedef char *(*ngx_http_payhub_limit_param_pt)(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value);
+
+
+static char *ngx_http_payhub_limit_zone_name(ngx_conf_t *cf,
+    ngx_http_payhub_limit_main_conf_t *lmcf, ngx_str_t *value,
+    ngx_http_payhub_limit_parse_t *parse, size_t *size);
+static char *ngx_http_payhub_limit_zone_param(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value);
+static char *ngx_http_payhub_limit_param_key(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value);
+static char *ngx_http_payhub_limit_param_rate(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value);
+static char *ngx_http_payhub_limit_param_burst(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value);
+static char *ngx_http_payhub_limit_param_algorithm(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value);
+static char *ngx_http_payhub_limit_param_warmup(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value);
+static char *ngx_http_payhub_limit_param_cluster(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value);
+static void ngx_http_payhub_limit_stage(ngx_http_payhub_limit_zone_t *zone,
+    ngx_str_t *key);
+static ngx_uint_t ngx_http_payhub_limit_names(ngx_str_t *text, char **names);
+static char *ngx_http_payhub_limit_zone_whole(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse);
+static ngx_int_t ngx_http_payhub_limit_hash(ngx_conf_t *cf, u_char *hash);
+
+
+static struct {
+    ngx_str_t                       name;
+    ngx_uint_t                      bit;
+    ngx_http_payhub_limit_param_pt  handler;
+} ngx_http_payhub_limit_params[] = {
+
+    { ngx_string("key="), NGX_HTTP_PAYHUB_LIMIT_P_KEY,
+      ngx_http_payhub_limit_param_key },
+
+    { ngx_string("rate="), NGX_HTTP_PAYHUB_LIMIT_P_RATE,
+      ngx_http_payhub_limit_param_rate },
+
+    { ngx_string("burst="), NGX_HTTP_PAYHUB_LIMIT_P_BURST,
+      ngx_http_payhub_limit_param_burst },
+
+    { ngx_string("algorithm="), NGX_HTTP_PAYHUB_LIMIT_P_ALGORITHM,
+      ngx_http_payhub_limit_param_algorithm },
+
+    { ngx_string("warmup="), NGX_HTTP_PAYHUB_LIMIT_P_WARMUP,
+      ngx_http_payhub_limit_param_warmup },
+
+    { ngx_string("cluster"), NGX_HTTP_PAYHUB_LIMIT_P_CLUSTER,
+      ngx_http_payhub_limit_param_cluster },
+
+    { ngx_null_string, 0, NULL }
+};
+
+
+/* short names of keys */
+
+static struct {
+    ngx_str_t                   name;
+    ngx_str_t                   text;
+    ngx_http_payhub_limit_by_e  by;
+} ngx_http_payhub_limit_keys[] = {
+
+    { ngx_string("address"), ngx_string("$binary_remote_addr"),
+      NGX_HTTP_PAYHUB_LIMIT_BY_ADDRESS },
+
+    { ngx_string("key"), ngx_string("$payhub_key_id"),
+      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE },
+
+    { ngx_string("app"), ngx_string("$payhub_app"),
+      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE },
+
+    { ngx_string("merchant"), ngx_string("$payhub_merchant"),
+      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE },
+
+    { ngx_string("method"), ngx_null_string,
+      NGX_HTTP_PAYHUB_LIMIT_BY_METHOD },
+
+    { ngx_string("channel"), ngx_string("$payhub_channel"),
+      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE },
+
+    { ngx_null_string, ngx_null_string, NGX_HTTP_PAYHUB_LIMIT_BY_VALUE }
+};
+
+
+/* variables that are empty until the signature is proven */
+
+static char  *ngx_http_payhub_limit_identity[] = {
+    "payhub_app", "payhub_key_id", "payhub_merchant", NULL
+};
+
+
+/* variables that are empty until the request is routed */
+
+static char  *ngx_http_payhub_limit_routed[] = {
+    "payhub_channel", "payhub_route_reason", NULL
+};
+
+
+char *
+ngx_http_payhub_limit_zone_line(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_payhub_limit_main_conf_t  *lmcf = conf;
+
+    char                           *rv;
+    size_t                          size;
+    u_char                         *p;
+    ngx_str_t                      *value, name;
+    ngx_uint_t                      i;
+    ngx_http_payhub_limit_zone_t   *zone;
+    ngx_http_payhub_limit_parse_t   parse;
+
+    value = cf->args->elts;
+
+    ngx_memzero(&parse, sizeof(ngx_http_payhub_limit_parse_t));
+
+    rv = ngx_http_payhub_limit_zone_name(cf, lmcf, &value[1], &parse, &size);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    zone = parse.zone;
+
+    for (i = 2; i < cf->args->nelts; i++) {
+        rv = ngx_http_payhub_limit_zone_param(cf, &parse, &value[i]);
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    rv = ngx_http_payhub_limit_zone_whole(cf, &parse);
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (zone->cluster && size < NGX_HTTP_PAYHUB_LIMIT_SIZE_CLUSTER_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found size %uz for a "
+                           "cluster's zone, expected %dk or more", size,
+                           NGX_HTTP_PAYHUB_LIMIT_SIZE_CLUSTER_MIN / 1024);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_payhub_limit_hash(cf, zone->hash) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    zone->policy.data = ngx_pnalloc(cf->pool, zone->name.len
+                                              + sizeof("\"\";q=;w=")
+                                              + 2 * NGX_INT64_LEN);
+    if (zone->policy.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    /* a name of its own: limits and nonces may be called alike */
+
+    name.len = sizeof("payhub_limit:") - 1 + zone->name.len;
+    name.data = ngx_pnalloc(cf->pool, name.len);
+    if (name.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    p = ngx_cpymem(name.data, "payhub_limit:", sizeof("payhub_limit:") - 1);
+    ngx_memcpy(p, zone->name.data, zone->name.len);
+
+    zone->shm_zone = ngx_shared_memory_add(cf, &name, size,
+                                           &ngx_http_payhub_limit_module);
+    if (zone->shm_zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    zone->shm_zone->init = ngx_http_payhub_limit_zone_init;
+    zone->shm_zone->data = zone;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_payhub_limit_zone_name(ngx_conf_t *cf,
+    ngx_http_payhub_limit_main_conf_t *lmcf, ngx_str_t *value,
+    ngx_http_payhub_limit_parse_t *parse, size_t *size)
+{
+    u_char     *p;
+    ssize_t     n;
+    ngx_str_t   name, s;
+
+    p = ngx_strlchr(value->data, value->data + value->len, ':');
+
+    if (p == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found \"%V\", "
+                           "expected name:size", value);
+        return NGX_CONF_ERROR;
+    }
+
+    name.data = value->data;
+    name.len = p - value->data;
+
+    if (!ph_str_is_token(ngx_http_payhub_view(&name),
+                         NGX_HTTP_PAYHUB_NAME_MAX)
+        || (name.len == 3 && ngx_strncmp(name.data, "off", 3) == 0))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found name \"%V\", "
+                           "expected 1 to %d of [A-Za-z0-9_-], not off",
+                           &name, NGX_HTTP_PAYHUB_NAME_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    s.data = p + 1;
+    s.len = value->data + value->len - s.data;
+
+    n = ngx_parse_size(&s);
+
+    if (n == NGX_ERROR || n < NGX_HTTP_PAYHUB_LIMIT_SIZE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found size \"%V\", "
+                           "expected %dk or more", &s,
+                           NGX_HTTP_PAYHUB_LIMIT_SIZE_MIN / 1024);
+        return NGX_CONF_ERROR;
+    }
+
+    *size = n;
+
+    parse->zone = ngx_http_payhub_limit_named(cf, lmcf, &name);
+    if (parse->zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (parse->zone->shm_zone) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found \"%V\" twice, "
+                           "expected each zone once", &name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* the record of a zone, made when it is named first, defined or not */
+
+ngx_http_payhub_limit_zone_t *
+ngx_http_payhub_limit_named(ngx_conf_t *cf,
+    ngx_http_payhub_limit_main_conf_t *lmcf, ngx_str_t *name)
+{
+    ngx_uint_t                      i;
+    ngx_http_payhub_limit_zone_t  **zones, **slot, *zone;
+
+    zones = lmcf->zones.elts;
+
+    for (i = 0; i < lmcf->zones.nelts; i++) {
+        if (zones[i]->name.len == name->len
+            && ngx_strncmp(zones[i]->name.data, name->data, name->len) == 0)
+        {
+            return zones[i];
+        }
+    }
+
+    if (lmcf->zones.nelts == NGX_HTTP_PAYHUB_LIMITS_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found more than %d "
+                           "zones, expected at most %d",
+                           NGX_HTTP_PAYHUB_LIMITS_MAX,
+                           NGX_HTTP_PAYHUB_LIMITS_MAX);
+        return NULL;
+    }
+
+    zone = ngx_pcalloc(cf->pool, sizeof(ngx_http_payhub_limit_zone_t));
+    if (zone == NULL) {
+        return NULL;
+    }
+
+    zone->name = *name;
+    zone->file_name = cf->conf_file->file.name.data;
+    zone->line = cf->conf_file->line;
+
+    slot = ngx_array_push(&lmcf->zones);
+    if (slot == NULL) {
+        return NULL;
+    }
+
+    *slot = zone;
+
+    return zone;
+}
+
+
+static char *
+ngx_http_payhub_limit_zone_param(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value)
+{
+    ngx_str_t   rest, *name;
+    ngx_uint_t  i, bit;
+
+    for (i = 0; ngx_http_payhub_limit_params[i].bit; i++) {
+
+        name = &ngx_http_payhub_limit_params[i].name;
+        bit = ngx_http_payhub_limit_params[i].bit;
+
+        if (value->len < name->len
+            || ngx_strncmp(value->data, name->data, name->len) != 0)
+        {
+            continue;
+        }
+
+        rest.data = value->data + name->len;
+        rest.len = value->len - name->len;
+
+        /* a word alone, or a name with a value */
+
+        if ((name->data[name->len - 1] == '=') == (rest.len == 0)) {
+            break;
+        }
+
+        if (parse->seen & bit) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "PH-C301 payhub_limit_zone: found \"%V\" "
+                               "twice, expected it once", name);
+            return NGX_CONF_ERROR;
+        }
+
+        parse->seen |= bit;
+
+        return ngx_http_payhub_limit_params[i].handler(cf, parse, &rest);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "PH-C301 payhub_limit_zone: found \"%V\", expected "
+                       "key=, rate=, burst=, algorithm=, warmup= or cluster",
+                       value);
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_payhub_limit_param_key(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value)
+{
+    ngx_str_t                          text;
+    ngx_uint_t                         i;
+    ngx_http_payhub_limit_zone_t      *zone;
+    ngx_http_compile_complex_value_t   ccv;
+
+    zone = parse->zone;
+    zone->key_text = *value;
+    text = *value;
+
+    for (i = 0; ngx_http_payhub_limit_keys[i].name.len; i++) {
+
+        if (text.len == ngx_http_payhub_limit_keys[i].name.len
+            && ngx_strncmp(text.data, ngx_http_payhub_limit_keys[i].name.data,
+                           text.len)
+               == 0)
+        {
+            text = ngx_http_payhub_limit_keys[i].text;
+            zone->by = ngx_http_payhub_limit_keys[i].by;
+            break;
+        }
+    }
+
+    if (zone->by != NGX_HTTP_PAYHUB_LIMIT_BY_METHOD
+        && ngx_http_script_variables_count(&text) == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found key \"%V\", "
+                           "expected address, key, app, merchant, method, "
+                           "channel, or a text with variables", value);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_http_payhub_limit_stage(zone, &text);
+
+    if (zone->by != NGX_HTTP_PAYHUB_LIMIT_BY_VALUE) {
+        return NGX_CONF_OK;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = &text;
+    ccv.complex_value = &zone->key;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * When a key is known.  The method stands in the body, which is read for its
+ * signature, so it waits for the proof as an identity does.
+ */
+
+static void
+ngx_http_payhub_limit_stage(ngx_http_payhub_limit_zone_t *zone, ngx_str_t *key)
+{
+    zone->stage = NGX_HTTP_PAYHUB_LIMIT_ADDRESS;
+
+    if (zone->by == NGX_HTTP_PAYHUB_LIMIT_BY_METHOD
+        || ngx_http_payhub_limit_names(key, ngx_http_payhub_limit_identity))
+    {
+        zone->by_identity = 1;
+        zone->stage = NGX_HTTP_PAYHUB_LIMIT_IDENTITY;
+    }
+
+    if (ngx_http_payhub_limit_names(key, ngx_http_payhub_limit_routed)) {
+        zone->stage = NGX_HTTP_PAYHUB_LIMIT_ROUTE;
+    }
+}
+
+
+static ngx_uint_t
+ngx_http_payhub_limit_names(ngx_str_t *text, char **names)
+{
+    size_t       len;
+    u_char      *p, *last, *start;
+    ngx_uint_t   i;
+
+    p = text->data;
+    last = p + text->len;
+
+    while (p < last) {
+
+        if (*p++ != '$') {
+            continue;
+        }
+
+        if (p < last && *p == '{') {
+            p++;
+        }
+
+        start = p;
+
+        while (p < last
+               && ((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')
+                   || (*p >= '0' && *p <= '9') || *p == '_'))
+        {
+            p++;
+        }
+
+        len = p - start;
+
+        for (i = 0; names[i]; i++) {
+            if (len == ngx_strlen(names[i])
+                && ngx_strncasecmp(start, (u_char *) names[i], len) == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+static char *
+ngx_http_payhub_limit_param_rate(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value)
+{
+    if (ph_rate_parse(ngx_http_payhub_view(value), &parse->zone->base.rate)
+        != PH_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found rate \"%V\", "
+                           "expected a number of 1 to %uL and /s, /m, /h or "
+                           "/d", value, PH_RATE_TOKENS_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* what it means shows when the algorithm is known */
+
+static char *
+ngx_http_payhub_limit_param_burst(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value)
+{
+    parse->burst = *value;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_payhub_limit_param_algorithm(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value)
+{
+    if (value->len == 6 && ngx_strncmp(value->data, "bursty", 6) == 0) {
+        parse->zone->base.kind = PH_BUCKET_BURSTY;
+        return NGX_CONF_OK;
+    }
+
+    if (value->len == 6 && ngx_strncmp(value->data, "warmup", 6) == 0) {
+        parse->zone->base.kind = PH_BUCKET_WARMUP;
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "PH-C301 payhub_limit_zone: found algorithm \"%V\", "
+                       "expected bursty or warmup", value);
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_payhub_limit_param_warmup(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value)
+{
+    ngx_int_t  ms;
+
+    ms = ngx_parse_time(value, 0);
+
+    if (ms == NGX_ERROR || ms < 1 || ms > NGX_HTTP_PAYHUB_LIMIT_WARMUP_MS_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found warmup \"%V\", "
+                           "expected a time of 1ms to 1d", value);
+        return NGX_CONF_ERROR;
+    }
+
+    parse->zone->base.warmup_ns = (uint64_t) ms * 1000000;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_payhub_limit_param_cluster(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value)
+{
+    parse->zone->cluster = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+/* the parameters together */
+
+static char *
+ngx_http_payhub_limit_zone_whole(ngx_conf_t *cf,
+    ngx_http_payhub_limit_parse_t *parse)
+{
+    char                          *rv, *missing;
+    ngx_uint_t                     warmup;
+    struct ph_bucket_rule          rule;
+    ngx_http_payhub_limit_zone_t  *zone;
+
+    zone = parse->zone;
+    warmup = (zone->base.kind == PH_BUCKET_WARMUP);
+    missing = NULL;
+
+    if (!(parse->seen & NGX_HTTP_PAYHUB_LIMIT_P_KEY)) {
+        missing = "key=";
+
+    } else if (!(parse->seen & NGX_HTTP_PAYHUB_LIMIT_P_RATE)) {
+        missing = "rate=";
+
+    } else if (!warmup && !(parse->seen & NGX_HTTP_PAYHUB_LIMIT_P_BURST)) {
+        missing = "burst=";
+
+    } else if (warmup && !(parse->seen & NGX_HTTP_PAYHUB_LIMIT_P_WARMUP)) {
+        missing = "warmup=";
+    }
+
+    if (missing) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found no %s for "
+                           "\"%V\", expected it", missing, &zone->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (!warmup && (parse->seen & NGX_HTTP_PAYHUB_LIMIT_P_WARMUP)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found warmup= without "
+                           "algorithm=warmup, expected both");
+        return NGX_CONF_ERROR;
+    }
+
+    if (parse->burst.len) {
+        rv = ngx_http_payhub_limit_spec(&zone->base, PH_STR(""),
+                                        ngx_http_payhub_view(&parse->burst));
+        if (rv) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "PH-C301 payhub_limit_zone: found burst "
+                               "\"%V\", expected %s", &parse->burst, rv);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (ph_bucket_rule_make(&rule, &zone->base) != PH_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C301 payhub_limit_zone: found a rate with a "
+                           "burst or warmup that cannot be counted for "
+                           "\"%V\", expected smaller ones", &zone->name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * Texts of a rate and a burst, empty: as it is in `spec`.  NULL, or what was
+ * expected.  Stored tokens of a warm-up follow from its rate and time, so a
+ * burst is checked there and has no meaning.
+ */
+
+char *
+ngx_http_payhub_limit_spec(struct ph_bucket_spec *spec, struct ph_str rate,
+    struct ph_str burst)
+{
+    uint64_t   tokens;
+    ngx_int_t  ms;
+    ngx_str_t  s;
+
+    if (rate.len && ph_rate_parse(rate, &spec->rate) != PH_OK) {
+        return "a rate like 100/s, 7/m, 1/h or 1000/d";
+    }
+
+    if (burst.len == 0) {
+        return NULL;
+    }
+
+    tokens = 0;
+    ms = 0;
+
+    if (!ph_str_u64(burst, PH_BURST_TOKENS_MAX, &tokens)) {
+        s.data = (u_char *) burst.ptr;
+        s.len = burst.len;
+
+        /* digits alone are tokens, and these were too many of them */
+
+        if (burst.ptr[burst.len - 1] < '0' || burst.ptr[burst.len - 1] > '9') {
+            ms = ngx_parse_time(&s, 0);
+        }
+    }
+
+    if (tokens == 0
+        && (ms < 1 || ms > NGX_HTTP_PAYHUB_LIMIT_BURST_MS_MAX))
+    {
+        return "1 to 1000000000 tokens, or a time of 1ms to 1d";
+    }
+
+    if (spec->kind == PH_BUCKET_BURSTY) {
+        spec->burst_tokens = tokens;
+        spec->burst_ns = (uint64_t) ms * 1000000;
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_limit_hash(ngx_conf_t *cf, u_char *hash)
+{
+    size_t       len;
+    u_char      *text, *p, sum[EVP_MAX_MD_SIZE];
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+    len = 0;
+
+    for (i = 0; i < cf->args->nelts; i++) {
+        len += value[i].len + 1;
+    }
+
+    text = ngx_pnalloc(cf->temp_pool, len);
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = text;
+
+    for (i = 0; i < cf->args->nelts; i++) {
+        p = ngx_cpymem(p, value[i].data, value[i].len);
+        *p++ = ' ';
+    }
+
+    if (EVP_Digest(text, len, sum, NULL, EVP_sha256(), NULL) != 1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "payhub_limit_zone: EVP_Digest() failed");
+        return NGX_ERROR;
+    }
+
+    (void) ngx_hex_dump(hash, sum, NGX_HTTP_PAYHUB_LIMIT_HASH_LEN / 2);
+
+    return NGX_OK;
+}
