@@ -13,11 +13,6 @@
 #include "libpayhub/domain/key_table.h"
 
 
-/* functions of modules that are not there yet are not called */
-#pragma weak ngx_http_payhub_limits_json
-#pragma weak ngx_http_payhub_health_json
-
-
 #define NGX_HTTP_PAYHUB_CONTROL_BODY_MAX  (64 * 1024)
 #define NGX_HTTP_PAYHUB_CONTROL_BY_MAX    64
 
@@ -32,6 +27,8 @@ static ngx_uint_t ngx_http_payhub_control_allowed(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr);
 static void ngx_http_payhub_control_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payhub_control_change(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payhub_control_explain(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, json_t *doc);
 static ngx_int_t ngx_http_payhub_control_show(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payhub_control_answer(ngx_http_request_t *r,
     json_t *doc);
@@ -307,6 +304,10 @@ ngx_http_payhub_control_change(ngx_http_request_t *r)
         return ngx_http_payhub_refuse(r, pr, PH_ERROR_NOT_JSON, rv);
     }
 
+    if (r->method == NGX_HTTP_POST && json_object_get(doc, "explain")) {
+        return ngx_http_payhub_control_explain(r, pr, doc);
+    }
+
     by.data = memory;
     ngx_http_payhub_control_by(r, pr, &by);
 
@@ -342,6 +343,58 @@ ngx_http_payhub_control_change(ngx_http_request_t *r)
 
     return ngx_http_payhub_control_answer(r, json_pack("{s:I}", "generation",
                                                   (json_int_t) generation));
+}
+
+
+/*
+ * {"explain": body of a payment, as text or as JSON, "route", "app",
+ * "merchant"}: which account would be chosen, and why.  Takes `doc`.
+ */
+
+static ngx_int_t
+ngx_http_payhub_control_explain(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, json_t *doc)
+{
+    char        *text, *route, *app, *merchant;
+    size_t       len;
+    json_t      *body, *answer;
+    ngx_int_t    rc;
+
+    route = NULL;
+    app = NULL;
+    merchant = NULL;
+
+    if (json_unpack(doc, "{s:o, s?s, s?s, s?s !}", "explain", &body,
+                    "route", &route, "app", &app, "merchant", &merchant)
+        != 0)
+    {
+        json_decref(doc);
+
+        return ngx_http_payhub_refuse(r, pr, PH_ERROR_VALUE,
+                                      "found other members, expected explain "
+                                      "and the texts route, app, merchant");
+    }
+
+    if (json_is_string(body)) {
+        len = json_string_length(body);
+        answer = ngx_http_payhub_route_explain_json(
+                                     ph_str_make(json_string_value(body), len),
+                                     route, app, merchant);
+
+    } else {
+        text = json_dumps(body, JSON_COMPACT|JSON_ENCODE_ANY);
+        answer = text ? ngx_http_payhub_route_explain_json(ph_str_z(text),
+                                                           route, app,
+                                                           merchant)
+                      : NULL;
+        free(text);
+    }
+
+    rc = ngx_http_payhub_control_answer(r, answer);
+
+    json_decref(doc);
+
+    return rc;
 }
 
 
@@ -403,12 +456,9 @@ ngx_http_payhub_control_show(ngx_http_request_t *r)
                     "processes", ngx_http_payhub_control_processes(),
                     "changes", live->changes);
 
-    if (doc && ngx_http_payhub_limits_json) {
+    if (doc) {
         (void) json_object_set_new(doc, "limits",
                                    ngx_http_payhub_limits_json());
-    }
-
-    if (doc && ngx_http_payhub_health_json) {
         (void) json_object_set_new(doc, "accounts",
                                    ngx_http_payhub_health_json());
     }

@@ -35,6 +35,8 @@ static ngx_int_t ngx_http_payhub_limit_cost(ngx_http_request_t *r,
 static ngx_int_t ngx_http_payhub_limit_decide(
     ngx_http_payhub_limit_ctx_t *ctx, ngx_http_payhub_limit_entry_t *first,
     uint64_t *wait_ns);
+static void ngx_http_payhub_limit_peek(ngx_http_payhub_limit_ctx_t *ctx,
+    ngx_http_payhub_limit_entry_t *entry);
 static void ngx_http_payhub_limit_give(
     ngx_http_payhub_limit_entry_t *first, ngx_http_payhub_limit_entry_t *end);
 static void ngx_http_payhub_limit_blame(ngx_http_payhub_limit_ctx_t *ctx,
@@ -482,33 +484,23 @@ static ngx_int_t
 ngx_http_payhub_limit_decide(ngx_http_payhub_limit_ctx_t *ctx,
     ngx_http_payhub_limit_entry_t *first, uint64_t *wait_ns)
 {
-    ngx_uint_t                      n;
     enum ph_limit_verdict           verdict;
-    ngx_http_payhub_limit_entry_t  *entry;
+    ngx_http_payhub_limit_entry_t  *entry, *head;
 
-    n = 0;
+    head = first;
 
-    for (entry = first; entry; entry = entry->next) {
-        n += !entry->limit->shadow;
+    while (head && head->limit->shadow) {
+        head = head->next;
     }
 
-    /* one alone is taken at once: nothing could be given back */
+    /* the first is looked at by being taken, when the others would grant */
 
-    for (entry = first; entry && n > 1; entry = entry->next) {
-
-        if (entry->limit->shadow) {
-            continue;
-        }
-
-        verdict = ph_limit_peek(entry->limit->zone->table, &entry->ask,
-                                &entry->answer);
-
-        if (verdict != PH_LIMIT_GRANTED) {
-            ngx_http_payhub_limit_blame(ctx, entry, verdict);
-        }
+    for (entry = head ? head->next : NULL; entry; entry = entry->next) {
+        ngx_http_payhub_limit_peek(ctx, entry);
     }
 
     if (ctx->refused) {
+        ngx_http_payhub_limit_peek(ctx, head);
         return NGX_BUSY;
     }
 
@@ -528,7 +520,7 @@ ngx_http_payhub_limit_decide(ngx_http_payhub_limit_ctx_t *ctx,
             continue;
         }
 
-        /* another process was faster between check and take */
+        /* it is the only one, or another process was faster */
 
         ngx_http_payhub_limit_give(first, entry);
         ngx_http_payhub_limit_blame(ctx, entry, verdict);
@@ -539,6 +531,25 @@ ngx_http_payhub_limit_decide(ngx_http_payhub_limit_ctx_t *ctx,
     *wait_ns = ngx_http_payhub_limit_taken(ctx, first);
 
     return NGX_OK;
+}
+
+
+static void
+ngx_http_payhub_limit_peek(ngx_http_payhub_limit_ctx_t *ctx,
+    ngx_http_payhub_limit_entry_t *entry)
+{
+    enum ph_limit_verdict  verdict;
+
+    if (entry->limit->shadow) {
+        return;
+    }
+
+    verdict = ph_limit_peek(entry->limit->zone->table, &entry->ask,
+                            &entry->answer);
+
+    if (verdict != PH_LIMIT_GRANTED) {
+        ngx_http_payhub_limit_blame(ctx, entry, verdict);
+    }
 }
 
 

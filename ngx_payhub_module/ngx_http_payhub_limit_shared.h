@@ -97,6 +97,7 @@ typedef struct {
     ngx_http_payhub_limit_loc_conf_t   *done[NGX_HTTP_PAYHUB_LIMIT_STAGES];
 
     unsigned                            waiting:1;
+    unsigned                            told:1;     /* fields are there */
 } ngx_http_payhub_limit_ctx_t;
 
 

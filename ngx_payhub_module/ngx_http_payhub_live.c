@@ -15,12 +15,6 @@
 #include "ngx_http_payhub_route.h"
 
 
-/* kinds of change whose module is not there yet are refused as unknown */
-#pragma weak ngx_http_payhub_limit_live
-#pragma weak ngx_http_payhub_account_live
-#pragma weak ngx_http_payhub_route_live
-
-
 #define NGX_HTTP_PAYHUB_LIVE_TRIES       100
 #define NGX_HTTP_PAYHUB_LIVE_SLICE_MS    5  /* between slices of a file */
 
@@ -350,7 +344,7 @@ ngx_http_payhub_live_kind(const char *name)
     for (i = 0; name && i < NGX_HTTP_PAYHUB_LIVE_KINDS; i++) {
         kind = ngx_http_payhub_live_kinds[i];
 
-        if (kind && ngx_strcmp(kind->kind.data, name) == 0) {
+        if (ngx_strcmp(kind->kind.data, name) == 0) {
             return kind;
         }
     }
@@ -445,9 +439,7 @@ ngx_http_payhub_live_fill(ngx_http_payhub_live_t *live, json_t *all)
     }
 
     for (n = 0; n < NGX_HTTP_PAYHUB_LIVE_KINDS; n++) {
-        if (ngx_http_payhub_live_kinds[n]
-            && ngx_http_payhub_live_kinds[n]->build(live) != NGX_OK)
-        {
+        if (ngx_http_payhub_live_kinds[n]->build(live) != NGX_OK) {
             return NGX_ERROR;
         }
     }

@@ -176,6 +176,7 @@ ngx_http_payhub_get(ngx_http_request_t *r)
     ngx_http_payhub_make_id(pr);
 
     ngx_http_set_ctx(r, pr, ngx_http_payhub_module);
+    ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_REQUESTS);
 
     return pr;
 }

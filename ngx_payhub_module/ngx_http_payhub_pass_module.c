@@ -480,15 +480,19 @@ ngx_http_payhub_pass_finalize_request(ngx_http_request_t *r, ngx_int_t rc)
     ngx_http_payhub_request_t   *pr;
     ngx_http_payhub_pass_ctx_t  *ctx;
 
+    ctx = ngx_http_get_module_ctx(r, ngx_http_payhub_pass_module);
+    pr = ctx->pr;
+
+    ngx_http_payhub_count(pr->answered ? NGX_HTTP_PAYHUB_COUNT_PASS_RESULT
+                          : pr->sent ? NGX_HTTP_PAYHUB_COUNT_PASS_UNKNOWN
+                          : NGX_HTTP_PAYHUB_COUNT_PASS_NOT_EXECUTED);
+
     if (rc < NGX_HTTP_SPECIAL_RESPONSE
         || rc == NGX_HTTP_CLIENT_CLOSED_REQUEST
         || r->upstream->header_sent)
     {
         return;
     }
-
-    ctx = ngx_http_get_module_ctx(r, ngx_http_payhub_pass_module);
-    pr = ctx->pr;
 
     pr->raised = rc;
     pr->error_run = 0;

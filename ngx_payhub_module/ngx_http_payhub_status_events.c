@@ -140,8 +140,10 @@ ngx_http_payhub_events_head(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_payhub_events_open(ngx_http_payhub_stream_t *stream)
 {
-    ngx_pool_t              *pool;
+    char                    *flat;
+    json_t                  *tree;
     ngx_int_t                rc;
+    ngx_pool_t              *pool;
     ngx_http_payhub_text_t   text;
 
     pool = ngx_create_pool(4096, stream->request->connection->log);
@@ -153,6 +155,17 @@ ngx_http_payhub_events_open(ngx_http_payhub_stream_t *stream)
     ngx_http_payhub_text_printf(&text, "retry: 2000\nevent: history\ndata: ");
     ngx_http_payhub_history_print(&text, 1, NGX_HTTP_PAYHUB_STREAM_FIRST);
     ngx_http_payhub_text_add(&text, "\n", 1);
+
+    tree = ngx_http_payhub_status_tree();
+    flat = tree ? json_dumps(tree, JSON_COMPACT) : NULL;
+    json_decref(tree);
+
+    if (flat) {
+        ngx_http_payhub_text_add(&text, "data: ", 6);
+        ngx_http_payhub_text_add(&text, flat, ngx_strlen(flat));
+        ngx_http_payhub_text_add(&text, "\n\n", 2);
+        free(flat);
+    }
 
     rc = ngx_http_payhub_events_send(stream, &text, NULL, 0);
 

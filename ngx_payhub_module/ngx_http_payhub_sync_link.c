@@ -218,6 +218,13 @@ ngx_http_payhub_sync_connect(ngx_http_payhub_sync_link_t *link)
     ngx_connection_t             *c;
     ngx_http_payhub_sync_peer_t  *peer;
 
+    static ngx_log_t  quiet;
+
+    /* who is away for an hour is told of once, by sync_fail() */
+
+    quiet = *ngx_cycle->log;
+    quiet.log_level = ngx_min(quiet.log_level, NGX_LOG_ALERT);
+
     peer = ngx_http_payhub_sync.conf->peers.elts;
     peer += link->peer % ngx_http_payhub_sync.conf->peers.nelts;
 
@@ -227,7 +234,7 @@ ngx_http_payhub_sync_connect(ngx_http_payhub_sync_link_t *link)
     link->pc.socklen = peer->socklen;
     link->pc.name = &peer->name;
     link->pc.get = ngx_http_payhub_sync_get_peer;
-    link->pc.log = ngx_cycle->log;
+    link->pc.log = &quiet;
     link->pc.log_error = NGX_ERROR_ERR;
 
     rc = ngx_event_connect_peer(&link->pc);

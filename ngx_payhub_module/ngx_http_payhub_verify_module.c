@@ -38,6 +38,7 @@ static size_t ngx_http_payhub_verify_raw_len(struct ph_str text);
 static char *ngx_http_payhub_verify_key(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, ngx_uint_t scheme);
 static ngx_uint_t ngx_http_payhub_verify_plain_path(ngx_str_t *target);
+static ngx_uint_t ngx_http_payhub_verify_dots(u_char *p, u_char *last);
 
 static char *ngx_http_payhub_verify(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -610,20 +611,21 @@ ngx_http_payhub_verify_key(ngx_http_request_t *r,
 static ngx_uint_t
 ngx_http_payhub_verify_plain_path(ngx_str_t *target)
 {
-    u_char  *p, *end, *last, *segment;
+    u_char  *p, *last, *segment;
 
     last = target->data + target->len;
-
-    end = ngx_strlchr(target->data, last, '?');
-    if (end == NULL) {
-        end = last;
-    }
-
     segment = target->data;
 
-    for (p = target->data; p < end; p++) {
+    for (p = target->data; p < last; p++) {
+
+        if (*p > '/' && *p != ';' && *p != '?' && *p != '\\') {
+            continue;
+        }
 
         switch (*p) {
+
+        case '?':
+            return 1;
 
         case '%':
         case ';':
@@ -633,17 +635,14 @@ ngx_http_payhub_verify_plain_path(ngx_str_t *target)
         case '/':
             segment = p + 1;
 
-            if (segment < end && *segment == '/') {
+            if (segment < last && *segment == '/') {
                 return 0;
             }
 
             break;
 
         case '.':
-            if (p == segment
-                && (p + 1 == end || p[1] == '/'
-                    || (p[1] == '.' && (p + 2 == end || p[2] == '/'))))
-            {
+            if (p == segment && ngx_http_payhub_verify_dots(p, last)) {
                 return 0;
             }
 
@@ -652,6 +651,21 @@ ngx_http_payhub_verify_plain_path(ngx_str_t *target)
     }
 
     return 1;
+}
+
+
+/* "." or ".." up to the end of a segment */
+
+static ngx_uint_t
+ngx_http_payhub_verify_dots(u_char *p, u_char *last)
+{
+    p++;
+
+    if (p < last && *p == '.') {
+        p++;
+    }
+
+    return p == last || *p == '/' || *p == '?';
 }
 
 

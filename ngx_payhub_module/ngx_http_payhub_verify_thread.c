@@ -13,6 +13,9 @@
 #include "ngx_http_payhub_verify.h"
 
 
+#define NGX_HTTP_PAYHUB_TASK_TIME  60000    /* ms, until it is complained of */
+
+
 #if (NGX_THREADS)
 
 static void ngx_http_payhub_task_run(void *data, ngx_log_t *log);
@@ -65,6 +68,9 @@ ngx_http_payhub_task_post(ngx_http_request_t *r,
         return NGX_BUSY;
     }
 
+    /* a process that is to end does so when it has no timers left */
+    ngx_add_timer(&task->event, NGX_HTTP_PAYHUB_TASK_TIME);
+
     ngx_http_payhub_tasks++;
 
     data->running = 1;
@@ -100,6 +106,18 @@ ngx_http_payhub_task_event(ngx_event_t *ev)
     c = r->connection;
 
     ngx_http_set_log_request(c->log, r);
+
+    if (ev->timedout) {
+        ngx_log_error(NGX_LOG_ALERT, c->log, 0,
+                      "payhub verify: a thread has worked for more than %ds",
+                      NGX_HTTP_PAYHUB_TASK_TIME / 1000);
+        ev->timedout = 0;
+        return;
+    }
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
 
     ngx_http_payhub_tasks--;
     ngx_http_payhub_context_give(task->pmcf, task->context);

@@ -51,36 +51,36 @@ ph_span_strange(const char *at, char extra, char other)
 #endif
 
 /*
- * How many of in's bytes from `from` on are letters, digits, `extra` or
- * `other`, up to the first that is not.
+ * The first byte from `at` on, or `end`, that is no letter, no digit, not
+ * `extra` and not `other`.  `begin` is where the text begins that `at` stands
+ * in: nothing before it is read.
  */
-static inline __attribute__((always_inline)) size_t
-ph_span_alnum(struct ph_str in, size_t from, char extra, char other)
+static inline __attribute__((always_inline)) const char *
+ph_span_alnum(const char *begin, const char *at, const char *end, char extra,
+              char other)
 {
-    size_t at = from;
-
 #ifdef __SSE2__
-    for (; in.len - at >= PH_SPAN_LANES; at += PH_SPAN_LANES) {
-        unsigned strange = ph_span_strange(in.ptr + at, extra, other);
+    while (end - at >= PH_SPAN_LANES) {
+        unsigned strange = ph_span_strange(at, extra, other);
 
         if (strange != 0) {
-            return at - from + (size_t) __builtin_ctz(strange);
+            return at + __builtin_ctz(strange);
         }
+        at += PH_SPAN_LANES;
     }
-    if (in.len >= PH_SPAN_LANES) { /* the rest, by the last sixteen bytes */
-        size_t   seen = PH_SPAN_LANES - (in.len - at);
+    if (end - begin >= PH_SPAN_LANES) { /* the rest, by the last sixteen */
+        unsigned seen = (unsigned) (PH_SPAN_LANES - (end - at));
         unsigned strange
-            = ph_span_strange(in.ptr + in.len - PH_SPAN_LANES, extra, other)
-              >> seen;
+            = ph_span_strange(end - PH_SPAN_LANES, extra, other) >> seen;
 
-        return strange != 0 ? at - from + (size_t) __builtin_ctz(strange)
-                            : in.len - from;
+        return strange != 0 ? at + __builtin_ctz(strange) : end;
     }
 #endif
-    while (at < in.len && ph_span_takes(in.ptr[at], extra, other)) {
+    while (at < end && ph_span_takes(*at, extra, other)) {
         at++;
     }
-    return at - from;
+    (void) begin;
+    return at;
 }
 
 #endif

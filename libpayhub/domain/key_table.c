@@ -664,7 +664,7 @@ ph_key_put(struct ph_key_table *table, const struct ph_key_record *record,
     }
     size_t len = entry_make(made.bytes, record, table->version + 1, material);
 
-    memset(made.bytes + len, 0, sizeof(made.bytes) - len);
+    memset(made.bytes + len, 0, WORDS(len) * 8 - len);
     if (word != NULL && block_take(table, len + sizeof(uint64_t), &unit)) {
         uint64_t before = *word;
 

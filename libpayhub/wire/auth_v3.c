@@ -64,85 +64,84 @@ auth_eight_digits(const char *text, uint64_t *out)
     return true;
 }
 
-/* digits, and what they say: few enough not to overflow when they are taken */
-AUTH_INLINE size_t
-auth_digits(struct ph_str header, size_t from, uint64_t *out)
+/* past the digits; what they say, which fits when so many are taken */
+AUTH_INLINE const char *
+auth_digits(const char *at, const char *end, uint64_t *out)
 {
     uint64_t value = 0;
-    size_t   at    = from;
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    if (header.len - from >= 8 && auth_eight_digits(header.ptr + from, &value))
-    {
+    if (end - at >= 8 && auth_eight_digits(at, &value)) {
         at += 8;
     }
 #endif
-    while (at < header.len) {
-        unsigned digit = (unsigned char) (header.ptr[at] - '0');
+    for (; at < end; at++) {
+        unsigned digit = (unsigned char) (*at - '0');
 
         if (digit > 9) {
             break;
         }
         value = value * 10 + digit;
-        at++;
     }
     *out = value;
-    return at - from;
+    return at;
 }
 
-AUTH_INLINE size_t
-auth_base64(struct ph_str header, size_t from)
+AUTH_INLINE const char *
+auth_base64(const char *begin, const char *at, const char *end)
 {
-    size_t len     = ph_span_alnum(header, from, '+', '/');
-    size_t len_max = len + AUTH_PADDING_MAX;
-
-    while (len < len_max && from + len < header.len
-           && header.ptr[from + len] == '=')
-    {
-        len++;
+    at = ph_span_alnum(begin, at, end, '+', '/');
+    for (unsigned i = 0; i < AUTH_PADDING_MAX && at < end && *at == '='; i++) {
+        at++;
     }
-    return len;
+    return at;
 }
 
 /* One name="value" at *at.  style: `field` is a constant wherever this stands,
  * so that names and bounds of its row become immediates */
 AUTH_INLINE enum ph_rc
-auth_take(enum auth_field field, struct ph_str header, size_t *at,
+auth_take(enum auth_field field, struct ph_str header, const char **at,
           struct ph_str *value, uint64_t *number)
 {
     struct ph_str name = auth_fields[field].name;
-    size_t        from = *at + name.len;
-    size_t        len;
+    const char   *end  = header.ptr + header.len;
+    const char   *from = *at + name.len;
+    const char   *stop;
 
-    if (!ph_str_starts(ph_str_make(header.ptr + *at, header.len - *at), name)) {
+    if ((size_t) (end - *at) < name.len || memcmp(*at, name.ptr, name.len) != 0)
+    {
         return PH_E_UNKNOWN;
     }
     if (value->ptr != NULL) {
         return PH_E_DUPLICATE;
     }
     if (field == AUTH_TIMESTAMP) {
-        len = auth_digits(header, from, number);
+        stop = auth_digits(from, end, number);
     } else if (field == AUTH_SIGNATURE) {
-        len = auth_base64(header, from);
+        stop = auth_base64(header.ptr, from, end);
     } else {
-        len = ph_span_alnum(header, from, '_', '-');
+        stop = ph_span_alnum(header.ptr, from, end, '_', '-');
     }
-    if (from + len >= header.len || header.ptr[from + len] != '"') {
+    if (stop == end || *stop != '"') {
         return PH_E_SYNTAX;
     }
+    size_t len = (size_t) (stop - from);
     if (len < auth_fields[field].len_min || len > auth_fields[field].len_max) {
         return PH_E_RANGE;
     }
-    *value = ph_str_make(header.ptr + from, len);
-    *at    = from + len + 1;
+    *value = ph_str_make(from, len);
+    *at    = stop + 1;
     return PH_OK;
 }
 
 /* The names differ in their first byte. */
-static enum ph_rc
-auth_take_pair(struct ph_str header, size_t *at, struct ph_auth_v3 *out)
+AUTH_INLINE enum ph_rc
+auth_take_pair(struct ph_str header, const char **at, struct ph_auth_v3 *out)
 {
-    switch (*at < header.len ? header.ptr[*at] : '\0') {
+    if (*at == header.ptr + header.len) {
+        return PH_E_SYNTAX;
+    }
+    switch (**at) {
     case 'k':
         return auth_take(AUTH_KEY_ID, header, at, &out->key_id, NULL);
     case 't':
@@ -153,21 +152,22 @@ auth_take_pair(struct ph_str header, size_t *at, struct ph_auth_v3 *out)
     case 's':
         return auth_take(AUTH_SIGNATURE, header, at, &out->signature, NULL);
     default:
-        return *at < header.len ? PH_E_UNKNOWN : PH_E_SYNTAX;
+        return PH_E_UNKNOWN;
     }
 }
 
 enum ph_rc
 ph_auth_v3_parse(struct ph_str header, struct ph_auth_v3 *out)
 {
-    size_t at = sizeof(AUTH_SCHEME) - 1;
-
     if (header.len > PH_AUTH_V3_HEADER_MAX) {
         return PH_E_RANGE;
     }
     if (!ph_str_starts(header, PH_STR(AUTH_SCHEME))) {
         return PH_E_SYNTAX;
     }
+    const char *at  = header.ptr + sizeof(AUTH_SCHEME) - 1;
+    const char *end = header.ptr + header.len;
+
     *out = (struct ph_auth_v3){ .timestamp = 0 };
     for (;;) {
         enum ph_rc rc = auth_take_pair(header, &at, out);
@@ -175,10 +175,10 @@ ph_auth_v3_parse(struct ph_str header, struct ph_auth_v3 *out)
         if (rc != PH_OK) {
             return rc;
         }
-        if (at == header.len) {
+        if (at == end) {
             break;
         }
-        if (header.ptr[at++] != ',') {
+        if (*at++ != ',') {
             return PH_E_SYNTAX;
         }
     }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -411,6 +412,7 @@ kill_writer(struct ph_key_table *table, unsigned turn)
 
     assert_true(pid >= 0);
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         write_for_ever(table, turn * 2654435761u);
     }
     usleep(200 + turn * 7919u % 3000);
@@ -439,6 +441,7 @@ test_killed_writers(void **state)
         readers[i] = fork();
         assert_true(readers[i] >= 0);
         if (readers[i] == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
             read_for_ever(table, &shared->stop, &shared->looks);
         }
     }

@@ -315,6 +315,78 @@ test_same_nonces_many_processes(void **state)
     assert_int_equal(munmap(shared, sizeof(*shared)), 0);
 }
 
+/*
+ * One bucket, a clock that all of them push on: laps go by under every
+ * process, and between two wins of a nonce lies more than its time.
+ */
+#define LAP_KEEP 5
+#define LAP_NONCES 300
+#define LAP_INSERTS 300000
+#define LAP_A_SECOND 40 /* inserts, so that some find no room */
+
+static void
+insert_laps(struct ph_nonce_table *table, struct shared *shared, unsigned n)
+{
+    uint32_t *clock = &shared->won[LAP_NONCES];
+    uint32_t  seed  = n + 1;
+
+    for (unsigned long i = 0; i < LAP_INSERTS; i++) {
+        uint32_t now = __atomic_load_n(clock, __ATOMIC_SEQ_CST);
+        char     text[2];
+
+        if (i % LAP_A_SECOND == 0) {
+            now = __atomic_add_fetch(clock, 1, __ATOMIC_SEQ_CST);
+        }
+        uint32_t at = t_next(&seed) % LAP_NONCES;
+
+        memcpy(text, &at, sizeof(text));
+        if (ph_nonce_insert(table, PH_STR("k"), ph_str_make(text, 2),
+                            NOW + (int64_t) now, LAP_KEEP)
+            == PH_NONCE_NEW)
+        {
+            uint32_t before
+                = __atomic_exchange_n(&shared->won[at], now, __ATOMIC_SEQ_CST);
+            /* who was slow to say so may come second */
+            uint32_t apart = before > now ? before - now : now - before;
+
+            if (before != 0 && apart <= LAP_KEEP) {
+                _exit(EXIT_FAILURE);
+            }
+            __atomic_add_fetch(&shared->won[LAP_NONCES + 1], 1,
+                               __ATOMIC_SEQ_CST);
+        }
+    }
+}
+
+static void
+test_laps_many_processes(void **state)
+{
+    size_t                 size   = HEAD + BUCKET;
+    struct ph_nonce_table *table  = table_new(size, NOW);
+    struct shared         *shared = memory_new(sizeof(*shared));
+    struct ph_nonce_usage  usage;
+    pid_t                  pids[PROCESSES];
+
+    (void) state;
+    for (unsigned n = 0; n < PROCESSES; n++) {
+        pids[n] = child(insert_laps, table, shared, n);
+    }
+    __atomic_store_n(&shared->start, 1, __ATOMIC_RELEASE);
+    for (unsigned n = 0; n < PROCESSES; n++) {
+        int status;
+
+        assert_int_equal(waitpid(pids[n], &status, 0), pids[n]);
+        assert_int_equal(status, 0);
+    }
+    ph_nonce_usage_read(table, NOW, &usage);
+    assert_int_equal(usage.inserted, shared->won[LAP_NONCES + 1]);
+    assert_int_equal(usage.inserted + usage.seen + usage.no_room,
+                     PROCESSES * LAP_INSERTS);
+    assert_true(usage.inserted > 100 * BUCKET_ROOM);
+    table_end(table, size);
+    assert_int_equal(munmap(shared, sizeof(*shared)), 0);
+}
+
 /* Marks a nonce before it is offered and after it was taken; a process that
  * is killed between the two may have taken it or not. */
 enum { OFFERED = 1, TAKEN = 0x100 };
@@ -436,6 +508,7 @@ main(void)
         cmocka_unit_test(test_cold),
         cmocka_unit_test(test_forgotten_is_cold),
         cmocka_unit_test(test_same_nonces_many_processes),
+        cmocka_unit_test(test_laps_many_processes),
         cmocka_unit_test(test_killed_processes),
         cmocka_unit_test(test_half_full_refuses_nobody),
     };

@@ -1,5 +1,6 @@
 """Is it ready?  Each probe asks once, briefly, and answers yes or no."""
 
+import json
 import socket
 
 WAIT_S = 0.3
@@ -33,6 +34,23 @@ def http_ok(port, target):
     request = f"GET {target} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode()
     return _ask(socket.AF_INET, ("127.0.0.1", port), request,
                 lambda data: data.startswith(b"HTTP/1.1 200"))
+
+
+def edge_has_keys(path):
+    """nginx answers, and knows callers' keys: of its state file, or told by a
+    worker."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+            link.settimeout(WAIT_S)
+            link.connect(path)
+            link.sendall(b"GET /control HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            data = b""
+            while piece := link.recv(65536):
+                data += piece
+        head, _, body = data.partition(b"\r\n\r\n")
+        return b" 200 " in head[:16] and json.loads(body).get("keys", 0) > 0
+    except (OSError, ValueError):
+        return False
 
 
 class ReadySocket:

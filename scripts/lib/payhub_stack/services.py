@@ -111,6 +111,8 @@ def nginx(layout, options):
         ["/usr/sbin/nginx", "-p", layout.root,
          "-c", layout.path("conf", "nginx.conf"),
          "-e", layout.log("nginx")],
-        layout.log("nginx"), lambda: probes.http_ok(port + 3, "/healthz"),
+        layout.log("nginx"),
+        lambda: (probes.http_ok(port + 3, "/healthz")
+                 and probes.edge_has_keys(layout.admin_socket)),
         env=env, stale=(layout.admin_socket,),
         stop=(signal.SIGQUIT, signal.SIGTERM), stop_wait_s=5.0)

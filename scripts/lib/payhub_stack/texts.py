@@ -99,7 +99,7 @@ def payhub(layout, port, settings):
         "sidecar.password_file": layout.path("keys", "sidecar.password"),
         "notify.allow_loopback": "yes",
         "notify.ca_file": ca_file,
-        "admin.keys_file": layout.keys_conf,
+        "admin.socket": layout.admin_socket,
         "admin.api_url": f"http://127.0.0.1:{port}",
         "seal.key_file": layout.path("keys", "seal.key"),
         "pay.public_url": f"http://127.0.0.1:{port}",
@@ -161,6 +161,9 @@ http {{
         keepalive 64;
     }}
 
+    payhub_zone edge:32m;
+    payhub_sync payhub_workers state={at("data", "edge.state")}
+                seal=file:{at("keys", "seal.key")};
     include {layout.keys_conf};
 
     server {{
@@ -185,6 +188,10 @@ http {{
         location = /healthz {{
             default_type text/plain;
             return 200 "ok\\n";
+        }}
+
+        location = /control {{
+            payhub_control;
         }}
     }}
 }}
