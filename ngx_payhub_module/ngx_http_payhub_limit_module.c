@@ -593,6 +593,13 @@ ngx_http_payhub_limit_blame(ngx_http_payhub_limit_ctx_t *ctx,
     entry->result = NGX_HTTP_PAYHUB_LIMIT_DENIED;
     ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_LIMIT_DENIED);
 
+    /* demand all the same: who is refused more gets a larger share */
+
+    if (entry->limit->zone->cluster) {
+        ngx_http_payhub_limit_use(entry->limit->zone, entry->ask.key,
+                                  &entry->key, entry->ask.cost);
+    }
+
     if (known == NULL
         || known->result == NGX_HTTP_PAYHUB_LIMIT_FULL
         || known->answer.wait_ns < entry->answer.wait_ns)

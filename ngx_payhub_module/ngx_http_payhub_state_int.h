@@ -42,6 +42,7 @@ typedef struct {
     u_char                   id[NGX_HTTP_PAYHUB_STATE_ID];
     uint64_t                 chunk;
     struct ph_seal_key      *key;
+    ngx_log_t               *log;           /* reading */
 
     size_t                   len;           /* of plain */
     size_t                   at;            /* reading */

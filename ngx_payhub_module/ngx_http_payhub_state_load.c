@@ -148,7 +148,7 @@ ngx_http_payhub_state_load_changes(ngx_http_payhub_state_file_t *file)
         return NGX_ERROR;
     }
 
-    text = ngx_alloc(len + 1, ngx_cycle->log);
+    text = ngx_alloc(len + 1, file->log);
     if (text == NULL) {
         return NGX_ERROR;
     }
@@ -235,7 +235,7 @@ ngx_http_payhub_state_load_keys(ngx_http_payhub_state_file_t *file,
                           ph_str_make((char *) material, record.material_len))
                != PH_OK)
         {
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+            ngx_log_error(NGX_LOG_ERR, file->log, 0,
                           "payhub: found more keys in the state file than "
                           "payhub_zone holds, took %uL", keys);
             return NGX_OK;
@@ -298,7 +298,7 @@ ngx_http_payhub_state_load_file(ngx_http_payhub_state_file_t *file,
     }
 
     if (rc != NGX_OK) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log,
+        ngx_log_error(NGX_LOG_ERR, file->log,
                       file->fd == NGX_INVALID_FILE ? ngx_errno : 0,
                       "payhub: state file \"%V\" refused: found it damaged, "
                       "unreadable or sealed with another key; nginx.conf "
@@ -339,6 +339,7 @@ ngx_http_payhub_state_load(ngx_cycle_t *cycle,
 
         file->kind = i;
         file->key = &state->key;
+        file->log = cycle->log;
 
         if (i == NGX_HTTP_PAYHUB_STATE_CHANGES) {
 

@@ -16,12 +16,6 @@
 #include "ngx_http_payhub_sync.h"
 
 
-#pragma weak ngx_http_payhub_limit_zone
-#pragma weak ngx_http_payhub_limit_usage
-#pragma weak ngx_http_payhub_limit_lease
-#pragma weak ngx_http_payhub_limit_spec
-
-
 #define NGX_HTTP_PAYHUB_SHARE_PARTS  10000      /* the whole, as in Redis */
 #define NGX_HTTP_PAYHUB_SHARE_KEYS   64         /* of a zone, an exchange */
 #define NGX_HTTP_PAYHUB_SHARE_LIFE   3          /* s, of a key's share */
@@ -74,10 +68,6 @@ ngx_http_payhub_sync_shares(void)
     ngx_uint_t                     n;
     ngx_http_payhub_limit_zone_t  *zone;
 
-    if (ngx_http_payhub_limit_zone == NULL) {
-        return 0;
-    }
-
     for (n = 0; n < NGX_HTTP_PAYHUB_LIMITS_MAX; n++) {
         zone = ngx_http_payhub_limit_zone(n);
 
@@ -98,9 +88,12 @@ static ngx_int_t
 ngx_http_payhub_sync_share_ask(ngx_http_payhub_sync_link_t *link,
     json_t *pull)
 {
+    time_t                         until;
     json_t                        *zones, *keys;
     u_char                         hex[2 * sizeof(struct ph_hash128) + 1];
+    uint64_t                       most;
     ngx_uint_t                     n, i;
+    struct ph_bucket_spec          spec;
     ngx_http_payhub_sync_zone_t   *sz;
     ngx_http_payhub_limit_zone_t  *zone;
     ngx_http_payhub_limit_used_t  *used;
@@ -132,9 +125,21 @@ ngx_http_payhub_sync_share_ask(ngx_http_payhub_sync_link_t *link,
                 break;
             }
 
+            /* nobody's demand is more than twice the whole: a flood at one
+               host does not starve the others */
+
+            (void) ngx_http_payhub_sync_share_whole(zone,
+                                       ph_str_make((char *) used->text,
+                                                   used->len),
+                                       &spec, &until);
+
+            most = 1 + (uint64_t) (2.0 * spec.rate.tokens
+                                   * NGX_HTTP_PAYHUB_SYNC_TICK * 1000000
+                                   / spec.rate.per_ns);
+
             (void) json_array_append_new(keys,
-                       json_pack("{s:s, s:I}", "k", (char *) hex,
-                                 "used", (json_int_t) used->tokens));
+                       json_pack("{s:s, s:I}", "k", (char *) hex, "used",
+                                 (json_int_t) ngx_min(used->tokens, most)));
         }
 
         sz->n = i;

@@ -17,9 +17,6 @@
 #include "ngx_http_payhub_sync.h"
 
 
-#pragma weak ngx_http_payhub_route_accounts_set
-
-
 static ngx_int_t ngx_http_payhub_sync_watch_ask(
     ngx_http_payhub_sync_link_t *link, json_t *pull);
 static ngx_int_t ngx_http_payhub_sync_watch_take(
@@ -128,9 +125,7 @@ ngx_http_payhub_sync_watch_take(ngx_http_payhub_sync_link_t *link,
 
     if (json_is_array(items)) {
 
-        if (ngx_http_payhub_route_accounts_set
-            && ngx_http_payhub_route_accounts_set(items) != NGX_OK)
-        {
+        if (ngx_http_payhub_route_accounts_set(items) != NGX_OK) {
             ngx_http_payhub_sync_error("the accounts do not fit this host");
         }
 
