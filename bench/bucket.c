@@ -181,10 +181,9 @@ main(int argc, char **argv)
     } else if (strcmp(what, "request") == 0) {
         ns = requests(&bench);
     } else {
-        fputs("usage: bucket one | two | clock | request\n", stderr);
+        (void) fputs("usage: bucket one | two | clock | request\n", stderr);
         return 2;
     }
-    printf("%.2f %llu\n", ns,
-           (unsigned long long) (bench.granted[0] + bench.granted[1]));
-    return bench.granted[0] > 0 ? 0 : 1;
+    printf("%.2f\n", ns);
+    return bench.granted[0] + bench.granted[1] > 0 ? 0 : 1;
 }

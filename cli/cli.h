@@ -102,6 +102,7 @@ enum cli_exit cli_limit_list(struct cli *cli);
 enum cli_exit cli_limit_set(struct cli *cli);
 enum cli_exit cli_limit_boost(struct cli *cli);
 enum cli_exit cli_limit_reset(struct cli *cli);
+enum cli_exit cli_route_explain(struct cli *cli);
 enum cli_exit cli_account_add(struct cli *cli);
 enum cli_exit cli_account_list(struct cli *cli);
 enum cli_exit cli_account_set(struct cli *cli);

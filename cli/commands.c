@@ -89,6 +89,14 @@ static const struct cli_option account_set_options[] = {
     { NULL, NULL, false, NULL },
 };
 
+static const struct cli_option route_explain_options[] = {
+    { "body", "FILE", false, "a payment's JSON; - is stdin; default {}" },
+    { "route", "NAME", false, "payhub_route of that name; default default" },
+    { "app", "ID", false, "as if this app asked" },
+    { "merchant", "ID", false, "as if this merchant asked" },
+    { NULL, NULL, false, NULL },
+};
+
 static const struct cli_option sign_options[] = {
     { "key-id", "ID", false, "else $PAYHUB_KEY_ID" },
     { "secret-file", "FILE", false, "else $PAYHUB_SECRET_FILE" },
@@ -182,6 +190,11 @@ const struct cli_command cli_commands[] = {
       "  payhub limit boost app --times 3 --for 30m\n", cli_limit_boost },
     { { "limit", "reset", NULL }, "NAME", 1, 1, limit_reset_options,
       "what nginx.conf says holds again", NULL, cli_limit_reset },
+    { { "route", "explain", NULL }, "", 0, 0, route_explain_options,
+      "which rule and numbers would choose which account",
+      "  payhub route explain --body order.json --app app_1\n"
+      "The edge answers; no turn is counted.\n",
+      cli_route_explain },
     { { "channel", "account", "add" }, "CHANNEL", 1, 1, account_add_options,
       "a new account at a channel",
       "  payhub channel account add sandbox --name try \\\n"

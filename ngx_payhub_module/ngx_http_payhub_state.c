@@ -6,6 +6,7 @@
 
 #include "ngx_http_payhub_state_int.h"
 #include <fcntl.h>
+#include <sys/file.h>
 #include <openssl/rand.h>
 
 
@@ -272,15 +273,36 @@ ngx_http_payhub_state_begin(ngx_http_payhub_state_file_t *file,
 {
     u_char  head[NGX_HTTP_PAYHUB_STATE_HEAD], temp[NGX_MAX_PATH + 1];
 
+    /*
+     * Processes of an earlier zone, or of the nginx before a USR2, may be
+     * writing too: one at a time, and none with an earlier zone afterwards.
+     */
+
+    ngx_http_payhub_state_temp(path, ".lock", temp);
+
+    file->lock = open((char *) temp, O_RDWR|O_CREAT|O_CLOEXEC, 0600);
+
+    if (file->lock == NGX_INVALID_FILE) {
+        return NGX_ERROR;
+    }
+
+    if (flock(file->lock, LOCK_EX|LOCK_NB) == -1
+        || !ngx_http_payhub_epoch_latest())
+    {
+        (void) ngx_close_file(file->lock);
+        return NGX_BUSY;
+    }
+
     ngx_http_payhub_state_temp(path, ".tmp", temp);
 
-    /* a new file, whoever may still have an old one open */
+    /* a new file, whatever a killed process left there */
 
     (void) ngx_delete_file(temp);
 
     file->fd = open((char *) temp, O_WRONLY|O_CREAT|O_EXCL|O_CLOEXEC, 0600);
 
     if (file->fd == NGX_INVALID_FILE) {
+        (void) ngx_close_file(file->lock);
         return NGX_ERROR;
     }
 
@@ -300,6 +322,17 @@ ngx_http_payhub_state_begin(ngx_http_payhub_state_file_t *file,
     ngx_memcpy(head + 5, file->id, NGX_HTTP_PAYHUB_STATE_ID);
 
     return ngx_http_payhub_state_write_fd(file, head, sizeof(head));
+}
+
+
+static void
+ngx_http_payhub_state_close(ngx_http_payhub_state_file_t *file)
+{
+    if (file->open) {
+        (void) ngx_close_file(file->fd);
+        (void) ngx_close_file(file->lock);
+        file->open = 0;
+    }
 }
 
 
@@ -526,6 +559,10 @@ ngx_http_payhub_state_file_tick(ngx_http_payhub_state_conf_t *state,
 
         rc = ngx_http_payhub_state_begin(file, state, path);
 
+        if (rc == NGX_BUSY) {
+            return 0;
+        }
+
     } else {
         rc = NGX_OK;
     }
@@ -553,10 +590,7 @@ ngx_http_payhub_state_file_tick(ngx_http_payhub_state_conf_t *state,
         info->failed++;
     }
 
-    if (file->open) {
-        (void) ngx_close_file(file->fd);
-        file->open = 0;
-    }
+    ngx_http_payhub_state_close(file);
 
     file->waits = 1;
     file->next = ngx_current_msec
@@ -592,9 +626,6 @@ ngx_http_payhub_state_stop(void)
     ngx_uint_t  i;
 
     for (i = 0; i < NGX_HTTP_PAYHUB_STATE_KINDS; i++) {
-        if (ngx_http_payhub_state_files[i].open) {
-            (void) ngx_close_file(ngx_http_payhub_state_files[i].fd);
-            ngx_http_payhub_state_files[i].open = 0;
-        }
+        ngx_http_payhub_state_close(&ngx_http_payhub_state_files[i]);
     }
 }

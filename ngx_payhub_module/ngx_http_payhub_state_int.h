@@ -38,6 +38,7 @@ typedef enum {
 
 typedef struct {
     ngx_fd_t                 fd;
+    ngx_fd_t                 lock;          /* writing */
     ngx_uint_t               kind;
     u_char                   id[NGX_HTTP_PAYHUB_STATE_ID];
     uint64_t                 chunk;

@@ -164,9 +164,14 @@ void ngx_http_payhub_sync_done(ngx_http_payhub_sync_link_t *link);
 /* ngx_http_payhub_sync_watch.c */
 
 extern ngx_http_payhub_sync_link_t  ngx_http_payhub_sync_watch;
-extern ngx_http_payhub_sync_link_t  ngx_http_payhub_sync_tell;
 
 void ngx_http_payhub_sync_watch_stop(void);
+
+/* ngx_http_payhub_sync_live.c */
+
+extern ngx_http_payhub_sync_link_t  ngx_http_payhub_sync_tell;
+
+void ngx_http_payhub_sync_live(json_t *live);
 ngx_uint_t ngx_http_payhub_sync_untold(void);
 
 /* ngx_http_payhub_sync_share.c */

@@ -48,8 +48,8 @@ typedef struct {
 } ngx_http_payhub_area_t;
 
 
-/* NULL without payhub_zone; size may be NULL; fixed from configuration to exit of a process,
-   known from the init_process of modules behind the zone's on */
+/* NULL without payhub_zone; size may be NULL; fixed from configuration to exit
+   of a process, known from the init_process of modules behind the zone's on */
 
 void *ngx_http_payhub_area(ngx_http_payhub_area_e area, size_t *size);
 

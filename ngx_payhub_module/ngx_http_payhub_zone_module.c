@@ -810,6 +810,14 @@ ngx_http_payhub_zone_init_module(ngx_cycle_t *cycle)
         head = ngx_http_payhub_shpool->data;
     }
 
+    if (ngx_http_payhub_head && ngx_http_payhub_head != head) {
+
+        /* who stays with the old memory writes no state file any more */
+
+        (void) __atomic_add_fetch(&ngx_http_payhub_head->epoch, 1,
+                                  __ATOMIC_ACQ_REL);
+    }
+
     if (head && head != ngx_http_payhub_head && !ngx_test_config) {
 
         ngx_http_payhub_head = head;

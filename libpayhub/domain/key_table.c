@@ -11,12 +11,10 @@
  * the block's sequence, odd while it is written, tells.
  *
  * Which blocks are free is the writer's business alone.  It marks the table
- * before it touches that, and takes the mark away at the end; who finds the
- * mark standing was preceded by a killed writer, and counts anew what the
- * index leads to.
+ * before it touches that; who finds the mark standing was preceded by a killed
+ * writer, and counts anew what the index leads to.
  */
 #include "libpayhub/domain/key_table.h"
-#include "libpayhub/base/rc.h"
 
 #define MAGIC UINT64_C(0x5048204b45590001)
 #define SET_WORDS 8u
@@ -74,17 +72,8 @@ struct ph_key_table {
     uint64_t vacant[CLASSES_MAX]; /* blocks in pages of the class */
 };
 
-static uint64_t
-load(const uint64_t *word)
-{
-    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-
-static void
-store(uint64_t *word, uint64_t value)
-{
-    __atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
+#define load(word) __atomic_load_n((word), __ATOMIC_ACQUIRE)
+#define store(word, value) __atomic_store_n((word), (value), __ATOMIC_RELEASE)
 
 static uint64_t *
 index_of(const struct ph_key_table *table)
@@ -206,8 +195,8 @@ place_of(const struct ph_key_table *table, struct ph_str id)
 {
     struct ph_hash128 hash  = ph_siphash(table->secret, id);
     uint64_t         *index = index_of(table);
-    uint64_t          a     = ((hash.lo & UINT32_MAX) * table->sets) >> 32;
-    uint64_t          b     = ((hash.lo >> 32) * table->sets) >> 32;
+    uint64_t          a     = (hash.lo & UINT32_MAX) * table->sets >> 32;
+    uint64_t          b     = (hash.lo >> 32) * table->sets >> 32;
     struct place place = { { index + a * SET_WORDS, index + b * SET_WORDS },
                            hash.hi & ~BLOCK_MASK };
 
@@ -679,7 +668,7 @@ ph_key_put(struct ph_key_table *table, const struct ph_key_record *record,
         rc = PH_OK;
     }
     write_end(table);
-    memset(made.bytes, 0, len);
+    memset(made.bytes, 0, len); /* a secret */
     __asm__ __volatile__("" : : "r"(made.bytes) : "memory");
     return rc;
 }

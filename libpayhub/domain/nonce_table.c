@@ -360,6 +360,8 @@ ph_nonce_usage_read(const struct ph_nonce_table *table, int64_t now_s,
         usage->inserted += word_load(&table->bucket[i].count);
         looked++;
     }
-    usage->live     = usage->live * table->buckets / looked;
-    usage->inserted = usage->inserted * table->buckets / looked;
+    if (looked != 0) {
+        usage->live     = usage->live * table->buckets / looked;
+        usage->inserted = usage->inserted * table->buckets / looked;
+    }
 }

@@ -62,10 +62,14 @@ static void
 record_make(struct ph_key_record *record, unsigned n, unsigned turn)
 {
     memset(record, 0, sizeof(*record));
-    record->id_len  = (uint8_t) sprintf(record->id, "key_%u", n);
-    record->app_len = (uint8_t) sprintf(record->app, "app_%u_%u", n, turn);
+    record->id_len
+        = (uint8_t) snprintf(record->id, sizeof(record->id), "key_%u", n);
+    record->app_len = (uint8_t) snprintf(record->app, sizeof(record->app),
+                                         "app_%u_%u", n, turn);
     record->merchant_len
-        = (uint8_t) (turn % 2 ? sprintf(record->merchant, "m_%u", turn) : 0);
+        = (uint8_t) (turn % 2 ? snprintf(record->merchant,
+                                         sizeof(record->merchant), "m_%u", turn)
+                              : 0);
     record->not_before = (int64_t) turn;
     record->schemes    = (uint16_t) (n * 7 + turn);
     record->alg        = 1;
@@ -263,10 +267,12 @@ fill(struct ph_key_table *table, unsigned most)
 
     for (; n < most; n++) {
         memset(&record, 0, sizeof(record));
-        record.id_len  = (uint8_t) sprintf(record.id, "key_%016x", n);
-        record.app_len = (uint8_t) sprintf(record.app, "app_%016x", n);
-        record.merchant_len
-            = (uint8_t) sprintf(record.merchant, "mch_%016x", n);
+        record.id_len
+            = (uint8_t) snprintf(record.id, sizeof(record.id), "key_%016x", n);
+        record.app_len      = (uint8_t) snprintf(record.app, sizeof(record.app),
+                                                 "app_%016x", n);
+        record.merchant_len = (uint8_t) snprintf(
+            record.merchant, sizeof(record.merchant), "mch_%016x", n);
         if (ph_key_put(table, &record, ph_str_z(material)) != PH_OK) {
             break;
         }

@@ -198,6 +198,28 @@ test_full(void **state)
     table_end(table, size);
 }
 
+/* A process that died between filling a place and moving the cursor on leaves
+ * the count one too low, in any lap. */
+static void
+test_cursor_left_behind(void **state)
+{
+    size_t                 size  = HEAD + BUCKET;
+    struct ph_nonce_table *table = table_new(size, NOW);
+    uint64_t *count = (uint64_t *) (void *) ((char *) table + HEAD);
+
+    (void) state;
+    for (unsigned long i = 0; i < 600UL * BUCKET_ROOM; i++) {
+        int64_t now_s = NOW + 5 * (int64_t) i;
+
+        assert_int_equal(insert_n(table, i, now_s), PH_NONCE_NEW);
+        assert_int_equal(*count, i + 1);
+        *count = i;
+        assert_int_equal(insert_n(table, i, now_s), PH_NONCE_SEEN);
+        assert_int_equal(*count, i + 1);
+    }
+    table_end(table, size);
+}
+
 static void
 test_cold(void **state)
 {
@@ -505,6 +527,7 @@ main(void)
         cmocka_unit_test(test_seen_and_expired),
         cmocka_unit_test(test_too_long_is_no_room),
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_cursor_left_behind),
         cmocka_unit_test(test_cold),
         cmocka_unit_test(test_forgotten_is_cold),
         cmocka_unit_test(test_same_nonces_many_processes),

@@ -32,10 +32,10 @@ test_authors_table(void **state)
     size_t        rows = 0;
 
     (void) state;
-    for (uint8_t i = 0; i < sizeof(key); i++) {
-        key[i] = i;
+    for (unsigned i = 0; i < sizeof(key); i++) {
+        key[i] = (uint8_t) i;
     }
-    for (uint8_t i = 0; i < sizeof(message); i++) {
+    for (unsigned i = 0; i < sizeof(message); i++) {
         message[i] = (char) i;
     }
     while (ph_str_next(&text, '\n', &line) && line.len > 0) {
