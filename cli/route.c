@@ -6,6 +6,7 @@
 
 #include "cli/control.h"
 #include "cli/secrets.h"
+#include "cli/signing.h"
 
 static char body_memory[CLI_BODY_MAX + 1];
 
@@ -16,6 +17,26 @@ option_set(struct cli *cli, json_t *question, const char *name)
 
     if (value != NULL) {
         (void) json_object_set_new(question, name, json_string(value));
+    }
+}
+
+/* a list of names as one text for people */
+static void
+names_join(json_t *answer)
+{
+    json_t       *names = json_object_get(answer, "candidates"), *name;
+    char          memory[512];
+    struct ph_buf text = PH_BUF_INIT(memory);
+    size_t        i;
+
+    json_array_foreach(names, i, name)
+    {
+        ph_buf_add(&text, i != 0 ? PH_STR(" ") : PH_STR(""));
+        ph_buf_add(&text, ph_str_z(json_string_value(name)));
+    }
+    if (json_is_array(names)) {
+        (void) json_object_set_new(answer, "candidates",
+                                   json_stringn(text.ptr, text.len));
     }
 }
 
@@ -46,6 +67,9 @@ cli_route_explain(struct cli *cli)
     enum cli_exit code = cli_control_call(cli, "POST", question, &answer);
 
     if (code == CLI_OK) {
+        if (!cli->json) {
+            names_join(answer);
+        }
         cli_out(cli, answer);
     }
     return code;

@@ -155,7 +155,7 @@ static ngx_http_payhub_key_t
                                / sizeof(ngx_http_payhub_dummies[0])];
 
 
-/* NULL when the crypto library or memory fails; borrowed until the next call */
+/* NULL when the crypto library or memory fails; borrowed until a next call */
 
 ngx_http_payhub_context_t *
 ngx_http_payhub_context(ngx_http_request_t *r, ngx_http_payhub_key_t *key)
@@ -490,7 +490,8 @@ ngx_http_payhub_context_make(ngx_http_request_t *r,
     }
 
     if (context == NULL) {
-        context = ngx_calloc(sizeof(ngx_http_payhub_context_t), ngx_cycle->log);
+        context = ngx_calloc(sizeof(ngx_http_payhub_context_t),
+                             ngx_cycle->log);
         if (context == NULL) {
             return NULL;
         }

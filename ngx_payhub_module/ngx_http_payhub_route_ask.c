@@ -129,7 +129,7 @@ ngx_http_payhub_route_explain_rule(ngx_http_payhub_routes_t *routes,
     json_t                 *seats, *candidates;
     uint64_t                kept[PH_ROUTE_SEATS_MAX];
     uint64_t               *share[PH_ROUTE_SEATS_MAX];
-    struct ph_route_eyes    eyes = { ngx_http_payhub_health_look, routes };
+    struct ph_route_eyes    eyes;
     struct ph_route_rule   *rule;
     struct ph_route_choice  choice;
 
@@ -151,6 +151,9 @@ ngx_http_payhub_route_explain_rule(ngx_http_payhub_routes_t *routes,
         kept[i] = __atomic_load_n(share[i], __ATOMIC_RELAXED);
         rule->seats[i].share = &kept[i];
     }
+
+    eyes.look = ngx_http_payhub_health_look;
+    eyes.data = routes;
 
     ph_route_choose(route, ask, &eyes, PH_ROUTE_DRAWS - 1, &choice);
 

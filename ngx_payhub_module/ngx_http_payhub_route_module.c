@@ -219,7 +219,9 @@ ngx_http_payhub_channel(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     channel = rmcf->channels.elts;
 
     for (i = 0; i < rmcf->channels.nelts; i++) {
-        if (ph_str_eq(channel[i].account.id, ngx_http_payhub_view(&value[1]))) {
+        if (ph_str_eq(channel[i].account.id,
+                      ngx_http_payhub_view(&value[1])))
+        {
             return ngx_http_payhub_channel_fault(cf, &value[1],
                                                  "an id of its own for each");
         }

@@ -373,11 +373,13 @@ ngx_http_payhub_route_rules(ngx_http_request_t *r,
     size_t                   i;
     ngx_uint_t               tries;
     struct ph_str            id;
-    struct ph_route_eyes     eyes = { ngx_http_payhub_health_look, routes };
+    struct ph_route_eyes     eyes;
     struct ph_route_choice   c;
     ngx_http_payhub_face_t  *face;
 
     probe = 0;
+    eyes.look = ngx_http_payhub_health_look;
+    eyes.data = routes;
 
     for (tries = 0; tries < NGX_HTTP_PAYHUB_ROUTE_TRIES; tries++) {
         ph_route_choose(route, ask, &eyes, (uint32_t) ngx_random(), &c);

@@ -52,7 +52,7 @@ typedef struct {
     uint64_t                 heard_at;      /* unix seconds, 0: never */
     uint64_t                 asked;         /* exchanges begun */
     uint64_t                 failed;
-    uint64_t                 taken;         /* times that a process took over */
+    uint64_t                 taken;         /* times a process took over */
     uint64_t                 keys_put;
     uint64_t                 keys_off;
     uint64_t                 keys_refused;

@@ -510,7 +510,8 @@ ngx_http_payhub_sync_fail(ngx_http_payhub_sync_link_t *link, const char *what)
     level = link->failures < n ? NGX_LOG_WARN : NGX_LOG_INFO;
 
     ngx_log_error(level, ngx_cycle->log, 0,
-                  "payhub sync: %s link to \"%V\": %s", link->name, name, what);
+                  "payhub sync: %s link to \"%V\": %s", link->name, name,
+                  what);
 
     ngx_http_payhub_sync_error("%s link to %V: %s", link->name, name, what);
     ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_SYNC_FAILED);

@@ -216,7 +216,7 @@ ngx_http_payhub_9421_all(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
                           pr->claim ? pr->claim->alg : PH_ALG_NONE,
                           (uint64_t) ngx_time());
 
-    /* of another algorithm: told only after the same work as for a right one */
+    /* of another algorithm: told after the same work as for a right one */
 
     if (fault != PH_9421_OK && fault != PH_9421_ALG) {
         return ngx_http_payhub_9421_fault(r, pr, fault);

@@ -137,7 +137,8 @@ ngx_http_payhub_verify_conf_skew(ngx_conf_t *cf)
 {
     ngx_http_payhub_verify_loc_conf_t  *vlcf;
 
-    vlcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_payhub_verify_module);
+    vlcf = ngx_http_conf_get_module_loc_conf(cf,
+                                             ngx_http_payhub_verify_module);
 
     return vlcf->schemes ? vlcf->window : 0;
 }

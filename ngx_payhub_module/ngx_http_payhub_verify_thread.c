@@ -56,6 +56,7 @@ ngx_http_payhub_task_post(ngx_http_request_t *r,
     task->ctx = data;
     task->handler = ngx_http_payhub_task_run;
     task->event.data = data;
+    task->event.log = r->connection->log;
     task->event.handler = ngx_http_payhub_task_event;
 
     data->context = ngx_http_payhub_context_take(r, data->key);

@@ -66,6 +66,10 @@ $(B)/bench/signatures: $(call obj,bench/signatures.c) $(B)/libpayhub.a
 	@echo "  LD   $@"
 	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
 
+$(B)/bench/route: $(call obj,bench/route.c) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
 $(B)/bench/bucket: $(call obj,bench/bucket.c) $(B)/libpayhub.a
 	@mkdir -p $(@D)
 	@echo "  LD   $@"

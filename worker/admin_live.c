@@ -126,7 +126,7 @@ void
 wk_admin_live_poll(struct admin_live *live)
 {
     uint64_t          now_ns = ph_monotonic_ns();
-    struct live_names names;
+    struct live_names names  = { 0 };
 
     if (live->is_asking || now_ns - live->asked_ns < POLL_EVERY_NS) {
         return;
@@ -315,7 +315,7 @@ tell_send(struct admin_live *live, struct live_tell *tell, const json_t *item,
     struct ph_buf     seed  = PH_BUF_INIT(seed_memory);
     struct ph_buf     at    = PH_BUF_INIT(at_memory);
     uint8_t           random[SEED_LEN / 2];
-    struct live_names names;
+    struct live_names names = { 0 };
 
     if (!ident_make(change, &ident) || !ph_str_is_token(id, ID_LEN_MAX)) {
         return false;

@@ -28,6 +28,7 @@
 #include "worker/crash.h"
 #include "worker/health.h"
 #include "worker/route.h"
+#include "worker/socket_path.h"
 
 #define SERVER_BACKLOG 511
 #define SERVER_BYTES_MAX (128u * 1024 * 1024)
@@ -606,30 +607,10 @@ server_accept(uv_stream_t *listener, int status)
 
 /* ---- the face ---- */
 
-/* A socket file that answers belongs to a live worker: two processes on one
- * path would each believe to be the only one. */
-static bool
-path_is_taken(const char *path)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    int                fd      = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool               is_taken;
-
-    (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    is_taken
-        = fd >= 0
-          && connect(fd, (const struct sockaddr *) &address, sizeof(address))
-                 == 0;
-    if (fd >= 0) {
-        (void) close(fd);
-    }
-    return is_taken;
-}
-
 static int
 server_listen(struct wk_server *server)
 {
-    if (path_is_taken(server->path)) {
+    if (wk_socket_is_taken(server->path)) {
         return UV_EADDRINUSE;
     }
     (void) unlink(server->path); /* that of a process that died */

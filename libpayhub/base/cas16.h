@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#if !defined(__x86_64__) && !defined(__cppcheck__)
-#error "cas16.h: found another CPU than x86-64, expected one whose 16-byte \
-compare-and-swap is written here"
+#if !defined(__x86_64__)
+_Static_assert(0, "found another CPU than x86-64, expected one whose 16-byte "
+                  "compare-and-swap is written here");
 #endif
 
 struct ph_cas16 {

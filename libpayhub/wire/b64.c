@@ -18,8 +18,8 @@ ph_b64_encode(struct ph_buf *buf, struct ph_str raw)
     const uint8_t *last = from + raw.len / 3 * 3;
 
     for (; from < last; from += 3, to += 4) {
-        uint32_t bits = (uint32_t) from[0] << 16 | (uint32_t) from[1] << 8
-                        | from[2];
+        uint32_t bits
+            = (uint32_t) from[0] << 16 | (uint32_t) from[1] << 8 | from[2];
 
         to[0] = b64_digits[bits >> 18];
         to[1] = b64_digits[bits >> 12 & 63];
@@ -27,9 +27,9 @@ ph_b64_encode(struct ph_buf *buf, struct ph_str raw)
         to[3] = b64_digits[bits & 63];
     }
     if (raw.len % 3 != 0) {
-        bool     two  = raw.len % 3 == 2;
-        uint32_t bits = (uint32_t) from[0] << 16
-                        | (two ? (uint32_t) from[1] << 8 : 0);
+        bool     two = raw.len % 3 == 2;
+        uint32_t bits
+            = (uint32_t) from[0] << 16 | (two ? (uint32_t) from[1] << 8 : 0);
 
         to[0] = b64_digits[bits >> 18];
         to[1] = b64_digits[bits >> 12 & 63];

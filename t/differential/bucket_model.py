@@ -11,6 +11,11 @@ A wait may be off by 1 ns, however long the trace.  Stored tokens whose interval
 grows by another rate are worth more time, and so is what they were off: a change
 adds a quarter of a ns, after the growth of the interval, until the bucket was
 full again.  A decision may differ only where the exact one was as near.
+
+One thing no finite arithmetic can follow: a warming bucket whose whole cold part
+goes in one grant answers a difference in the store by up to twice as much in the
+next free time, which is the next difference in the store.  The model follows
+this slope of Guava's formula (`blur`), from an eighth of a ns a grant.
 """
 
 import sys
@@ -18,6 +23,7 @@ from fractions import Fraction
 
 CUT = 1 << 256
 NS = Fraction(1)
+NEAR = Fraction(7, 8)
 
 
 def cut(number):
@@ -31,6 +37,7 @@ class Bursty:
         self.burst_ns = burst_ns
         self.stored = self.most = self.room()
         self.free = Fraction(0)
+        self.blur_stored = self.blur_free = self.blur_new = 0.0
 
     def room(self):
         return Fraction(self.burst_tokens) if self.burst_tokens \
@@ -41,6 +48,14 @@ class Bursty:
             self.stored = min(self.most,
                               self.stored + (now - self.free) / self.interval)
             self.free = Fraction(now)
+            self.blur_stored = abs(self.blur_stored - self.blur_free) \
+                + self.blur_new
+            if self.stored == self.most:
+                self.blur_stored = 0.0
+            self.blur_free = self.blur_new = 0.0
+
+    def blur(self):
+        return Fraction(abs(self.blur_free) + self.blur_new)
 
     def take(self, now, cost):
         self.refill(now)
@@ -76,6 +91,11 @@ class WarmUp(Bursty):
     def cold(self, spent):
         above = max(self.stored - self.threshold, 0)
         taken = min(above, spent)
+        steep = float(taken * self.slope / self.interval)
+        self.blur_free += steep * self.blur_stored
+        self.blur_new += steep / 8
+        if spent == self.stored:
+            self.blur_stored = 0.0
         time = taken * (2 * self.interval
                         + (2 * above - taken) * self.slope) / 2
         return cut(time + (spent - taken) * self.interval)
@@ -87,7 +107,7 @@ class WarmUp(Bursty):
 
 def main():
     bucket = None
-    waits = flips = wrong = 0
+    waits = beyond = flips = wrong = 0
     worst = [0.0, 0.0]  # with no change of rate since it was full, and with one
     slack = NS
     for line in sys.stdin:
@@ -109,14 +129,17 @@ def main():
         off = abs(wait - told)
         waits += 1
         worst[slack > NS] = max(worst[slack > NS], float(off))
-        wrong += off > slack
+        allowed = slack - NS + NEAR + bucket.blur()
+        beyond += off > NS and slack == NS
+        wrong += off > allowed
         if (wait <= wait_max) != granted:
             flips += 1
-            wrong += abs(wait - wait_max) > slack
+            wrong += abs(wait - wait_max) > allowed
         if granted:
             bucket.take(now, cost)
     print(f"waits {waits}, worst {worst[0]:.3f} ns, after a change of rate "
-          f"{worst[1]:.3f} ns, flips {flips}, wrong {wrong}")
+          f"{worst[1]:.3f} ns, beyond 1 ns by the slope {beyond}, flips {flips}, "
+          f"wrong {wrong}")
     return 1 if wrong or not waits else 0
 
 

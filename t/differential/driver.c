@@ -180,7 +180,9 @@ main(int argc, char **argv)
         bool is_changing = next_random(4) == 0;
 
         trace_begin(&trace, memory, in_us);
-        for (uint64_t step = 0; step < steps; step++) {
+        for (uint64_t step = 0;
+             step < steps && trace.now_ns < PH_BUCKET_NS_MAX / 2; step++)
+        {
             trace_ask(&trace);
             if (is_changing && next_random(20) == 0) {
                 trace_change(&trace);

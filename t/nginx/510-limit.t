@@ -445,3 +445,30 @@ GET /t
 --- response_body_like: "code":"PH-A207"
 --- response_headers
 RateLimit: "t28";r=9;t=3600
+
+
+
+=== TEST 29: a cluster's zone limits by itself while nobody shares it out
+--- http_config eval
+main::zones('t29:256k key=$arg_u rate=1/h burst=1ms cluster')
+--- config
+    location = /t { payhub_limit t29; return 204; }
+--- request eval
+["GET /t?u=a", "GET /t?u=a", "GET /t?u=" . "x" x 300, "GET /t?u=" . "x" x 300]
+--- error_code eval: [204, 429, 204, 429]
+
+
+
+=== TEST 30: two limits, the first of them refuses: the second keeps its token
+--- http_config eval
+main::zones('t30a:64k key=$arg_a rate=1/h burst=1ms', 't30b:64k key=address rate=1/h burst=9')
+--- config
+    location = /t { payhub_limit t30a; payhub_limit t30b; return 204; }
+--- request eval
+["GET /t?a=1", "GET /t?a=1", "GET /t?a=1", "GET /t?a=2"]
+--- error_code eval: [204, 429, 429, 204]
+--- response_headers eval
+[
+    'RateLimit: "t30a";r=0;t=3600, "t30b";r=9;t=3600', 'RateLimit: "t30a";r=0;t=3600',
+    'RateLimit: "t30a";r=0;t=3600', 'RateLimit: "t30a";r=0;t=3600, "t30b";r=8;t=7200',
+]

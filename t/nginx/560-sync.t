@@ -57,7 +57,7 @@ yes
 --- must_die
 --- error_log eval
 [
-    qr/no upstream|host not found/,
+    q[no port in upstream "none"],
 ]
 
 
