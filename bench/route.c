@@ -33,6 +33,9 @@ look(void *data, size_t account, struct ph_route_sight *out)
 
     (void) data;
     out->breaker = ph_health_state(&health[account], &usual, now_ms);
+    if (!out->wants_calls) {
+        return;
+    }
     ph_health_look(&health[account], now_ms, &window);
     out->calls = window.calls;
     out->good  = window.calls - window.failed - window.unknown;

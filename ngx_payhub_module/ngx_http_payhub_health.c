@@ -370,6 +370,10 @@ ngx_http_payhub_health_look(void *data, size_t account,
     out->breaker = ph_health_state(&face->health->health, &face->breaker,
                                    ngx_current_msec);
 
+    if (!out->wants_calls) {
+        return;
+    }
+
     if (face->as_of && ngx_time() - face->as_of <= NGX_HTTP_PAYHUB_ROUTE_FRESH)
     {
         out->calls = (unsigned) face->ended;

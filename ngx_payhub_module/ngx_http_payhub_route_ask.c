@@ -87,6 +87,7 @@ ngx_http_payhub_route_explain_seat(ngx_http_payhub_routes_t *routes,
     account = &routes->accounts[seat->account];
 
     ngx_memzero(&sight, sizeof(struct ph_route_sight));
+    sight.wants_calls = 1;
     ngx_http_payhub_health_look(routes, seat->account, &sight);
 
     why = ph_route_judge(account, ask, &sight);

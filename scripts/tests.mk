@@ -85,6 +85,9 @@ $(B)/t/bucket-traces: $(call obj,t/differential/driver.c) $(B)/libpayhub.a
 $(B)/bench/http/load: $(call obj,bench/http/main.c bench/http/load.c \
         bench/http/request.c) $(B)/libpayhub.a
 	@mkdir -p $(@D)
+	$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE) -lm
+$(B)/bench/http/keys: $(call obj,bench/http/keys.c) $(B)/libpayhub.a
+	@mkdir -p $(@D)
 	$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
 $(B)/bench/http/responder: $(call obj,bench/http/responder.c) $(B)/libpayhub.a
 	@mkdir -p $(@D)

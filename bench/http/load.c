@@ -34,7 +34,7 @@ struct load {
     int                     poll_fd;
     uint64_t                started; /* requests */
     uint64_t                begin_ns, end_ns, last_ns;
-    uint32_t               *waits_us;
+    uint32_t               *waits_ns; /* at most 4.2 s each */
 };
 
 static uint64_t
@@ -146,8 +146,9 @@ answer_count(struct load *load, struct link *link)
     unsigned            status = (unsigned) strtoul(link->in + 9, NULL, 10);
 
     load->last_ns = now_ns();
-    load->waits_us[result->answered++]
-        = (uint32_t) ((load->last_ns - link->sent_ns) / 1000);
+    uint64_t wait = load->last_ns - link->sent_ns;
+    load->waits_ns[result->answered++]
+        = wait < UINT32_MAX ? (uint32_t) wait : UINT32_MAX;
     if (status >= 200 && status < 300) {
         result->good++;
     } else {
@@ -246,10 +247,10 @@ figures(struct load *load)
 
     result->seconds = (double) (load->last_ns - load->begin_ns) / 1e9;
     if (count != 0) {
-        qsort(load->waits_us, count, sizeof(load->waits_us[0]), wait_cmp);
+        qsort(load->waits_ns, count, sizeof(load->waits_ns[0]), wait_cmp);
         uint64_t middle = count / 2, tail = count * 99 / 100;
-        result->p50_ms = (double) load->waits_us[middle] / 1e3;
-        result->p99_ms = (double) load->waits_us[tail] / 1e3;
+        result->p50_ms = (double) load->waits_ns[middle] / 1e6;
+        result->p99_ms = (double) load->waits_ns[tail] / 1e6;
     }
 }
 
@@ -261,10 +262,10 @@ load_run(const struct load_plan *plan, struct load_result *result)
 
     *result       = (struct load_result){ 0 };
     load.links    = calloc(plan->connections, sizeof(*load.links));
-    load.waits_us = calloc(plan->requests, sizeof(*load.waits_us));
+    load.waits_ns = calloc(plan->requests, sizeof(*load.waits_ns));
     load.mac      = plan->key_id != NULL ? ph_hmac_new(plan->secret) : NULL;
     load.poll_fd  = epoll_create1(EPOLL_CLOEXEC);
-    if (load.links != NULL && load.waits_us != NULL && load.poll_fd >= 0
+    if (load.links != NULL && load.waits_ns != NULL && load.poll_fd >= 0
         && (plan->key_id == NULL || load.mac != NULL))
     {
         load.begin_ns = now_ns();
@@ -282,7 +283,7 @@ load_run(const struct load_plan *plan, struct load_result *result)
         (void) close(load.poll_fd);
     }
     ph_hmac_free(load.mac);
-    free(load.waits_us);
+    free(load.waits_ns);
     free(load.links);
     return ok;
 }

@@ -18,6 +18,7 @@
 #define LOAD_SECONDS_MAX 600
 #define LOAD_REQUEST_MAX 8192 /* head and body of one request */
 #define LOAD_ANSWER_MAX 65536
+#define LOAD_KEYS_MAX 2000000
 
 struct load_plan {
     unsigned      port; /* 127.0.0.1 */
@@ -29,6 +30,9 @@ struct load_plan {
     const char   *body;   /* "%n" stands for a number of its own */
     const char   *key_id; /* NULL = not signed */
     struct ph_str secret;
+    unsigned      keys;    /* not 0: key_id with a number of 1..keys behind it,
+                            * drawn by Zipf 1.1; all have one secret */
+    const double *keys_at; /* cumulated shares, load_keys() */
 };
 
 struct load_result {
@@ -39,6 +43,10 @@ struct load_result {
     double   seconds;
     double   p50_ms, p99_ms; /* of answered ones */
 };
+
+/* cumulated shares of `count` keys by Zipf 1.1; the caller frees; NULL = no
+ * memory */
+double *load_keys(unsigned count) PH_MUST_CHECK;
 
 /* one request, head and body; false = it does not fit or no crypto */
 bool load_request(struct ph_buf *out, const struct load_plan *plan,

@@ -1,9 +1,11 @@
 /*
  * main.c - the load program of scripts/bench.d/edge and pay.
  *
- *   load PORT CONNECTIONS REQUESTS SECONDS METHOD TARGET BODY [KEY_ID FILE]
+ *   load PORT CONNECTIONS REQUESTS SECONDS METHOD TARGET BODY \
+ *       [KEY_ID FILE [KEYS]]
  *
- * Prints "answered good unanswered bad_status seconds p50_ms p99_ms".
+ * With KEYS the key's id is KEY_ID and a number of 1 to KEYS, drawn by
+ * Zipf 1.1. Prints "answered good unanswered bad_status seconds p50_ms p99_ms".
  */
 #include <stdlib.h>
 
@@ -48,10 +50,11 @@ main(int argc, char **argv)
 {
     struct load_result result;
     struct load_plan   plan;
+    double            *keys_at = NULL;
 
-    if (argc != 8 && argc != 10) {
+    if (argc != 8 && argc != 10 && argc != 11) {
         (void) fprintf(stderr, "usage: load PORT CONNECTIONS REQUESTS SECONDS "
-                               "METHOD TARGET BODY [KEY_ID FILE]\n");
+                               "METHOD TARGET BODY [KEY_ID FILE [KEYS]]\n");
         return 2;
     }
     plan = (struct load_plan){
@@ -63,19 +66,27 @@ main(int argc, char **argv)
         .method   = argv[5],
         .target   = argv[6],
         .body     = argv[7],
-        .key_id   = argc == 10 ? argv[8] : NULL,
+        .key_id   = argc >= 10 ? argv[8] : NULL,
     };
-    if (argc == 10) {
+    if (argc >= 10) {
         plan.secret = secret_read(argv[9]);
+    }
+    if (argc == 11) {
+        plan.keys    = number_read(argv[10], LOAD_KEYS_MAX, "KEYS");
+        plan.keys_at = keys_at = load_keys(plan.keys);
+        if (keys_at == NULL) {
+            return 1;
+        }
     }
     if (!ph_digest_init() || !load_run(&plan, &result)) {
         return 1;
     }
-    (void) printf("%llu %llu %llu %u %.3f %.3f %.3f\n",
+    (void) printf("%llu %llu %llu %u %.3f %.5f %.5f\n",
                   (unsigned long long) result.answered,
                   (unsigned long long) result.good,
                   (unsigned long long) result.unanswered, result.bad_status,
                   result.seconds, result.p50_ms, result.p99_ms);
     ph_digest_deinit();
+    free(keys_at);
     return 0;
 }

@@ -2,12 +2,15 @@
  * request.c - one signed request as bytes.  The body of a payment carries a
  * number of its own, unique among runs by the run's start.
  */
+#include <math.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 #include "bench/http/load.h"
 #include "libpayhub/wire/b64.h"
 
 #define BODY_MAX 4096
+#define ZIPF 1.1
 
 static uint64_t
 run_salt(void)
@@ -39,18 +42,60 @@ body_make(struct ph_buf *out, const char *body, uint64_t number)
     }
 }
 
+double *
+load_keys(unsigned count)
+{
+    double *at  = calloc(count, sizeof(*at));
+    double  sum = 0;
+
+    if (at == NULL) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        sum += pow(i + 1.0, -ZIPF);
+        at[i] = sum;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        at[i] /= sum;
+    }
+    return at;
+}
+
+/* the number of the key of a request: the same for the same number, so that
+ * runs are alike */
+static uint64_t
+key_draw(const struct load_plan *plan, uint64_t number)
+{
+    uint64_t mix  = (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    mix           = (mix ^ mix >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    mix           = (mix ^ mix >> 27) * UINT64_C(0x94d049bb133111eb);
+    double   want = (double) ((mix ^ mix >> 31) >> 11) * 0x1p-53;
+    unsigned low = 0, high = plan->keys - 1;
+
+    while (low < high) {
+        unsigned middle = low + (high - low) / 2;
+        if (plan->keys_at[middle] < want) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low + 1u;
+}
+
 static bool
 sign(struct ph_buf *out, const struct load_plan *plan, struct ph_hmac *mac,
      struct ph_str body, uint64_t number, uint64_t now_s)
 {
     char          timestamp[24], nonce[64], prefix[LOAD_REQUEST_MAX];
-    char          signature[64];
+    char          signature[64], key_id[64];
     uint8_t       raw[PH_SHA256_LEN];
     uint64_t      salt      = run_salt();
     struct ph_buf time_buf  = PH_BUF_INIT(timestamp);
     struct ph_buf nonce_buf = PH_BUF_INIT(nonce);
     struct ph_buf signed_   = PH_BUF_INIT(prefix);
     struct ph_buf base64    = PH_BUF_INIT(signature);
+    struct ph_buf key_buf   = PH_BUF_INIT(key_id);
 
     ph_buf_u64(&time_buf, now_s);
     ph_buf_hex(&nonce_buf, ph_str_make((const char *) &salt, sizeof(salt)));
@@ -65,7 +110,11 @@ sign(struct ph_buf *out, const struct load_plan *plan, struct ph_hmac *mac,
         return false;
     }
     ph_b64_encode(&base64, ph_str_make((const char *) raw, sizeof(raw)));
-    struct ph_auth_v3 auth = { .key_id         = ph_str_z(plan->key_id),
+    ph_buf_add(&key_buf, ph_str_z(plan->key_id));
+    if (plan->keys != 0) {
+        ph_buf_u64(&key_buf, key_draw(plan, number));
+    }
+    struct ph_auth_v3 auth = { .key_id         = ph_buf_str(&key_buf),
                                .timestamp_text = ph_buf_str(&time_buf),
                                .nonce          = ph_buf_str(&nonce_buf),
                                .signature      = ph_buf_str(&base64) };

@@ -183,6 +183,7 @@ candidates_find(struct choosing *choosing, const struct ph_route_eyes *eyes)
         struct ph_route_sight          sight   = { 0 };
         enum ph_route_why              why;
 
+        sight.wants_calls = choosing->rule->by == PH_ROUTE_BY_SUCCESS;
         if (judge_fixed(account, choosing->ask) != PH_ROUTE_MAY) {
             continue;
         }
@@ -241,6 +242,10 @@ static bool
 is_owed_more(const struct candidate *a, const struct candidate *b,
              uint64_t step)
 {
+    if ((a->given | b->given | step) >> 50 == 0) {
+        return (a->given * 2 + step) * weight_of(b)
+               < (b->given * 2 + step) * weight_of(a);
+    }
     return ((u128) a->given * 2 + step) * weight_of(b)
            < ((u128) b->given * 2 + step) * weight_of(a);
 }
@@ -421,7 +426,7 @@ figures_add(struct ph_buf *buf, const struct choosing *choosing, size_t first,
     const struct candidate        *chosen = &choosing->list[first];
     const struct ph_route_account *account
         = &choosing->route->accounts[chosen->seat->account];
-    struct ph_route_sight sight   = { 0 };
+    struct ph_route_sight sight   = { .wants_calls = true };
     uint64_t              weights = 0;
 
     ph_buf_byte(buf, ' ');

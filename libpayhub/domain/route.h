@@ -151,7 +151,8 @@ struct ph_route_ask {
 struct ph_route_sight {
     unsigned              inflight;
     enum ph_breaker_state breaker;
-    unsigned              calls; /* not older than half a minute */
+    bool                  wants_calls; /* in: the next two are asked for */
+    unsigned              calls;       /* not older than half a minute */
     unsigned              good;
 };
 
