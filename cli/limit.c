@@ -144,9 +144,10 @@ cli_limit_boost(struct cli *cli)
     json_t *change = change_new(cli);
 
     (void) json_object_set_new(change, "times", json_real(times));
-    (void) json_object_set_new(
-        change, "until",
-        json_integer((json_int_t) (ph_now_ms() / 1000 + seconds)));
+    uint64_t until = ph_now_ms() / 1000 + seconds;
+
+    (void) json_object_set_new(change, "until",
+                               json_integer((json_int_t) until));
     return change_send(cli, "POST", change);
 }
 

@@ -221,7 +221,7 @@ cursor_read(struct ph_str text, struct key_cursor *cursor)
     *cursor = (struct key_cursor){ .mode = '\0' };
     if (!ph_str_next(&text, ':', &mode) || !ph_str_next(&text, ':', &t0)
         || !ph_str_next(&text, ':', &at) || mode.len != 1
-        || memchr("fci", mode.ptr[0], 3) == NULL
+        || (mode.ptr[0] != 'f' && mode.ptr[0] != 'c' && mode.ptr[0] != 'i')
         || !ph_str_u64(t0, INT64_MAX, &cursor->t0_ms)
         || !ph_str_u64(at, INT64_MAX, &cursor->at_ms)
         || (text.len != 0 && !ph_str_is_token(text, 32)))

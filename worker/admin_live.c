@@ -240,14 +240,13 @@ tell_end(struct admin_pull *pull)
 static void
 text_copy(char out[AUDIT_TEXT], const char *first, struct ph_str text)
 {
-    int most = AUDIT_TEXT - 1 - (int) strlen(first);
-    int len  = text.len < (size_t) most ? (int) text.len : most;
+    struct ph_buf buf;
 
-    memset(out, 0, AUDIT_TEXT);
-    memcpy(out, first, strlen(first));
-    if (len > 0) {
-        memcpy(out + strlen(first), text.ptr, (size_t) len);
-    }
+    ph_buf_init(&buf, out, AUDIT_TEXT - 1);
+    ph_buf_add(&buf, ph_str_z(first));
+    size_t left = buf.size - buf.len;
+    ph_buf_add(&buf, ph_str_make(text.ptr, text.len < left ? text.len : left));
+    out[buf.len] = '\0';
 }
 
 static void
