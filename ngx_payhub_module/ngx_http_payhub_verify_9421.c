@@ -8,6 +8,9 @@
 #include "ngx_http_payhub_verify.h"
 
 
+#define NGX_HTTP_PAYHUB_IDEMPOTENCY_MAX  255
+
+
 typedef struct {
     struct ph_9421_request           request;
     struct ph_9421                   all;
@@ -233,6 +236,13 @@ ngx_http_payhub_9421_all(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
     }
 
     rc = ngx_http_payhub_verify_conclude(r, pr, PH_SCHEME_RFC9421, reason);
+
+    if (ctx->all.idempotency_key.len > NGX_HTTP_PAYHUB_IDEMPOTENCY_MAX
+        && rc == NGX_OK)
+    {
+        return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_BAD_REQUEST,
+                                             "idempotency_key");
+    }
 
     if (rc == NGX_OK && ctx->all.idempotency_key.ptr) {
         pr->idempotency.data = (u_char *) ctx->all.idempotency_key.ptr;

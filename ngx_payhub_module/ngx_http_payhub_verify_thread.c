@@ -26,7 +26,7 @@ static void ngx_http_payhub_task_resume(ngx_http_request_t *r);
 static ngx_uint_t  ngx_http_payhub_tasks;
 
 
-/* NGX_DONE: the task runs; NGX_BUSY: it cannot */
+/* NGX_DONE: the task runs; NGX_BUSY: it cannot; NGX_DECLINED: nor need it */
 
 ngx_int_t
 ngx_http_payhub_task_post(ngx_http_request_t *r,
@@ -36,6 +36,10 @@ ngx_http_payhub_task_post(ngx_http_request_t *r,
     ngx_http_payhub_verify_loc_conf_t  *vlcf;
 
     vlcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_verify_module);
+
+    if (vlcf->threads == NULL && !data->known) {
+        return NGX_DECLINED;
+    }
 
     if (vlcf->threads == NULL) {
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,

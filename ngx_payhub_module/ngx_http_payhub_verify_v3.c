@@ -221,6 +221,10 @@ ngx_http_payhub_v3_public(ngx_http_request_t *r,
     case NGX_DONE:
         return NGX_DONE;
 
+    case NGX_DECLINED:
+        return ngx_http_payhub_verify_conclude(r, pr, PH_SCHEME_V3,
+                                               "signature");
+
     case NGX_BUSY:
         ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_VERIFY_BUSY);
         return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_NOT_EXECUTED,
