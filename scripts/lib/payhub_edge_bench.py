@@ -45,7 +45,7 @@ HTTP = """
 WHOLE = """payhub_limit address;
             payhub_limit app;
             payhub_verify payhub-v3;
-            payhub_nonce zone=nonces:128m;"""
+            payhub_nonce zone=nonces:16m;"""
 SERVER = """
         location = /return {{ return 200 "ok"; }}
         location = /verify {{ payhub_verify payhub-v3; return 200 "ok"; }}

@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $nginx  = $ENV{TEST_NGINX_BINARY}       || '/usr/sbin/nginx';
-my $module = $ENV{TEST_NGINX_LOAD_MODULES} || 'build/release/ngx_http_payhub_module.so';
+my $module = $ENV{TEST_NGINX_LOAD_MODULES} // 'build/release/ngx_http_payhub_module.so';
 my $dir    = payhub_dir() . '/shipped';
 my $pid;
 
@@ -46,10 +46,26 @@ sub set_up {
     spill("$dir/payhub-upstream.conf",  $upstream);
     spill("$dir/payhub-locations.conf", slurp('lua-free-config/payhub-locations.conf'));
 
+    my $edge = slurp('lua-free-config/payhub-edge.conf');
+    $edge =~ s{/var/lib/payhub/}{$dir/}g or die;
+    $edge =~ s{/etc/payhub/}{$dir/}g     or die;
+    # 4200 keys in a row from one address
+    $edge =~ s{rate=200/s burst=400}{rate=20000/s burst=40000} or die;
+    spill("$dir/payhub-edge.conf", $edge);
+    spill("$dir/edge-seal.key",    ('0123456789abcdef' x 4) . "\n");
+    chmod 0600, "$dir/edge-seal.key";
+    my $admin = slurp('lua-free-config/payhub-admin.conf');
+    $admin =~ s{unix:/run/payhub-admin/}{unix:$dir/} or die;
+    spill("$dir/payhub-admin.conf", $admin);
+    my $tls = slurp('lua-free-config/tls-http2.conf');
+    $tls =~ s{^listen 443 }{listen unix:$dir/tls.sock }m or die;
+    $tls =~ s{/etc/payhub/tls/}{$dir/}g                  or die;
+    spill("$dir/tls-http2.conf", $tls);
+
     my $conf = slurp('lua-free-config/nginx.conf');
-    $conf =~ s{load_module \S+;}{load_module $module;}   or die;
-    $conf =~ s{listen 443 }{listen unix:$dir/tls.sock }   or die;
-    $conf =~ s{/etc/payhub/tls/}{$dir/}g                  or die;
+    # an nginx that has the module linked in loads nothing
+    my $load = $module ne '' ? "load_module $module;" : '';
+    $conf =~ s{load_module \S+;}{$load}                  or die;
     $conf =~ s{/etc/payhub/}{$dir/}g                      or die;
     $conf =~ s{/var/log/nginx/}{$dir/}g                   or die;
     $conf =~ s{/run/nginx.pid}{$dir/pid}                  or die;
@@ -151,6 +167,39 @@ for my $http1 (0, 1) {
     }
 }
 
+# who looks and who changes: over the socket only
+sub admin {
+    my ($path, @more) = @_;
+
+    return scalar qx(curl -sS -i --max-time 10 --unix-socket $dir/edge.sock @more 'http://localhost$path' 2>&1);
+}
+like(admin('/status'),         qr{^HTTP/1.1 200.*Content-Security-Policy.*<html}s, 'the page of the admin socket');
+like(admin('/status?as=json'), qr{"name":"payhub_app"}s,                           'knows the shipped limits');
+like(admin('/metrics'),        qr{^payhub_edge_\w+}m,                              'Prometheus text');
+like(admin('/control'),        qr{^HTTP/1.1 200.*"generation":}s,                  'and control answers there');
+like(admin('/v1/call'),        qr{^HTTP/1.1 404}s,                                 'nothing else does');
+like(call('GET', $_, undef, auth => 'X-A: b'), qr{^HTTP/2 404}s, "$_ is not for callers")
+    for qw(/status /metrics /control);
+like(call('GET', '/v1/call'), qr{ratelimit-policy: "payhub_address";q=20000;w=2, "payhub_app";q=2000;w=2\r}s,
+    'callers are told their limits');
+like(
+    admin('/control', '-d', q('{"kind":"limit","name":"payhub_app","rate":"1/h","burst":"1"}')),
+    qr{^HTTP/1.1 200}s,
+    'a live change'
+);
+for (1 .. 40) {
+    last if call('GET', '/v1/call') =~ m{^HTTP/2 429};
+    sleep 0.1;
+}
+like(call('GET', '/v1/call'), qr{^HTTP/2 429.*retry-after: \d+\r.*"code":"PH-A303"}s, 'refuses soon');
+like(call('POST', '/notify/call/acc', 'a=b', auth => 'X-Signature: s'), qr{^HTTP/2 200}s, 'apps alone');
+like(admin('/control', '-X', 'DELETE', '-d', q('{"kind":"limit","name":"payhub_app"}')),
+    qr{^HTTP/1.1 200}s, 'and is taken away');
+for (1 .. 40) {
+    last if call('GET', '/v1/call') =~ m{^HTTP/2 200};
+    sleep 0.1;
+}
+
 # the window is 300 s: a second inside, two outside, each signed just now
 for my $edge ([ -299, 200 ], [ 299, 200 ], [ -302, 401 ], [ 303, 401 ]) {
     my ($age, $status) = @{$edge};
@@ -208,7 +257,7 @@ ok(!-e "$dir/pid", 'stops when asked');
 unlike(slurp("$dir/error.log"), qr/\[(?:alert|emerg|crit)\]|AddressSanitizer|runtime error/,
     'nothing alarming in the log');
 like(slurp("$dir/access.log"),
-    qr/request=[0-9a-f]{32} key=k2 app=app2 verify=ok order=P0{26} channel=sandbox outcome=paid upstream_us=\d+/,
+    qr/request=[0-9a-f]{32} key=k2 app=app2 verify=ok limit=granted route="-" order=P0{26} channel=sandbox outcome=paid upstream_us=\d+/,
     'the log format of the example tells it all');
 
 END {

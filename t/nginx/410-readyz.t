@@ -8,6 +8,9 @@ add_block_preprocessor(sub {
     my ($block) = @_;
 
     $block->set_value('config', 'include $TEST_NGINX_PAYHUB_ROOT/lua-free-config/payhub-locations.conf;');
+    $block->set_value('http_config', ($block->http_config // http_config())
+            . CORE::join '', map {"payhub_limit_zone payhub_$_:1m key=address rate=1000/s burst=1s;\n"}
+            qw(address app notice));
 });
 run_tests();
 

@@ -164,6 +164,9 @@ http {{
     payhub_zone edge:32m;
     payhub_sync payhub_workers state={at("data", "edge.state")}
                 seal=file:{at("keys", "seal.key")};
+    payhub_limit_zone payhub_address:1m key=address rate=100000/s burst=1s;
+    payhub_limit_zone payhub_app:1m key=app rate=100000/s burst=1s;
+    payhub_limit_zone payhub_notice:1m key=address rate=100000/s burst=1s;
     include {layout.keys_conf};
 
     server {{
@@ -188,6 +191,14 @@ http {{
         location = /healthz {{
             default_type text/plain;
             return 200 "ok\\n";
+        }}
+
+        location = /status {{
+            payhub_status html;
+        }}
+
+        location = /metrics {{
+            payhub_status prometheus;
         }}
 
         location = /control {{

@@ -10,7 +10,8 @@ import struct
 import sys
 
 HERE = pathlib.Path(__file__).parent
-CALL, RESULT, BUSY, REFUSED, UNKNOWN, HELLO, PING, PONG, GOAWAY = range(1, 10)
+(CALL, RESULT, BUSY, REFUSED, UNKNOWN, HELLO, PING, PONG, GOAWAY, SYNC_PULL,
+ SYNC_PUSH) = range(1, 12)
 ID = bytes(range(0x10, 0x20))
 
 
@@ -62,6 +63,22 @@ FRAMES = {
         CALL, field(1, b"GET") + field(2, b"/v1/payments?order_no=o-1")
         + field(3, b"k1") + field(4, b"app1") + field(5, b"m1")
         + field(6, b"payhub-v3"), ms_left=15000, attempt=2),
+    "call-routed": frame(
+        CALL,
+        field(1, b"POST") + field(2, b"/v1/payments") + field(3, b"k1")
+        + field(4, b"app1") + field(5, b"m1") + field(6, b"payhub-v3")
+        + field(11, b"acc-a") + field(11, b"acc-b")
+        + field(12, b"rule=all by=weight acc-a 7/10")
+        + field(15, b"n0123456789") + field(16, b"1700000000")
+        + field(17, b"1") + field(18, b"chosen sandbox_qr CNY 100"),
+        BODY, ms_left=15000, attempt=1),
+    "result-health": frame(
+        RESULT, field(22, b"P01HF7YAT00ZZ0123456789ABCD")
+        + field(0x8001, b"acc-a:succeeded:12 acc-b:unknown:10000"),
+        b'{"status":"paid"}', status=201),
+    "sync-pull": frame(
+        SYNC_PULL, b"", b'{"v":1,"link":"watch","host":"h1","wait_ms":1000}'),
+    "sync-push": frame(SYNC_PUSH, b"", b'{"v":1,"told":0}', status=200),
     "result-created": frame(
         RESULT, field(9, b"application/json")
         + field(22, b"P01HF7YAT00ZZ0123456789ABCD") + field(23, b"sandbox")
