@@ -188,6 +188,7 @@ ngx_http_payhub_live_member(ngx_pool_t *pool, ngx_uint_t i, json_t *change,
     ngx_uint_t removing)
 {
     char                      *expected;
+    json_t                    *text;
     double                     number;
     ngx_http_payhub_member_t  *m;
 
@@ -199,10 +200,15 @@ ngx_http_payhub_live_member(ngx_pool_t *pool, ngx_uint_t i, json_t *change,
         || (removing && !(m->type & (NGX_HTTP_PAYHUB_ID
                                      |NGX_HTTP_PAYHUB_SYNCED))))
     {
-        return ngx_http_payhub_live_say(pool, "/%ui: found a member %s, "
-                                        "expected only those of its kind", i,
-                                        ngx_http_payhub_live_shown(pool,
-                                              json_sprintf("%s", name)));
+        text = json_string(name);
+        expected = ngx_http_payhub_live_say(pool, "/%ui: found a member %s, "
+                                            "expected only those of its kind",
+                                            i,
+                                            ngx_http_payhub_live_shown(pool,
+                                                                       text));
+        json_decref(text);
+
+        return expected;
     }
 
     if (m->type & NGX_HTTP_PAYHUB_SYNCED) {

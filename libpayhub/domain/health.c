@@ -1,16 +1,18 @@
 /*
  * health.c - see health.h.
  *
- * A cell is one second in one word: 22 bits of the second's number, then 14
- * bits each of calls, failed, unknown; counts stop at their maximum.  The
+ * A cell is one second in one word: 16 bits of the second's number, then 12
+ * bits each of calls, refused, failed, unknown; when the calls of a second are
+ * at their maximum it counts no more.  The
  * breaker is one word as well: 2 bits of state, 8 of probes begun, 8 of probes
  * that went well, 46 of the time until which the state stands.
  */
 #include "libpayhub/domain/health.h"
 
-#define COUNT_BITS 14
+#define COUNT_BITS 12
 #define COUNT_MAX ((UINT64_C(1) << COUNT_BITS) - 1)
-#define TAG_MAX ((UINT64_C(1) << 22) - 1)
+#define TAG_SHIFT (4 * COUNT_BITS)
+#define TAG_MAX ((UINT64_C(1) << (64 - TAG_SHIFT)) - 1)
 #define TRIES_MAX 1000 /* of a swap that others win: a count may be lost */
 
 enum word_state { WORD_CLOSED = 0, WORD_OPEN = 1, WORD_HALF_OPEN = 2 };
@@ -57,10 +59,36 @@ bump(uint64_t *at, uint64_t by)
 
 /* ---- the window ---- */
 
+enum count { COUNT_UNKNOWN, COUNT_FAILED, COUNT_REFUSED, COUNT_CALLS };
+
 static uint64_t
-cell_count(uint64_t cell, unsigned which)
+cell_count(uint64_t cell, enum count which)
 {
     return cell >> (which * COUNT_BITS) & COUNT_MAX;
+}
+
+static uint64_t
+cell_one(enum count which)
+{
+    return UINT64_C(1) << (which * COUNT_BITS);
+}
+
+static uint64_t
+cell_step(enum ph_call_class class)
+{
+    switch (class) {
+    case PH_CALL_FAILED:
+        return cell_one(COUNT_CALLS) + cell_one(COUNT_REFUSED);
+    case PH_CALL_NOT_SENT:
+    case PH_CALL_CHANNEL_ERROR:
+        return cell_one(COUNT_CALLS) + cell_one(COUNT_FAILED);
+    case PH_CALL_UNKNOWN:
+        return cell_one(COUNT_CALLS) + cell_one(COUNT_UNKNOWN);
+    case PH_CALL_SUCCEEDED:
+    case PH_CALL_CLASSES:
+        break;
+    }
+    return cell_one(COUNT_CALLS);
 }
 
 static void
@@ -70,20 +98,12 @@ cell_add(uint64_t *cell, uint64_t second, enum ph_call_class class)
 
     for (int i = 0; i < TRIES_MAX; i++) {
         uint64_t was = load(cell);
-        uint64_t base
-            = was >> (3 * COUNT_BITS) == tag ? was : tag << (3 * COUNT_BITS);
-        uint64_t next = base;
+        uint64_t base = was >> TAG_SHIFT == tag ? was : tag << TAG_SHIFT;
 
-        if (cell_count(base, 2) == COUNT_MAX) {
+        if (cell_count(base, COUNT_CALLS) == COUNT_MAX) {
             return;
         }
-        next += UINT64_C(1) << (2 * COUNT_BITS);
-        if (class == PH_CALL_UNKNOWN) {
-            next += 1;
-        } else if (class != PH_CALL_SUCCEEDED) {
-            next += UINT64_C(1) << COUNT_BITS;
-        }
-        if (swap(cell, was, next)) {
+        if (swap(cell, was, base + cell_step(class))) {
             return;
         }
     }
@@ -100,20 +120,22 @@ ph_health_look(const struct ph_health *health, uint64_t now_ms,
         uint64_t second = now - back;
         uint64_t cell   = load(&health->cells[second % PH_HEALTH_SECONDS]);
 
-        if (second < since || cell >> (3 * COUNT_BITS) != (second & TAG_MAX)) {
+        if (second < since || cell >> TAG_SHIFT != (second & TAG_MAX)) {
             continue;
         }
-        out->calls += (unsigned) cell_count(cell, 2);
-        out->failed += (unsigned) cell_count(cell, 1);
-        out->unknown += (unsigned) cell_count(cell, 0);
+        out->calls += (unsigned) cell_count(cell, COUNT_CALLS);
+        out->refused += (unsigned) cell_count(cell, COUNT_REFUSED);
+        out->failed += (unsigned) cell_count(cell, COUNT_FAILED);
+        out->unknown += (unsigned) cell_count(cell, COUNT_UNKNOWN);
     }
 }
 
 /* ---- the breaker ---- */
 
-static void
-breaker_move(struct ph_health *health, const struct ph_breaker_spec *spec,
-             uint64_t now_ms, bool is_good)
+/* false: another process moved it meanwhile */
+static bool
+breaker_try(struct ph_health *health, const struct ph_breaker_spec *spec,
+            uint64_t now_ms, bool is_bad)
 {
     struct ph_health_window window;
     uint64_t                was  = load(&health->breaker);
@@ -121,20 +143,20 @@ breaker_move(struct ph_health *health, const struct ph_breaker_spec *spec,
 
     switch (word.state) {
     case WORD_CLOSED:
-        if (is_good) {
-            return;
+        if (!is_bad) {
+            return true;
         }
         ph_health_look(health, now_ms, &window);
         if (window.calls < spec->calls
             || (window.failed + window.unknown) * UINT64_C(100)
                    < (uint64_t) window.calls * spec->percent)
         {
-            return;
+            return true;
         }
         word = (struct word){ WORD_OPEN, 0, 0, now_ms + spec->open_ms };
         break;
     case WORD_HALF_OPEN:
-        if (!is_good) {
+        if (is_bad) {
             word = (struct word){ WORD_OPEN, 0, 0, now_ms + spec->open_ms };
         } else if (++word.good >= spec->probes) {
             /* the bad calls before the probes are forgotten */
@@ -144,11 +166,9 @@ breaker_move(struct ph_health *health, const struct ph_breaker_spec *spec,
         }
         break;
     case WORD_OPEN:
-        return; /* late news of calls from before */
+        return true; /* late news of calls from before */
     }
-    /* lost to another process: its news was as good as ours, but for a good
-       probe, which another probe makes up for */
-    (void) swap(&health->breaker, was, word_make(word));
+    return swap(&health->breaker, was, word_make(word));
 }
 
 void
@@ -157,6 +177,7 @@ ph_health_add(struct ph_health *health, const struct ph_breaker_spec *spec,
 {
     uint64_t second = now_ms / 1000;
     unsigned bucket = 0;
+    bool     is_bad = class != PH_CALL_SUCCEEDED && class != PH_CALL_FAILED;
 
     while (bucket < PH_HEALTH_TIMES - 1 && ms >> bucket != 0) {
         bucket++;
@@ -165,8 +186,10 @@ ph_health_add(struct ph_health *health, const struct ph_breaker_spec *spec,
     bump(&health->ms_sum, ms);
     bump(&health->times[bucket], 1);
     cell_add(&health->cells[second % PH_HEALTH_SECONDS], second, class);
-    if (!spec->is_off) {
-        breaker_move(health, spec, now_ms, class == PH_CALL_SUCCEEDED);
+    for (int i = 0; !spec->is_off && i < TRIES_MAX; i++) {
+        if (breaker_try(health, spec, now_ms, is_bad)) {
+            break;
+        }
     }
 }
 

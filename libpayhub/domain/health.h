@@ -1,6 +1,10 @@
 /*
  * health.h - how the calls of an account went, and the breaker over them.
  *
+ * A call is bad when the channel did not do its part: unknown, not sent,
+ * channel error.  A payment that was refused is no bad call; it counts where
+ * accounts are compared by their success.
+ *
  * Everything is kept by compare-and-swap on single words: no lock is held, any
  * thread of any process may call, and who is killed in the middle leaves
  * counts that are right but for its own last one.  Zeroed memory is an account
@@ -26,7 +30,7 @@
 
 enum ph_call_class {
     PH_CALL_SUCCEEDED = 0,
-    PH_CALL_FAILED,
+    PH_CALL_FAILED, /* answered: the payment is refused, the channel is well */
     PH_CALL_UNKNOWN,
     PH_CALL_NOT_SENT,
     PH_CALL_CHANNEL_ERROR,
@@ -35,7 +39,7 @@ enum ph_call_class {
 
 struct ph_breaker_spec {
     bool     is_off;
-    unsigned percent; /* of the window's calls not succeeded: opens */
+    unsigned percent; /* bad ones of the window's calls: opens */
     unsigned calls;   /* fewer of them never open it */
     unsigned open_ms;
     unsigned probes; /* when half-open */
@@ -64,7 +68,8 @@ struct ph_health {
 
 struct ph_health_window {
     unsigned calls;
-    unsigned failed; /* all that is neither succeeded nor unknown */
+    unsigned refused; /* class failed */
+    unsigned failed;  /* not sent, channel error */
     unsigned unknown;
 };
 

@@ -198,6 +198,62 @@ def worker_kill(stack, kills=50, seed=1, say=print):
             "kill.doubled": (len(doubled), "payments")}, faults
 
 
+def children(pid):
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children",
+                  encoding="ascii") as file:
+            return [int(word) for word in file.read().split()]
+    except OSError:
+        return []
+
+
+def edge_kill(stack, kills=100, seed=1, say=print):
+    """kill -9 of nginx workers while payments go through them as fast as eight
+    callers can: a caller may be told nothing, but nobody hangs, nothing is
+    lost and nothing is charged twice."""
+    chance, log = random.Random(seed), Log()
+    prefix = f"ek{os.getpid()}x{seed}-"
+    watch = FailedWatch(stack, prefix)
+    stop, slowest = threading.Event(), [0.0] * 8
+    killed = 0
+
+    def caller(mine):
+        number = 0
+        while not stop.is_set():
+            number += 1
+            began = time.monotonic()
+            pay_noted(stack, log, f"{prefix}{mine}-{number}",
+                      100 + number % 1000)
+            slowest[mine] = max(slowest[mine], time.monotonic() - began)
+
+    with concurrent.futures.ThreadPoolExecutor(len(slowest)) as pool:
+        jobs = [pool.submit(caller, mine) for mine in range(len(slowest))]
+        for kill in range(kills):
+            time.sleep(0.05 + chance.random() * 0.1)
+            victims = children(stack.pid("nginx"))
+            if victims:
+                os.kill(chance.choice(victims), signal.SIGKILL)
+                killed += 1
+            if kill % 20 == 19:
+                say(f"# {kill + 1} kills, {len(log.told)} payments")
+        stop.set()
+        for job in jobs:
+            job.result(SETTLE_WAIT_S)
+    found, open_ones = wait_settled(stack, prefix)
+    lost, doubled = judge(stack, log, found, watch.close())
+    told = sum(status is not None for status in log.told.values())
+    faults = lost + doubled + [f"{one} is not settled" for one in open_ones]
+    if killed < kills * 0.9:
+        faults.append(f"only {killed} of {kills} kills met a worker")
+    if told < len(log.told) // 2:
+        faults.append(f"only {told} of {len(log.told)} payments were told")
+    return {"edge.payments": (len(log.told), "payments"),
+            "edge.kills": (killed, "kills"),
+            "edge.slowest_ms": (round(max(slowest) * 1000), "ms"),
+            "edge.lost": (len(lost), "payments"),
+            "edge.doubled": (len(doubled), "payments")}, faults
+
+
 def kill_again(stack, name, wait_s=5):
     """kill -9, also when the last kill was a moment ago."""
     end = time.monotonic() + wait_s
@@ -254,4 +310,5 @@ def sidecar_kill(stack, payments=2000, kills=3, seed=1, say=print):
 
 # name -> what runs, and on a stack with which settings
 RUNS = {"worker-kill": (worker_kill, QUICK + NO_NOTICES),
+        "edge-kill": (edge_kill, QUICK),
         "sidecar-kill": (sidecar_kill, QUICK)}

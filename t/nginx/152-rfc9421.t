@@ -175,6 +175,25 @@ block('two by known keys',
     "($Two)->(main::rfc('k1', 'GET', '/v/a'), main::rfc('k2', 'GET', '/v/a', '', label => 'sig2'))",
     'GET /v/a', "--- error_code: 400\n--- error_log\npayhub verify refused: several\n"
     . '--- response_body_like: "code":"PH-A104"');
+# which keys there are is told to nobody: of several signatures the answers are
+# those of one by nobody, until one is proven
+for my $other (qw(k2 nobody)) {
+    block("two that nobody proved, $other",
+        "($Two)->(main::rfc('k1', 'GET', '/v/other'), main::rfc('$other', 'GET', '/v/other', '', label => 'sig2'))",
+        'GET /v/a', "--- error_code: 401\n--- response_body_like: \"code\":\"PH-A101\"");
+    block("the same key twice, $other",
+        "($Two)->(main::rfc('$other', 'GET', '/v/other'), main::rfc('$other', 'GET', '/v/other', '', label => 'sig2'))",
+        'GET /v/a', "--- error_code: 401\n--- response_body_like: \"code\":\"PH-A101\"");
+    block("parameters of a component behind one by nobody, $other",
+        "($Two)->(main::rfc('absent', 'GET', '/v/a'), main::rfc('$other', 'GET', '/v/a', '', label => 'sig2')"
+        . q{ =~ s/"\@path"/"\@path";req/r)}, 'GET /v/a',
+        "--- error_code: 401\n--- response_body_like: \"code\":\"PH-A101\"");
+    block("one out of time behind one by nobody, $other, waits for the body as well",
+        "($Two)->(main::rfc('absent', 'POST', '/v/a', 'hello'),"
+        . " main::rfc('$other', 'POST', '/v/a', 'hello', label => 'sig2', age => -1000))",
+        "POST /v/a\nhello", "--- error_code: 401\n--- error_log\npayhub verify refused: "
+        . ($other eq "k2" ? "window" : "key"));
+}
 block('a component with parameters',
     q{main::rfc('k1', 'GET', '/v/a') =~ s/"\@path"/"\@path";req/r}, 'GET /v/a',
     "--- error_code: 400\n--- error_log\npayhub verify refused: component_params\n"

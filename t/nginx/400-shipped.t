@@ -174,16 +174,16 @@ sub admin {
     return scalar qx(curl -sS -i --max-time 10 --unix-socket $dir/edge.sock @more 'http://localhost$path' 2>&1);
 }
 like(admin('/status'),         qr{^HTTP/1.1 200.*Content-Security-Policy.*<html}s, 'the page of the admin socket');
-like(admin('/status?as=json'), qr{"name":"payhub_app"}s,                           'knows the shipped limits');
+like(admin('/status?as=json'), qr{"limit": "payhub_app"},                           'knows the shipped limits');
 like(admin('/metrics'),        qr{^payhub_edge_\w+}m,                              'Prometheus text');
 like(admin('/control'),        qr{^HTTP/1.1 200.*"generation":}s,                  'and control answers there');
 like(admin('/v1/call'),        qr{^HTTP/1.1 404}s,                                 'nothing else does');
 like(call('GET', $_, undef, auth => 'X-A: b'), qr{^HTTP/2 404}s, "$_ is not for callers")
     for qw(/status /metrics /control);
-like(call('GET', '/v1/call'), qr{ratelimit-policy: "payhub_address";q=20000;w=2, "payhub_app";q=2000;w=2\r}s,
+like(call('GET', '/v1/call'), qr{ratelimit-policy: "payhub_address";q=40000;w=2, "payhub_app";q=2000;w=2\r}s,
     'callers are told their limits');
 like(
-    admin('/control', '-d', q('{"kind":"limit","name":"payhub_app","rate":"1/h","burst":"1"}')),
+    admin('/control', '-d', q('{"kind":"limit","name":"payhub_app","rate":"1/s","burst":"1"}')),
     qr{^HTTP/1.1 200}s,
     'a live change'
 );

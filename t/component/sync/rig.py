@@ -27,15 +27,19 @@ from payhub_frame import Closed, Link  # noqa: E402
 Tap = payhub_private.Tap
 wait = payhub_private.wait
 program = payhub_private.program
-NGINX = "/usr/sbin/nginx"
+NGINX = os.environ.get("PAYHUB_NGINX", "/usr/sbin/nginx")
 
 
 def module():
-    """Debian's nginx loads no module that was built with sanitizers."""
+    """The line that loads the module.  Debian's nginx loads none that was
+    built with sanitizers; the nginx of scripts/asan-nginx, named by
+    PAYHUB_NGINX, has it linked in."""
+    if NGINX != "/usr/sbin/nginx":
+        return ""
     path = os.path.join(ROOT, "build/release/ngx_http_payhub_module.so")
     if not os.path.exists(path):
         sys.exit(f"found no {path}: run make")
-    return path
+    return f"load_module {path};"
 
 
 class UnixHttp(http.client.HTTPConnection):
@@ -73,7 +77,7 @@ class Edge:
                     + self.rig.path("seal.key")
         servers = "\n".join(f"server unix:{path} max_fails=0;"
                             for path in self.workers)
-        text = f"""load_module {module()};
+        text = f"""{module()}
 daemon off; master_process on; worker_processes {self.more['processes']};
 pid {self.path('pid')}; error_log {self.path('error.log')} info;
 events {{ worker_connections 256; }}
@@ -107,9 +111,10 @@ http {{
             os.unlink(self.path("sock"))
         except FileNotFoundError:
             pass
+        self.rig.edges[self.name] = self
         self.child = self.rig.start(self.name, [
             NGINX, "-p", self.folder, "-c", self.path("nginx.conf"), "-e",
-            self.path("error.log")])
+            self.path("error.log")], {"ASAN_OPTIONS": "detect_leaks=0"})
         self.rig.wait(self.name, self.is_up, self.child)
         return self
 
@@ -183,6 +188,7 @@ class Rig(payhub_private.Private):
     def __init__(self, **settings):
         super().__init__("phsy.")
         self.settings = settings
+        self.edges = {}
         for name in ("payhub", "payhub-worker"):
             shutil.copy(program(name), self.path(name))
         shutil.copytree(os.path.join(ROOT, "schema"), self.path("schema"))
@@ -260,6 +266,8 @@ class Rig(payhub_private.Private):
                      "created_at) VALUES " + rows)
 
     def sanitizer_reports(self):
-        return [line for name in self.children
-                for line in self.log(name).splitlines()
+        """An nginx has its stderr in its error log."""
+        logs = [self.log(name) for name in self.children]
+        logs += [edge.log() for edge in self.edges.values()]
+        return [line for log in logs for line in log.splitlines()
                 if "Sanitizer:" in line or "runtime error:" in line]
