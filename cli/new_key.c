@@ -169,9 +169,10 @@ time_add(struct ph_buf *sql, uint64_t ms)
         ph_buf_add(sql, PH_STR(",NULL"));
         return;
     }
-    ph_buf_add(sql, PH_STR(",FROM_UNIXTIME("));
+    /* FROM_UNIXTIME() ends in 2038 and is NULL then: no bound at all */
+    ph_buf_add(sql, PH_STR(",TIMESTAMPADD(SECOND,"));
     ph_buf_u64(sql, ms / 1000);
-    ph_buf_byte(sql, ')');
+    ph_buf_add(sql, PH_STR(",'1970-01-01')"));
 }
 
 bool

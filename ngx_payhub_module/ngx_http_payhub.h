@@ -67,6 +67,7 @@ struct ngx_http_payhub_key_s {
     size_t                   material_len;  /* in the zone */
     uint32_t                 hash;          /* of id and version */
     ngx_http_payhub_key_t   *next;          /* in the table of nginx.conf */
+    unsigned                 unfit:1;       /* the material is no such key */
 };
 
 
@@ -132,7 +133,8 @@ typedef struct {
 
     unsigned                 reading:1;     /* the body is being asked for */
     unsigned                 nonce_new:1;   /* inserted by this request */
-    unsigned                 nonce_cold:1;  /* this host cannot know: the
+    unsigned                 nonce_old:1;   /* this host cannot know */
+    unsigned                 nonce_cold:1;  /* nor is that accepted here: the
                                                worker has to ask Redis */
     unsigned                 retry_after:1; /* the header is there */
     unsigned                 passed:1;      /* payhub_pass was entered */

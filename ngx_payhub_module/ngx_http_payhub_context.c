@@ -527,13 +527,16 @@ ngx_http_payhub_context_load(ngx_http_request_t *r,
     ngx_http_payhub_context_t *context, ngx_http_payhub_key_t *key,
     struct ph_str material)
 {
+    enum ph_rc  rc;
     ngx_uint_t  ok;
 
     if (key->alg != PH_ALG_HMAC_SHA256) {
-        ok = ph_verifier_new(&context->verifier, key->alg, material) == PH_OK;
+        rc = ph_verifier_new(&context->verifier, key->alg, material);
+        ok = (rc == PH_OK);
 
         if (!ok) {
             context->verifier = NULL;
+            key->unfit = (rc != PH_E_CRYPTO);
         }
 
     } else if (context->mac) {
@@ -545,9 +548,18 @@ ngx_http_payhub_context_load(ngx_http_request_t *r,
     }
 
     if (!ok) {
-        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                      "payhub verify: key \"%V\" could not be made ready",
-                      &key->id);
+
+        if (key->unfit) {
+            ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                          "payhub verify: key \"%V\": found material that is "
+                          "no key of its algorithm", &key->id);
+
+        } else {
+            ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                          "payhub verify: key \"%V\" could not be made "
+                          "ready", &key->id);
+        }
+
         ngx_http_payhub_context_free(context);
         return NGX_ERROR;
     }

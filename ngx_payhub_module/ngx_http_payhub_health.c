@@ -384,7 +384,8 @@ ngx_http_payhub_health_look(void *data, size_t account,
     ph_health_look(&face->health->health, ngx_current_msec, &window);
 
     out->calls = window.calls;
-    out->good = window.calls - window.failed - window.unknown;
+    out->good = window.calls - window.refused - window.failed
+                - window.unknown;
 }
 
 
@@ -695,8 +696,10 @@ ngx_http_payhub_health_account(ngx_http_payhub_routes_t *routes, ngx_uint_t i)
                json_integer((json_int_t) ph_health_open_ms(health,
                                                        ngx_current_msec)));
     (void) json_object_set_new(one, "window",
-               json_pack("{s:i, s:i, s:i, s:i}", "seconds", PH_HEALTH_SECONDS,
+               json_pack("{s:i, s:i, s:i, s:i, s:i}",
+                         "seconds", PH_HEALTH_SECONDS,
                          "calls", (int) window.calls,
+                         "refused", (int) window.refused,
                          "failed", (int) window.failed,
                          "unknown", (int) window.unknown));
     (void) json_object_set_new(one, "calls", sums);

@@ -2,10 +2,11 @@
 /*
  * The last hour at one second and the last day at one minute, in the zone.
  *
- * Each process has a timer; the one that moves `second` on by compare-and-swap
- * takes that second's sample, so that no process is elected and none is
- * missed when it dies.  A row is written whole before its stamp; a reader
- * that finds another stamp than it looks for shows a gap.
+ * Each process has a timer; the first to find that a second has passed takes
+ * its sample.  `sampler` keeps a second one off a sample that takes long, and
+ * is nobody's when its process has died, so that no process is elected and
+ * none is missed.  A row is written whole before its stamp; a reader that
+ * finds another stamp than it looks for shows a gap.
  */
 
 
@@ -23,7 +24,8 @@ typedef struct {
 
 
 typedef struct {
-    ngx_atomic_t             second;        /* sampled last, unix */
+    uint64_t                 sampler;       /* owner, 0: nobody */
+    uint64_t                 second;        /* sampled last, unix */
     uint64_t                 series;        /* places */
     uint64_t                 used;
     uint64_t                 second_at[NGX_HTTP_PAYHUB_SECONDS];
@@ -37,6 +39,8 @@ static size_t ngx_http_payhub_history_size(size_t left);
 static ngx_int_t ngx_http_payhub_history_init(void *area, size_t size,
     ngx_log_t *log);
 static void ngx_http_payhub_history_timer(ngx_event_t *ev);
+static ngx_uint_t ngx_http_payhub_history_claim(
+    ngx_http_payhub_history_t *history);
 static void ngx_http_payhub_history_sample(ngx_http_payhub_history_t *history,
     uint64_t now);
 static void ngx_http_payhub_history_take(ngx_http_payhub_history_t *history,
@@ -168,21 +172,44 @@ ngx_http_payhub_history_timer(ngx_event_t *ev)
     uint64_t                    now, last;
     ngx_http_payhub_history_t  *history;
 
+    ev->log = ngx_cycle->log;
+
     history = ngx_http_payhub_area(NGX_HTTP_PAYHUB_AREA_HISTORY, NULL);
     now = (uint64_t) ngx_time();
-    last = history->second;
 
-    /* a clock set back by more than a row or two begins anew */
+    if (history && ngx_http_payhub_history_claim(history)) {
 
-    if ((now > last || now + 5 < last)
-        && ngx_atomic_cmp_set(&history->second, last, now))
-    {
-        ngx_http_payhub_history_sample(history, now);
+        last = history->second;
+
+        /* a clock set back by more than a row or two begins anew */
+
+        if (now > last || now + 5 < last) {
+            __atomic_store_n(&history->second, now, __ATOMIC_RELEASE);
+            ngx_http_payhub_history_sample(history, now);
+        }
+
+        __atomic_store_n(&history->sampler, 0, __ATOMIC_RELEASE);
     }
 
     if (!ngx_exiting) {
         ngx_add_timer(ev, 1000 - ngx_cached_time->msec);
     }
+}
+
+
+static ngx_uint_t
+ngx_http_payhub_history_claim(ngx_http_payhub_history_t *history)
+{
+    uint64_t  owner;
+
+    owner = __atomic_load_n(&history->sampler, __ATOMIC_ACQUIRE);
+
+    if (owner && ngx_http_payhub_owner_alive(owner)) {
+        return 0;
+    }
+
+    return __sync_bool_compare_and_swap(&history->sampler, owner,
+                                        ngx_http_payhub_owner());
 }
 
 

@@ -10,6 +10,7 @@
 
 #include "ngx_http_payhub_verify.h"
 #include "ngx_http_payhub_live.h"
+#include "ngx_http_payhub_state.h"
 #include <openssl/rand.h>
 
 
@@ -740,7 +741,8 @@ ngx_http_payhub_key_find(ngx_http_request_t *r, ngx_http_payhub_request_t *pr,
     }
 
     if (key) {
-        live = ngx_http_payhub_live(r, pr);
+        /* not the request's snapshot: what was revoked since counts */
+        live = ngx_http_payhub_live_now();
 
         if (live == NULL
             || (live->revoked_n && ngx_http_payhub_live_revoked(live, id)))
@@ -838,6 +840,26 @@ ngx_uint_t
 ngx_http_payhub_key_algs(ngx_http_payhub_main_conf_t *pmcf)
 {
     return ngx_http_payhub_key_zone() ? (ngx_uint_t) -1 : pmcf->algs;
+}
+
+
+/* the same while nginx.conf is read, behind the last line of http {} */
+
+ngx_uint_t
+ngx_http_payhub_key_conf_algs(ngx_conf_t *cf)
+{
+    ngx_http_payhub_main_conf_t  *pmcf;
+    ngx_http_payhub_zone_conf_t  *zcf;
+
+    zcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payhub_zone_module);
+
+    if (zcf->shm_zone) {
+        return (ngx_uint_t) -1;
+    }
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payhub_module);
+
+    return pmcf->algs;
 }
 
 

@@ -29,6 +29,7 @@
 
 /* of a cluster's zone: keys whose usage is kept, and the key texts told */
 #define NGX_HTTP_PAYHUB_LIMIT_USED_MAX  512
+#define NGX_HTTP_PAYHUB_LIMIT_PARTS     10000   /* the whole, as in Redis */
 #define NGX_HTTP_PAYHUB_LIMIT_TEXT_MAX  64
 
 
@@ -68,6 +69,8 @@ typedef struct {
 
     u_char                  *file_name;     /* where it was named first */
     ngx_uint_t               line;
+
+    ngx_uint_t               use_next;      /* of usage, to be read */
 
     /* RateLimit-Policy of the settings that were shown last */
     struct ph_bucket_spec    shown;
@@ -136,16 +139,19 @@ ngx_int_t ngx_http_payhub_limit_headers(ngx_http_request_t *r,
 
 /*
  * For sync.  usage: reads and clears, at most `max` keys a call; 0 for a zone
- * that is not the cluster's.  lease: what this host may use of a key until
- * `until` (unix seconds); before the first lease and behind the end of the
- * last one the zone's own settings hold, so whoever wants the last share to
- * stay while the worker is away names a late end.  PH_E_FULL: no room.
+ * that is not the cluster's.  share: how many parts of what everybody's
+ * settings say, nginx.conf's or a live change's, this host may use of any key;
+ * it stays until another is told, also over reloads, while there is
+ * payhub_sync.  lease: what this host may use of one key until `until` (unix
+ * seconds); before and behind it the share holds.  PH_E_FULL: no room.
  */
 
 ngx_uint_t ngx_http_payhub_limit_usage(ngx_http_payhub_limit_zone_t *zone,
     ngx_http_payhub_limit_used_t *used, ngx_uint_t max);
 enum ph_rc ngx_http_payhub_limit_lease(ngx_http_payhub_limit_zone_t *zone,
     struct ph_hash128 key, struct ph_bucket_spec *spec, time_t until);
+void ngx_http_payhub_limit_share(ngx_http_payhub_limit_zone_t *zone,
+    ngx_uint_t parts);
 
 
 /* ngx_http_payhub_limit_zone_conf.c */

@@ -21,6 +21,7 @@
 typedef struct {
     ngx_http_payhub_limit_zone_t  *zone;
     ngx_str_t                      key;     /* empty: everybody */
+    struct ph_hash128              hash;    /* of the key, once built */
     struct ph_bucket_spec          spec;
     time_t                         until;   /* 0: for good */
 } ngx_http_payhub_limit_change_t;
@@ -34,8 +35,6 @@ static char *ngx_http_payhub_limit_live_spec(ngx_pool_t *pool,
     json_t *change, struct ph_bucket_spec *spec);
 static char *ngx_http_payhub_limit_live_boost(ngx_pool_t *pool,
     double times, struct ph_bucket_spec *spec);
-static char *ngx_http_payhub_limit_live_text(ngx_pool_t *pool,
-    const char *format, ...);
 
 static ngx_int_t ngx_http_payhub_limit_live_build(
     ngx_http_payhub_live_t *live);
@@ -84,7 +83,7 @@ ngx_http_payhub_limit_live_check(ngx_pool_t *pool, json_t *change)
                         NGX_HTTP_PAYHUB_LIMIT_HASH_LEN);
 
     if (base == NULL || json_object_set_new(change, "base", base) != 0) {
-        return "found no memory, expected some";
+        return ngx_http_payhub_live_busy;
     }
 
     return NULL;
@@ -113,8 +112,8 @@ ngx_http_payhub_limit_live_read(ngx_pool_t *pool, json_t *change,
     out->zone = ngx_http_payhub_limit_zone_by_name(&name);
 
     if (out->zone == NULL) {
-        return ngx_http_payhub_limit_live_text(pool, "found name \"%V\", "
-                                    "expected a payhub_limit_zone", &name);
+        return ngx_http_payhub_live_say(pool, "found name \"%V\", expected "
+                                        "a payhub_limit_zone", &name);
     }
 
     value = json_object_get(change, "key");
@@ -144,8 +143,8 @@ ngx_http_payhub_limit_live_read(ngx_pool_t *pool, json_t *change,
         until = json_integer_value(value);
 
         if (until < 0 || (until && until <= ngx_time())) {
-            return ngx_http_payhub_limit_live_text(pool, "found until %L, "
-                                            "expected a time to come, or 0",
+            return ngx_http_payhub_live_say(pool, "found until %L, expected "
+                                            "a time to come, or 0",
                                             (int64_t) until);
         }
     }
@@ -211,10 +210,10 @@ ngx_http_payhub_limit_live_spec(ngx_pool_t *pool, json_t *change,
 
     rv = ngx_http_payhub_limit_spec(spec, texts[0], texts[1]);
     if (rv) {
-        return ngx_http_payhub_limit_live_text(pool, "found rate \"%*s\", "
-                                     "burst \"%*s\", expected %s",
-                                     texts[0].len, texts[0].ptr,
-                                     texts[1].len, texts[1].ptr, rv);
+        return ngx_http_payhub_live_say(pool, "found rate \"%*s\", burst "
+                                        "\"%*s\", expected %s",
+                                        texts[0].len, texts[0].ptr,
+                                        texts[1].len, texts[1].ptr, rv);
     }
 
     if (ph_bucket_rule_make(&rule, spec) != PH_OK) {
@@ -232,33 +231,14 @@ static char *
 ngx_http_payhub_limit_live_boost(ngx_pool_t *pool, double times,
     struct ph_bucket_spec *spec)
 {
-    uint64_t               milli, tokens;
     struct ph_bucket_rule  rule;
 
     if (!(times >= 0.001 && times <= NGX_HTTP_PAYHUB_LIMIT_TIMES_MAX)) {
         return "found another times, expected a number of 0.001 to 1000";
     }
 
-    milli = (uint64_t) (times * 1000 + 0.5);
-
-    tokens = spec->rate.tokens * milli;
-
-    if (tokens % 1000 == 0) {
-        spec->rate.tokens = tokens / 1000;
-
-    } else {
-        spec->rate.tokens = tokens;
-        spec->rate.per_ns *= 1000;
-    }
-
-    if (spec->burst_tokens) {
-        spec->burst_tokens = spec->burst_tokens * milli / 1000;
-        spec->burst_tokens = ngx_max(spec->burst_tokens, 1);
-    }
-
-    if (spec->rate.tokens > PH_RATE_TOKENS_MAX
-        || spec->rate.per_ns > PH_RATE_PER_NS_MAX
-        || spec->burst_tokens > PH_BURST_TOKENS_MAX
+    if (ph_bucket_spec_times(spec, (uint64_t) (times * 1000 + 0.5), 1000)
+        != PH_OK
         || ph_bucket_rule_make(&rule, spec) != PH_OK)
     {
         return "found times that cannot be counted for this limit, expected "
@@ -266,27 +246,6 @@ ngx_http_payhub_limit_live_boost(ngx_pool_t *pool, double times,
     }
 
     return NULL;
-}
-
-
-static char *
-ngx_http_payhub_limit_live_text(ngx_pool_t *pool, const char *format, ...)
-{
-    u_char   *p, *last;
-    va_list   args;
-
-    p = ngx_pnalloc(pool, NGX_MAX_CONF_ERRSTR);
-    if (p == NULL) {
-        return "found no memory, expected some";
-    }
-
-    va_start(args, format);
-    last = ngx_vslprintf(p, p + NGX_MAX_CONF_ERRSTR - 1, format, args);
-    va_end(args);
-
-    *last = '\0';
-
-    return (char *) p;
 }
 
 
@@ -332,6 +291,8 @@ ngx_http_payhub_limit_live_build(ngx_http_payhub_live_t *live)
         if (ngx_http_payhub_limit_live_read(live->pool, change, &changes[n])
             == NULL)
         {
+            changes[n].hash = ngx_http_payhub_limit_live_hash(changes[n].zone,
+                                                              &changes[n].key);
             n++;
         }
     }
@@ -455,7 +416,7 @@ ngx_http_payhub_limit_live_key(ngx_http_payhub_limit_zone_t *zone,
 
     sh = zone->sh;
 
-    hash = ngx_http_payhub_limit_live_hash(zone, &change->key);
+    hash = change->hash;
     print = ngx_http_payhub_limit_live_print(change);
 
     for (i = 0; i < sh->live_n; i++) {
@@ -509,7 +470,6 @@ ngx_http_payhub_limit_live_sweep(ngx_http_payhub_limit_zone_t *zone,
     ngx_http_payhub_limit_change_t *changes, ngx_uint_t n, uint64_t now)
 {
     ngx_uint_t                       i, k;
-    struct ph_hash128                hash;
     ngx_http_payhub_limit_shared_t  *sh;
 
     sh = zone->sh;
@@ -522,10 +482,8 @@ ngx_http_payhub_limit_live_sweep(ngx_http_payhub_limit_zone_t *zone,
                 continue;
             }
 
-            hash = ngx_http_payhub_limit_live_hash(zone, &changes[k].key);
-
-            if (hash.lo == sh->live[i - 1].key.lo
-                && hash.hi == sh->live[i - 1].key.hi)
+            if (changes[k].hash.lo == sh->live[i - 1].key.lo
+                && changes[k].hash.hi == sh->live[i - 1].key.hi)
             {
                 break;
             }
@@ -627,17 +585,25 @@ ngx_http_payhub_limits_json(void)
 static json_t *
 ngx_http_payhub_limit_json(ngx_http_payhub_limit_zone_t *zone)
 {
+    json_t                *key;
     struct ph_bucket_spec  now;
     struct ph_limit_usage  usage;
+
+    /* a text of nginx.conf may be in any encoding */
+
+    key = json_stringn((char *) zone->key_text.data, zone->key_text.len);
+    if (key == NULL) {
+        key = json_string("?");
+    }
 
     ph_limit_settings(zone->table, ngx_http_payhub_limit_everybody,
                       ngx_time(), &now);
     ph_limit_usage_read(zone->table, ngx_http_payhub_limit_now(), &usage);
 
-    return json_pack("{s:s%, s:s%, s:s, s:b, s:o, s:o, s:b,"
+    return json_pack("{s:s%, s:o, s:s, s:b, s:o, s:o, s:b, s:f,"
                      " s:I, s:I, s:I, s:I, s:I, s:I}",
                      "name", zone->name.data, zone->name.len,
-                     "key", zone->key_text.data, zone->key_text.len,
+                     "key", key,
                      "algorithm", zone->base.kind == PH_BUCKET_WARMUP
                                   ? "warmup" : "bursty",
                      "cluster", (int) zone->cluster,
@@ -645,6 +611,8 @@ ngx_http_payhub_limit_json(ngx_http_payhub_limit_zone_t *zone)
                      "now", ngx_http_payhub_limit_spec_json(&now),
                      "live", !ngx_http_payhub_limit_same_spec(&zone->base,
                                                               &now),
+                     "per_second", (double) now.rate.tokens * 1000000000
+                                   / (double) now.rate.per_ns,
                      "cells", (json_int_t) usage.cells,
                      "busy", (json_int_t) usage.busy,
                      "overrides", (json_int_t) usage.overrides,

@@ -47,6 +47,11 @@ struct ngx_http_payhub_limit_shared_s {
     /* under the mutex */
 
     struct ph_bucket_spec    base;          /* of the latest nginx.conf */
+    struct ph_bucket_spec    whole;         /* base, or a lasting change */
+    struct ph_bucket_spec    over;          /* a change with an end */
+    time_t                   over_until;    /* 0: none */
+    ngx_uint_t               parts;         /* of both, for this host */
+
     struct ph_bucket_spec    lasting;       /* as the table has them */
     uint64_t                 ending;        /* over it, 0: none; as print */
     uint64_t                 generation;    /* of live changes, applied */
@@ -105,6 +110,10 @@ extern const struct ph_hash128  ngx_http_payhub_limit_everybody;
 
 ngx_uint_t ngx_http_payhub_limit_same_spec(struct ph_bucket_spec *one,
     struct ph_bucket_spec *two);
+
+/* under the mutex: settings of everybody as the table should have them */
+
+void ngx_http_payhub_limit_everybody_hold(ngx_http_payhub_limit_zone_t *zone);
 
 /* ngx_http_payhub_limit_zone_conf.c */
 

@@ -6,6 +6,7 @@
 
 
 #include "ngx_http_payhub_limit_shared.h"
+#include "ngx_http_payhub_sync.h"
 #include <openssl/rand.h>
 
 
@@ -92,7 +93,9 @@ ngx_http_payhub_limit_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     sh->size = size;
     sh->kind = zone->base.kind;
     sh->base = zone->base;
+    sh->whole = zone->base;
     sh->lasting = zone->base;
+    sh->parts = NGX_HTTP_PAYHUB_LIMIT_PARTS;
 
     sh->table = ph_limit_table_make(memory, size, zone->base.kind, secret);
 
@@ -191,7 +194,8 @@ ngx_http_payhub_limit_zone_again(ngx_http_payhub_limit_zone_t *zone,
 ngx_int_t
 ngx_http_payhub_limit_init_module(ngx_cycle_t *cycle)
 {
-    ngx_uint_t                            i;
+    ngx_uint_t                            i, synced;
+    ngx_http_payhub_sync_conf_t          *pscf;
     ngx_http_payhub_limit_zone_t        **zones, *zone;
     ngx_http_payhub_limit_shared_t       *sh;
     ngx_http_payhub_limit_main_conf_t    *lmcf;
@@ -201,6 +205,10 @@ ngx_http_payhub_limit_init_module(ngx_cycle_t *cycle)
     if (lmcf == NULL) {
         return NGX_OK;
     }
+
+    pscf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_http_payhub_sync_module);
+    synced = (pscf && pscf->upstream);
 
     zones = lmcf->zones.elts;
 
@@ -213,21 +221,15 @@ ngx_http_payhub_limit_init_module(ngx_cycle_t *cycle)
         sh->stale = 1;
 
         if (!ngx_http_payhub_limit_same_spec(&sh->base, &zone->base)) {
-
-            if (ph_limit_set(zone->table, ngx_http_payhub_limit_everybody,
-                             &zone->base, 0, ngx_http_payhub_limit_now())
-                == PH_OK)
-            {
-                sh->lasting = zone->base;
-
-            } else {
-                ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
-                              "payhub: settings of limit zone \"%V\" were not "
-                              "taken, the ones before stay", &zone->name);
-            }
-
             sh->base = zone->base;
+            sh->whole = zone->base;
         }
+
+        if (!synced) {
+            sh->parts = NGX_HTTP_PAYHUB_LIMIT_PARTS;
+        }
+
+        ngx_http_payhub_limit_everybody_hold(zone);
 
         ngx_shmtx_unlock(&zone->shpool->mutex);
     }
@@ -347,8 +349,11 @@ ngx_http_payhub_limit_usage(ngx_http_payhub_limit_zone_t *zone,
 
     n = 0;
 
+    /* on from where the last call ended: all have their turn */
+
     for (i = 0; i < NGX_HTTP_PAYHUB_LIMIT_USED_MAX && n < max; i++) {
-        use = &zone->sh->used[i];
+        use = &zone->sh->used[zone->use_next++
+                              % NGX_HTTP_PAYHUB_LIMIT_USED_MAX];
 
         if (__atomic_load_n(&use->tag, __ATOMIC_ACQUIRE) == 0) {
             continue;
@@ -400,4 +405,23 @@ ngx_http_payhub_limit_lease(ngx_http_payhub_limit_zone_t *zone,
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return rc;
+}
+
+
+void
+ngx_http_payhub_limit_share(ngx_http_payhub_limit_zone_t *zone,
+    ngx_uint_t parts)
+{
+    if (zone->sh->parts == parts || parts == 0
+        || parts > NGX_HTTP_PAYHUB_LIMIT_PARTS)
+    {
+        return;
+    }
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    zone->sh->parts = parts;
+    ngx_http_payhub_limit_everybody_hold(zone);
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
 }

@@ -102,6 +102,31 @@ ngx_http_payhub_live_info(void)
 }
 
 
+/*
+ * In the master, before another zone takes the place of this one.  Processes
+ * of the old configuration go on for a while: what they took in would be lost.
+ */
+
+void
+ngx_http_payhub_live_close(void)
+{
+    ngx_uint_t                    locked;
+    ngx_http_payhub_live_head_t  *head;
+
+    head = ngx_http_payhub_live_head();
+
+    if (head) {
+        locked = ngx_http_payhub_zone_lock();
+
+        __atomic_store_n(&head->closed, 1, __ATOMIC_RELEASE);
+
+        if (locked) {
+            ngx_http_payhub_zone_unlock();
+        }
+    }
+}
+
+
 /* a zone of another size takes its place: what was changed stays */
 
 void
@@ -484,7 +509,7 @@ ngx_http_payhub_live_prune(void)
     pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
     gone = json_array();
 
-    if (pool == NULL || gone == NULL || !ngx_http_payhub_zone_lock()) {
+    if (pool == NULL || gone == NULL || !ngx_http_payhub_live_lock(head)) {
         json_decref(gone);
 
         if (pool) {

@@ -128,6 +128,7 @@ uint64_t ngx_http_payhub_live_told_until(void);
 
 extern ngx_http_payhub_area_t  ngx_http_payhub_live_area;
 
+void ngx_http_payhub_live_close(void);
 void ngx_http_payhub_live_carry(void *old);
 void ngx_http_payhub_live_start(ngx_cycle_t *cycle);
 void ngx_http_payhub_live_stop(void);

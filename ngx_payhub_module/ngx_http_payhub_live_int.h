@@ -21,7 +21,8 @@ typedef struct {
     uint64_t                      told;
     uint64_t                      keeper;   /* who writes the state file */
     ngx_http_payhub_state_info_t  info[2];  /* changes, keys */
-    uint64_t                      spare[5];
+    uint64_t                      closed;   /* carried to other memory */
+    uint64_t                      spare[4];
     u_char                        texts[2][NGX_HTTP_PAYHUB_LIVE_MAX];
 } ngx_http_payhub_live_head_t;
 
@@ -30,6 +31,10 @@ ngx_http_payhub_live_head_t *ngx_http_payhub_live_head(void);
 json_t *ngx_http_payhub_live_parse(u_char *text, size_t len);
 ngx_http_payhub_live_kind_t *ngx_http_payhub_live_kind(const char *name);
 time_t ngx_http_payhub_live_until(json_t *change);
+
+/* the zone's mutex; false: not to be had, or this memory is left behind */
+
+ngx_uint_t ngx_http_payhub_live_lock(ngx_http_payhub_live_head_t *head);
 
 /* NULL, or what was found and expected; the mutex is held */
 

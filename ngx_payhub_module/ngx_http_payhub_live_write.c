@@ -349,7 +349,11 @@ ngx_http_payhub_live_members(ngx_pool_t *pool, ngx_uint_t i, json_t *change,
 
     rv = known->check(pool, change);
 
-    return rv ? ngx_http_payhub_live_say(pool, "/%ui: %s", i, rv) : NULL;
+    if (rv == NULL || rv == ngx_http_payhub_live_busy) {
+        return rv;
+    }
+
+    return ngx_http_payhub_live_say(pool, "/%ui: %s", i, rv);
 }
 
 
@@ -421,9 +425,22 @@ ngx_http_payhub_live_audit(ngx_str_t *by, const char *what, json_t *from,
 }
 
 
+/* made at this host and not told yet: no table of the cluster has it */
+
+static ngx_uint_t
+ngx_http_payhub_live_untold(json_t *change, uint64_t told)
+{
+    return !json_is_true(json_object_get(change, "sync"))
+           && (uint64_t) json_integer_value(json_object_get(change, "gen"))
+              > told;
+}
+
+
 /*
  * Over the table as it is, `now`, which it changes; the mutex is held.  NULL
  * or what was found and expected; `was` gets what each took the place of.
+ * What comes from the cluster gives way to what was made here meanwhile:
+ * then `was` gets the change itself.
  */
 
 static char *
@@ -463,6 +480,15 @@ ngx_http_payhub_live_merge(ngx_pool_t *pool, json_t *now, json_t *fresh,
             }
         }
 
+        if (old && (flags & NGX_HTTP_PAYHUB_LIVE_SYNC)
+            && ngx_http_payhub_live_tombs
+            && ngx_http_payhub_live_untold(old, told))
+        {
+            (void) json_array_append_new(now, old);
+            (void) json_array_append(was, change);
+            continue;
+        }
+
         if (old && json_is_true(json_object_get(old, "removed"))) {
             json_decref(old);
             old = NULL;
@@ -497,6 +523,22 @@ ngx_http_payhub_live_merge(ngx_pool_t *pool, json_t *now, json_t *fresh,
     }
 
     return NULL;
+}
+
+
+ngx_uint_t
+ngx_http_payhub_live_lock(ngx_http_payhub_live_head_t *head)
+{
+    if (!ngx_http_payhub_zone_lock()) {
+        return 0;
+    }
+
+    if (head->closed) {
+        ngx_http_payhub_zone_unlock();
+        return 0;
+    }
+
+    return 1;
 }
 
 
@@ -542,7 +584,7 @@ ngx_http_payhub_live_write(ngx_pool_t *pool, json_t *fresh, ngx_str_t *by,
     head = ngx_http_payhub_live_head();
     was = json_array();
 
-    if (was == NULL || !ngx_http_payhub_zone_lock()) {
+    if (was == NULL || !ngx_http_payhub_live_lock(head)) {
         json_decref(was);
         return ngx_http_payhub_live_busy;
     }
@@ -567,6 +609,10 @@ ngx_http_payhub_live_write(ngx_pool_t *pool, json_t *fresh, ngx_str_t *by,
 
     for (i = 0; rv == NULL && i < json_array_size(fresh); i++) {
         old = json_array_get(was, i);
+
+        if (old == json_array_get(fresh, i)) {
+            continue;
+        }
 
         ngx_http_payhub_live_audit(by, flags & NGX_HTTP_PAYHUB_LIVE_REMOVE
                                        ? "removed" : "changed",

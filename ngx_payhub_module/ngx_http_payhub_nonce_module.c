@@ -140,9 +140,7 @@ ngx_http_payhub_nonce_step(ngx_http_request_t *r)
 
     /* decided anew in each location: one may pass what another could not */
 
-    if (pr->nonce_cold && nlcf->accept) {
-        pr->nonce_cold = 0;
-    }
+    pr->nonce_cold = pr->nonce_old && !nlcf->accept;
 
     if (pr->nonce_cold && !ngx_http_payhub_pass_on(r)) {
         return ngx_http_payhub_refuse(r, pr, PH_ERROR_NOT_EXECUTED,
@@ -201,7 +199,7 @@ ngx_http_payhub_nonce_spend(ngx_http_request_t *r,
 
     if (ph_nonce_is_cold(zone->table, sent, window, nlcf->ahead)) {
         ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_NONCE_COLD);
-        pr->nonce_cold = 1;
+        pr->nonce_old = 1;
     }
 
     return NGX_OK;

@@ -383,7 +383,9 @@ ngx_http_payhub_pass_add_route(ngx_http_request_t *r,
     ngx_http_payhub_pass_ctx_t *ctx, struct ph_buf *meta)
 {
     ngx_uint_t                 i;
+    struct ph_buf              reason, view;
     ngx_http_payhub_choice_t  *choice;
+    char                       words[2][NGX_HTTP_PAYHUB_CHOICE_TEXT];
 
     choice = ngx_http_payhub_route_choice(r, ctx->pr);
     if (choice == NULL) {
@@ -395,8 +397,19 @@ ngx_http_payhub_pass_add_route(ngx_http_request_t *r,
                                  &choice->candidates[i]);
     }
 
-    ngx_http_payhub_pass_add(meta, PH_FIELD_ROUTE_REASON, &choice->reason);
-    ngx_http_payhub_pass_add(meta, PH_FIELD_ROUTE_VIEW, &choice->view);
+    ph_buf_init(&reason, words[0], sizeof(words[0]));
+    ph_buf_init(&view, words[1], sizeof(words[1]));
+
+    ngx_http_payhub_route_reason(choice, &reason);
+    ngx_http_payhub_route_view(choice, &view);
+
+    if (reason.len) {
+        ph_field_add(meta, PH_FIELD_ROUTE_REASON, ph_buf_str(&reason));
+    }
+
+    ph_field_add(meta, PH_FIELD_ROUTE_VIEW, ph_buf_str(&view));
+
+    meta->full |= view.full;
 }
 
 

@@ -9,6 +9,7 @@
 
 
 #include "ngx_http_payhub_live.h"
+#include "libpayhub/domain/route.h"
 
 
 #define NGX_HTTP_PAYHUB_ACCOUNTS_MAX    1024
@@ -20,18 +21,37 @@
 typedef struct {
     ngx_str_t                candidates[NGX_HTTP_PAYHUB_CANDIDATES_MAX];
     ngx_uint_t               n;
-    ngx_str_t                reason;        /* at most 128 bytes */
-    ngx_str_t                view;          /* ROUTE_VIEW of the frame */
-    ngx_str_t                first;         /* account counted as in flight */
-    void                    *health;        /* its record, or NULL */
+    const char              *word;          /* "chosen", "free", ... */
+    struct ph_str            text;          /* of "forced" and "unclear" */
+    struct ph_str            method;        /* views into the body */
+    struct ph_str            currency;
+    int64_t                  amount;
+    struct ph_route         *route;
+    struct ph_route_note     note;
+    void                    *health;        /* of the account counted as in
+                                               flight, or NULL */
+    unsigned                 has_amount:1;
     unsigned                 probe:1;       /* of a half-open breaker */
 } ngx_http_payhub_choice_t;
+
+
+/* reason and view, as words: at most so many bytes each */
+
+#define NGX_HTTP_PAYHUB_CHOICE_TEXT     PH_ROUTE_REASON_MAX
 
 
 /* NULL: nothing was routed; asked by payhub_pass and by variables */
 
 ngx_http_payhub_choice_t *ngx_http_payhub_route_choice(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr);
+
+void ngx_http_payhub_route_reason(ngx_http_payhub_choice_t *choice,
+    struct ph_buf *buf);
+
+/* ROUTE_VIEW of the frame */
+
+void ngx_http_payhub_route_view(ngx_http_payhub_choice_t *choice,
+    struct ph_buf *buf);
 
 /* a HEALTH field of a worker's reply to this request */
 

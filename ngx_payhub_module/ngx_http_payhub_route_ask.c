@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_payhub_route_int.h"
+#include "libpayhub/base/money.h"
 
 
 #define NGX_HTTP_PAYHUB_ROUTE_FIELDS  4
@@ -20,7 +21,8 @@ ngx_http_payhub_route_ask(struct ph_route *route, struct ph_str body,
     enum ph_scan          verdict;
     struct ph_scan_field  f[NGX_HTTP_PAYHUB_ROUTE_FIELDS + PH_ROUTE_KEYS_MAX];
 
-    ngx_memzero(f, sizeof(f));
+    ngx_memzero(f, (NGX_HTTP_PAYHUB_ROUTE_FIELDS + route->key_count)
+                   * sizeof(struct ph_scan_field));
 
     f[0].name = PH_STR("method");
     f[1].name = PH_STR("currency");
@@ -48,6 +50,12 @@ ngx_http_payhub_route_ask(struct ph_route *route, struct ph_str body,
         {
             return PH_SCAN_TYPE;
         }
+    }
+
+    /* what no payment can ask for must not count as given to an account */
+
+    if (f[2].found && f[2].integer > PH_AMOUNT_MAX) {
+        return PH_SCAN_RANGE;
     }
 
     ask->method = f[0].text;
@@ -109,8 +117,7 @@ ngx_http_payhub_route_explain_seat(ngx_http_payhub_routes_t *routes,
                     "breaker", ph_breaker_word(sight.breaker),
                     "calls", (int) sight.calls,
                     "good", (int) sight.good,
-                    "given", (json_int_t) __atomic_load_n(seat->share,
-                                                          __ATOMIC_RELAXED));
+                    "given", (json_int_t) ph_route_given(seat));
 
     (void) json_object_set_new(one, "against",
                                why == PH_ROUTE_MAY ? json_null()
@@ -133,6 +140,8 @@ ngx_http_payhub_route_explain_rule(ngx_http_payhub_routes_t *routes,
     struct ph_route_eyes    eyes;
     struct ph_route_rule   *rule;
     struct ph_route_choice  choice;
+    struct ph_buf           reason;
+    char                    words[PH_ROUTE_REASON_MAX];
 
     for (i = 0; i < route->rule_count; i++) {
         if (ph_route_rule_matches(&route->rules[i], ask)) {
@@ -157,6 +166,9 @@ ngx_http_payhub_route_explain_rule(ngx_http_payhub_routes_t *routes,
     eyes.data = routes;
 
     ph_route_choose(route, ask, &eyes, PH_ROUTE_DRAWS - 1, &choice);
+
+    ph_buf_init(&reason, words, sizeof(words));
+    ph_route_reason(route, &choice.note, &reason);
 
     for (i = 0; i < rule->seat_count; i++) {
         rule->seats[i].share = share[i];
@@ -188,8 +200,7 @@ ngx_http_payhub_route_explain_rule(ngx_http_payhub_routes_t *routes,
                              : choice.verdict == PH_ROUTE_OUT ? "out"
                                                               : "none"));
     (void) json_object_set_new(answer, "reason",
-                               json_stringn(choice.reason,
-                                            choice.reason_len));
+                               json_stringn(reason.ptr, reason.len));
     (void) json_object_set_new(answer, "candidates", candidates);
     (void) json_object_set_new(answer, "accounts", seats);
 

@@ -90,6 +90,7 @@ typedef struct {
 ngx_http_payhub_routes_t *ngx_http_payhub_routes(
     ngx_http_payhub_live_t *live);
 void ngx_http_payhub_routes_release(void *data);
+void ngx_http_payhub_routes_forget(void);
 struct ph_route *ngx_http_payhub_routes_find(ngx_http_payhub_routes_t *routes,
     struct ph_str name);
 char *ngx_http_payhub_route_rules_check(ngx_pool_t *pool, ngx_str_t *rules,

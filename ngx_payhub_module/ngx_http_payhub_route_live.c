@@ -64,6 +64,22 @@ ngx_http_payhub_routes_release(void *data)
 }
 
 
+/*
+ * Where one process serves one configuration after the other, a table points
+ * into its own: requests that hold it keep that alive by their connections,
+ * nothing keeps it for the next.
+ */
+
+void
+ngx_http_payhub_routes_forget(void)
+{
+    if (ngx_http_payhub_routes_current) {
+        ngx_http_payhub_routes_release(ngx_http_payhub_routes_current);
+        ngx_http_payhub_routes_current = NULL;
+    }
+}
+
+
 ngx_http_payhub_routes_t *
 ngx_http_payhub_routes(ngx_http_payhub_live_t *live)
 {
@@ -706,6 +722,7 @@ ngx_http_payhub_account_check(ngx_pool_t *pool, json_t *change)
     routes = ngx_http_payhub_routes_current;
 
     if (ngx_http_payhub_health_told() && routes
+        && routes->epoch == ngx_http_payhub_epoch()
         && routes->told == ngx_http_payhub_health_told()
         && ngx_http_payhub_route_account_find(routes, id)
            == routes->accounts_n)

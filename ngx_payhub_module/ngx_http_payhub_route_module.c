@@ -592,6 +592,7 @@ ngx_http_payhub_route_merge_loc_conf(ngx_conf_t *cf, void *parent,
 static ngx_int_t
 ngx_http_payhub_route_init_process(ngx_cycle_t *cycle)
 {
+    ngx_http_payhub_routes_forget();
     ngx_http_payhub_health_init_process();
 
     return NGX_OK;

@@ -9,7 +9,6 @@
 
 
 #define NGX_HTTP_PAYHUB_ROUTE_BODY_MAX  (64 * 1024)     /* the worker's own */
-#define NGX_HTTP_PAYHUB_ROUTE_VIEW_MAX  128
 #define NGX_HTTP_PAYHUB_ROUTE_TRIES     4       /* of probes others took */
 
 
@@ -218,63 +217,42 @@ ngx_http_payhub_route_body(ngx_http_request_t *r, struct ph_str *body)
 }
 
 
-/* "WORD METHOD CURRENCY AMOUNT": what the worker holds its own reading to */
+/* Written for those who read them: most requests are answered unread. */
 
-static ngx_int_t
-ngx_http_payhub_route_view(ngx_http_request_t *r,
-    ngx_http_payhub_choice_t *choice, const char *word,
-    struct ph_route_ask *ask)
+void
+ngx_http_payhub_route_reason(ngx_http_payhub_choice_t *choice,
+    struct ph_buf *buf)
 {
-    struct ph_buf  buf;
-
-    choice->view.data = ngx_pnalloc(r->pool, NGX_HTTP_PAYHUB_ROUTE_VIEW_MAX);
-    if (choice->view.data == NULL) {
-        return NGX_ERROR;
+    if (choice->text.len == 0) {
+        ph_route_reason(choice->route, &choice->note, buf);
+        return;
     }
 
-    ph_buf_init(&buf, (char *) choice->view.data,
-                NGX_HTTP_PAYHUB_ROUTE_VIEW_MAX);
-    ph_buf_add(&buf, ph_str_z(word));
-    ph_buf_byte(&buf, ' ');
-    ph_buf_add(&buf, ask->method.len ? ask->method : PH_STR("-"));
-    ph_buf_byte(&buf, ' ');
-    ph_buf_add(&buf, ask->currency.len ? ask->currency : PH_STR("-"));
-    ph_buf_byte(&buf, ' ');
-
-    if (ask->has_amount) {
-        ph_buf_i64(&buf, ask->amount);
-
-    } else {
-        ph_buf_byte(&buf, '-');
-    }
-
-    choice->view.len = buf.len;
-
-    return buf.full ? NGX_ERROR : NGX_OK;
+    ph_buf_add(buf, ph_str_z(choice->word));
+    ph_buf_byte(buf, '=');
+    ph_buf_add(buf, choice->text);
 }
 
 
-static ngx_int_t
-ngx_http_payhub_route_reason(ngx_http_request_t *r,
-    ngx_http_payhub_choice_t *choice, const char *word, struct ph_str text)
+/* "WORD METHOD CURRENCY AMOUNT": what the worker holds its own reading to */
+
+void
+ngx_http_payhub_route_view(ngx_http_payhub_choice_t *choice,
+    struct ph_buf *buf)
 {
-    u_char  *p;
-    size_t   len;
+    ph_buf_add(buf, ph_str_z(choice->word));
+    ph_buf_byte(buf, ' ');
+    ph_buf_add(buf, choice->method.len ? choice->method : PH_STR("-"));
+    ph_buf_byte(buf, ' ');
+    ph_buf_add(buf, choice->currency.len ? choice->currency : PH_STR("-"));
+    ph_buf_byte(buf, ' ');
 
-    len = ngx_strlen(word);
+    if (choice->has_amount) {
+        ph_buf_i64(buf, choice->amount);
 
-    p = ngx_pnalloc(r->pool, len + text.len + 1);
-    if (p == NULL) {
-        return NGX_ERROR;
+    } else {
+        ph_buf_byte(buf, '-');
     }
-
-    choice->reason.data = p;
-    choice->reason.len = len + text.len;
-
-    p = ngx_cpymem(p, word, len);
-    (void) ngx_cpymem(p, text.ptr, text.len);
-
-    return NGX_OK;
 }
 
 
@@ -346,12 +324,7 @@ ngx_http_payhub_route_forced(ngx_http_request_t *r,
     choice->n = 1;
     choice->candidates[0].data = (u_char *) account.ptr;
     choice->candidates[0].len = account.len;
-
-    if (ngx_http_payhub_route_reason(r, choice, "forced=", account)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    choice->text = account;
 
     for (i = 0; i < routes->accounts_n; i++) {
         if (ph_str_eq(routes->accounts[i].id, account)) {
@@ -398,12 +371,7 @@ ngx_http_payhub_route_rules(ngx_http_request_t *r,
         }
     }
 
-    if (ngx_http_payhub_route_reason(r, choice, "",
-                                     ph_str_make(c.reason, c.reason_len))
-        != NGX_OK)
-    {
-        return NULL;
-    }
+    choice->note = c.note;
 
     if (c.verdict == PH_ROUTE_FREE) {
         ngx_http_payhub_count(NGX_HTTP_PAYHUB_COUNT_ROUTE_NONE);
@@ -466,8 +434,8 @@ ngx_http_payhub_route_choose(ngx_http_request_t *r,
 
     if (verdict != PH_SCAN_CLEAR) {
         word = "unclear";
-        rc = ngx_http_payhub_route_reason(r, choice, "unclear=",
-                                      ph_str_z(ph_scan_word(verdict)));
+        choice->text = ph_str_z(ph_scan_word(verdict));
+        rc = NGX_OK;
 
     } else if (ask.method.len == 0) {
         return NGX_DECLINED;            /* no payment */
@@ -487,11 +455,16 @@ ngx_http_payhub_route_choose(ngx_http_request_t *r,
         rc = word ? NGX_OK : NGX_ERROR;
     }
 
-    if (rc != NGX_OK
-        || ngx_http_payhub_route_view(r, choice, word, &ask) != NGX_OK)
-    {
+    if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    choice->word = word;
+    choice->route = route;
+    choice->method = ask.method;
+    choice->currency = ask.currency;
+    choice->amount = ask.amount;
+    choice->has_amount = ask.has_amount;
 
     pr->route = choice;
 
@@ -511,17 +484,32 @@ ngx_int_t
 ngx_http_payhub_route_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
+    char                      *p;
+    struct ph_buf              buf;
     ngx_http_payhub_choice_t  *choice;
 
     choice = ngx_http_payhub_route_choice(r, ngx_http_payhub_find(r));
 
-    if (choice == NULL || choice->reason.len == 0) {
+    if (choice == NULL) {
         v->not_found = 1;
         return NGX_OK;
     }
 
-    v->len = choice->reason.len;
-    v->data = choice->reason.data;
+    p = ngx_pnalloc(r->pool, NGX_HTTP_PAYHUB_CHOICE_TEXT);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ph_buf_init(&buf, p, NGX_HTTP_PAYHUB_CHOICE_TEXT);
+    ngx_http_payhub_route_reason(choice, &buf);
+
+    if (buf.len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->len = buf.len;
+    v->data = (u_char *) p;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;

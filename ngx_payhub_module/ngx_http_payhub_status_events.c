@@ -57,6 +57,12 @@ ngx_http_payhub_events_handler(ngx_http_request_t *r, ngx_msec_t life)
     ngx_pool_cleanup_t        *cln;
     ngx_http_payhub_stream_t  *stream;
 
+    /* a subrequest would hold its main request for as long as it lives */
+
+    if (r != r->main) {
+        return NGX_HTTP_FORBIDDEN;
+    }
+
     ev = &ngx_http_payhub_events_event;
 
     if (ev->handler == NULL) {
@@ -64,8 +70,9 @@ ngx_http_payhub_events_handler(ngx_http_request_t *r, ngx_msec_t life)
         ngx_http_payhub_events_connection.fd = (ngx_socket_t) -1;
         ev->handler = ngx_http_payhub_events_timer;
         ev->data = &ngx_http_payhub_events_connection;
-        ev->log = ngx_cycle->log;
     }
+
+    ev->log = ngx_cycle->log;
 
     if (ngx_exiting
         || ngx_http_payhub_streams_n == NGX_HTTP_PAYHUB_STREAMS_MAX)

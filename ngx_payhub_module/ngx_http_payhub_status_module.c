@@ -39,7 +39,6 @@ static ngx_int_t ngx_http_payhub_status_send(ngx_http_request_t *r,
 
 static void ngx_http_payhub_status_counters(json_t *tree);
 static void ngx_http_payhub_status_limits(json_t *tree);
-static json_t *ngx_http_payhub_status_spec(const struct ph_bucket_spec *spec);
 static json_t *ngx_http_payhub_status_nonces(void);
 static void ngx_http_payhub_status_processes(json_t *tree);
 
@@ -468,60 +467,37 @@ ngx_http_payhub_status_counters(json_t *tree)
 static void
 ngx_http_payhub_status_limits(json_t *tree)
 {
-    char                           series[NGX_HTTP_PAYHUB_SERIES_NAME];
-    json_t                        *list, *row;
-    uint64_t                       now;
-    ngx_uint_t                     i, k;
-    struct timespec                ts;
-    struct ph_hash128              all;
-    struct ph_limit_usage          usage;
-    struct ph_bucket_spec          spec;
-    ngx_http_payhub_limit_zone_t  *zone;
+    char         series[NGX_HTTP_PAYHUB_SERIES_NAME];
+    json_t      *list, *row;
+    size_t       i;
+    ngx_uint_t   k;
 
-    static const char  *of[] = { "granted", "denied" };
+    static struct {
+        const char  *series;
+        const char  *member;
+    } flows[] = {
+        { "granted", "granted_1s" },
+        { "denied", "denied_1s" }
+    };
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-    now = (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+    list = ngx_http_payhub_limits_json();
 
-    ngx_memzero(&all, sizeof(struct ph_hash128));
-    list = json_array();
-
-    for (i = 0; (zone = ngx_http_payhub_limit_zone(i)) != NULL; i++) {
-
-        ph_limit_usage_read(zone->table, now, &usage);
-        ph_limit_settings(zone->table, all, ngx_time(), &spec);
-
-        row = json_pack("{s:s%, s:s%, s:b, s:o, s:o, s:I, s:I, s:I, s:I, s:I, "
-                        "s:I}",
-                        "limit", (char *) zone->name.data, zone->name.len,
-                        "key", (char *) zone->key_text.data,
-                        zone->key_text.len,
-                        "cluster", (int) zone->cluster,
-                        "base", ngx_http_payhub_status_spec(&zone->base),
-                        "now", ngx_http_payhub_status_spec(&spec),
-                        "cells", (json_int_t) usage.cells,
-                        "busy", (json_int_t) usage.busy,
-                        "overrides", (json_int_t) usage.overrides,
-                        "granted", (json_int_t) usage.granted,
-                        "denied", (json_int_t) usage.denied,
-                        "no_room", (json_int_t) usage.no_room);
-        if (row == NULL) {
-            continue;
-        }
+    json_array_foreach(list, i, row) {
 
         for (k = 0; k < 2; k++) {
             *ngx_slprintf((u_char *) series,
                           (u_char *) series + sizeof(series) - 1,
-                          "limit:%V:%s", &zone->name, of[k]) = '\0';
-            (void) json_object_set_new(row, k ? "denied_1s" : "granted_1s",
+                          "limit:%s:%s",
+                          json_string_value(json_object_get(row, "name")),
+                          flows[k].series) = '\0';
+
+            (void) json_object_set_new(row, flows[k].member,
                        json_integer((json_int_t)
                                     ngx_http_payhub_history_last(series)));
         }
-
-        (void) json_array_append_new(list, row);
     }
 
-    (void) json_object_set_new(tree, "limits", list);
+    (void) json_object_set_new(tree, "limits", list ? list : json_array());
 }
 
 
@@ -586,20 +562,6 @@ ngx_http_payhub_status_accounts(void)
     }
 
     return list ? list : json_array();
-}
-
-
-static json_t *
-ngx_http_payhub_status_spec(const struct ph_bucket_spec *spec)
-{
-    return json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}",
-                     "algorithm", spec->kind == PH_BUCKET_WARMUP ? "warmup"
-                                                                 : "bursty",
-                     "tokens", (json_int_t) spec->rate.tokens,
-                     "per_ms", (json_int_t) (spec->rate.per_ns / 1000000),
-                     "burst", (json_int_t) spec->burst_tokens,
-                     "burst_ms", (json_int_t) (spec->burst_ns / 1000000),
-                     "warmup_ms", (json_int_t) (spec->warmup_ns / 1000000));
 }
 
 
@@ -718,6 +680,14 @@ ngx_http_payhub_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "PH-C107 payhub_status: found another content "
+                           "handler in this location, expected it alone");
+        return NGX_CONF_ERROR;
+    }
+
     clcf->handler = ngx_http_payhub_status_handler;
 
     return NGX_CONF_OK;

@@ -51,17 +51,17 @@ static struct {
 
 static ngx_http_payhub_metric_t  ngx_http_payhub_metrics[] = {
 
-    { "limits", "limit", "limit", "granted", "limit_decisions",
+    { "limits", "name", "limit", "granted", "limit_decisions",
       "result=\"granted\"", "Decisions of a limit by result", 1 },
-    { "limits", "limit", "limit", "denied", "limit_decisions",
+    { "limits", "name", "limit", "denied", "limit_decisions",
       "result=\"denied\"", "Decisions of a limit by result", 1 },
-    { "limits", "limit", "limit", "no_room", "limit_decisions",
+    { "limits", "name", "limit", "full", "limit_decisions",
       "result=\"no_room\"", "Decisions of a limit by result", 1 },
-    { "limits", "limit", "limit", "cells", "limit_cells", "",
+    { "limits", "name", "limit", "cells", "limit_cells", "",
       "Keys that the zone of a limit has room for", 0 },
-    { "limits", "limit", "limit", "busy", "limit_busy_cells", "",
+    { "limits", "name", "limit", "busy", "limit_busy_cells", "",
       "Keys whose bucket is not full", 0 },
-    { "limits", "limit", "limit", "overrides", "limit_overrides", "",
+    { "limits", "name", "limit", "overrides", "limit_overrides", "",
       "Keys with settings of their own", 0 },
 
     { "nonces", "zone", "zone", "places", "nonce_places", "",

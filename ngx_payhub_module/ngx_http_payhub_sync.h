@@ -153,6 +153,10 @@ void ngx_http_payhub_sync_text(u_char *to, size_t size, const char *text,
 ngx_uint_t ngx_http_payhub_sync_mark(json_t *part, u_char *to);
 void ngx_cdecl ngx_http_payhub_sync_error(const char *fmt, ...);
 
+/* whether this process holds the links; one that lost them stops them here */
+
+ngx_uint_t ngx_http_payhub_sync_holds(void);
+
 
 /* ngx_http_payhub_sync_link.c */
 

@@ -317,6 +317,10 @@ ngx_http_payhub_sync_read(ngx_event_t *ev)
         return;
     }
 
+    if (!ngx_http_payhub_sync_holds()) {
+        return;
+    }
+
     rc = ngx_http_payhub_sync_recv(link, c);
 
     if (rc == NGX_AGAIN) {

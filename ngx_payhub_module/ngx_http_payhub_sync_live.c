@@ -236,6 +236,7 @@ ngx_http_payhub_sync_apply(ngx_pool_t *pool, json_t *changes)
     json_t      *one, *change;
     size_t       i;
     uint64_t     generation;
+    ngx_uint_t   level;
 
     static ngx_str_t  by = ngx_string("sync");
 
@@ -249,7 +250,10 @@ ngx_http_payhub_sync_apply(ngx_pool_t *pool, json_t *changes)
         return;
     }
 
-    /* those that fit this host's nginx.conf, one by one */
+    /* those that fit this host's nginx.conf, one by one; the first that does
+       not is told, the others are counted */
+
+    level = NGX_LOG_WARN;
 
     json_array_foreach(changes, i, change) {
 
@@ -262,9 +266,10 @@ ngx_http_payhub_sync_apply(ngx_pool_t *pool, json_t *changes)
             ngx_http_payhub_sync.sh->live_refused++;
             ngx_http_payhub_sync_error("a live change of the cluster does not "
                                        "fit this host: %s", rv);
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+            ngx_log_error(level, ngx_cycle->log, 0,
                           "payhub sync: a live change of the cluster does "
                           "not fit this host: %s", rv);
+            level = NGX_LOG_INFO;
         }
     }
 }

@@ -10,6 +10,7 @@
 
 #include "ngx_http_payhub_sync.h"
 #include "ngx_http_payhub_state.h"
+#include <malloc.h>
 #include <openssl/rand.h>
 
 
@@ -26,6 +27,8 @@ static void ngx_http_payhub_sync_exit_process(ngx_cycle_t *cycle);
 static void ngx_http_payhub_sync_tick(ngx_event_t *ev);
 static ngx_uint_t ngx_http_payhub_sync_hold(void);
 static void ngx_http_payhub_sync_give_up(void);
+static void ngx_http_payhub_sync_json_wiped(void);
+static void ngx_http_payhub_sync_free(void *p);
 static size_t ngx_http_payhub_sync_size(size_t left);
 static ngx_int_t ngx_http_payhub_sync_area_init(void *area, size_t size,
     ngx_log_t *log);
@@ -368,6 +371,7 @@ ngx_http_payhub_sync_init_process(ngx_cycle_t *cycle)
 
     ngx_http_payhub_sync.conf = pscf;
     ngx_http_payhub_live_outbox(1);
+    ngx_http_payhub_sync_json_wiped();
 
     ngx_http_payhub_sync_dumb.fd = (ngx_socket_t) -1;
 
@@ -504,6 +508,50 @@ ngx_http_payhub_sync_give_up(void)
 }
 
 
+/* a process that was stopped for longer than its word stands for takes in
+   nothing any more: another one may have read on */
+
+ngx_uint_t
+ngx_http_payhub_sync_holds(void)
+{
+    if (ngx_http_payhub_sync.holds
+        && ngx_http_payhub_sync.sh->holder != ngx_http_payhub_owner())
+    {
+        ngx_http_payhub_sync_give_up();
+    }
+
+    return ngx_http_payhub_sync.holds;
+}
+
+
+/* jansson copies what it parses, secrets too, and frees as it goes */
+
+static void
+ngx_http_payhub_sync_json_wiped(void)
+{
+    json_free_t    free_fn;
+    json_malloc_t  malloc_fn;
+
+    json_get_alloc_funcs(&malloc_fn, &free_fn);
+
+    /* another module with functions of its own keeps them */
+
+    if (malloc_fn == malloc && free_fn == free) {
+        json_set_alloc_funcs(malloc, ngx_http_payhub_sync_free);
+    }
+}
+
+
+static void
+ngx_http_payhub_sync_free(void *p)
+{
+    if (p) {
+        ngx_explicit_memzero(p, malloc_usable_size(p));
+        free(p);
+    }
+}
+
+
 /* ---- the area ---- */
 
 
@@ -529,13 +577,20 @@ ngx_http_payhub_sync_area_init(void *area, size_t size, ngx_log_t *log)
 }
 
 
+/* they become JSON again: a character that is cut in its middle is none */
+
 void
 ngx_http_payhub_sync_text(u_char *to, size_t size, const char *text,
     size_t len)
 {
+    size_t  i;
+
     len = ngx_min(len, size - 1);
 
-    ngx_memcpy(to, text ? text : "", len);
+    for (i = 0; i < len; i++) {
+        to[i] = (text[i] < 0x20 || text[i] > 0x7e) ? '?' : text[i];
+    }
+
     to[len] = '\0';
 }
 
@@ -568,15 +623,16 @@ ngx_http_payhub_sync_error(const char *fmt, ...)
     u_char                         *last;
     va_list                         args;
     ngx_http_payhub_sync_shared_t  *sh;
+    u_char                          text[NGX_HTTP_PAYHUB_SYNC_TEXT];
 
     sh = ngx_http_payhub_sync.sh;
 
     va_start(args, fmt);
-    last = ngx_vslprintf(sh->error, sh->error + NGX_HTTP_PAYHUB_SYNC_TEXT - 1,
-                         fmt, args);
+    last = ngx_vslprintf(text, text + sizeof(text) - 1, fmt, args);
     va_end(args);
 
-    *last = '\0';
+    ngx_http_payhub_sync_text(sh->error, sizeof(sh->error), (char *) text,
+                              last - text);
     sh->error_at = ngx_time();
 }
 

@@ -156,7 +156,7 @@ ngx_http_payhub_sync_keys(ngx_event_t *ev)
     ngx_uint_t                    more;
     ngx_http_payhub_sync_link_t  *link = ev->data;
 
-    if (ngx_exiting || ngx_terminate || !ngx_http_payhub_sync.holds) {
+    if (ngx_exiting || ngx_terminate || !ngx_http_payhub_sync_holds()) {
         ngx_http_payhub_sync_watch_stop();
         return;
     }

@@ -74,6 +74,7 @@ void ngx_http_payhub_contexts_cleanup(void *data);
 ngx_uint_t ngx_http_payhub_key_material(ngx_http_payhub_key_t *key,
     u_char *out);
 ngx_uint_t ngx_http_payhub_key_algs(ngx_http_payhub_main_conf_t *pmcf);
+ngx_uint_t ngx_http_payhub_key_conf_algs(ngx_conf_t *cf);
 
 /* ngx_http_payhub_verify_module.c */
 

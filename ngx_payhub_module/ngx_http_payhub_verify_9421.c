@@ -15,6 +15,7 @@ typedef struct {
     struct ph_9421_request           request;
     struct ph_9421                   all;
     const struct ph_9421_signature  *signature;
+    unsigned                         several:1;     /* by known keys */
 } ngx_http_payhub_9421_t;
 
 
@@ -86,13 +87,17 @@ ngx_http_payhub_9421_head(ngx_http_request_t *r,
     fault = ph_9421_choose(&ctx->all, ngx_http_payhub_9421_known, &known,
                            &signature);
 
-    if (fault != PH_9421_OK && fault != PH_9421_UNKNOWN) {
-        return ngx_http_payhub_9421_fault(r, pr, fault);
-    }
-
     ctx->signature = signature;
+    ctx->several = (fault == PH_9421_SEVERAL);
 
-    if (!signature->has_created || signature->params_unfit) {
+    /*
+     * Where there are several, the keys that exist decide which one is judged:
+     * what is wrong with it is told behind the body, and as any 401.
+     */
+
+    if (ctx->all.count == 1
+        && (!signature->has_created || signature->params_unfit))
+    {
         return ngx_http_payhub_9421_fault(r, pr, PH_9421_PARAMETER);
     }
 
@@ -102,7 +107,7 @@ ngx_http_payhub_9421_head(ngx_http_request_t *r,
     pr->auth.nonce = signature->nonce;
     pr->auth.signature = signature->signature;
 
-    if (!ngx_http_payhub_verify_in_window(r, pr)) {
+    if (ctx->all.count == 1 && !ngx_http_payhub_verify_in_window(r, pr)) {
         return ngx_http_payhub_verify_refuse(r, pr, PH_ERROR_AUTH, "window");
     }
 
@@ -160,7 +165,9 @@ ngx_http_payhub_9421_known(void *data, struct ph_str keyid)
         return false;
     }
 
-    known->pr->claim = key;
+    if (known->pr->claim == NULL) {
+        known->pr->claim = key;
+    }
 
     return true;
 }
@@ -221,7 +228,7 @@ ngx_http_payhub_9421_all(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
 
     /* of another algorithm: told after the same work as for a right one */
 
-    if (fault != PH_9421_OK && fault != PH_9421_ALG) {
+    if (fault != PH_9421_OK && fault != PH_9421_ALG && ctx->all.count == 1) {
         return ngx_http_payhub_9421_fault(r, pr, fault);
     }
 
@@ -231,11 +238,21 @@ ngx_http_payhub_9421_all(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
         reason = ngx_http_payhub_9421_reason(fault);
     }
 
+    if (reason == NULL && ctx->all.count > 1
+        && !ngx_http_payhub_verify_in_window(r, pr))
+    {
+        reason = "window";
+    }
+
     if (reason && *reason == '\0') {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     rc = ngx_http_payhub_verify_conclude(r, pr, PH_SCHEME_RFC9421, reason);
+
+    if (rc == NGX_OK && ctx->several) {
+        return ngx_http_payhub_9421_fault(r, pr, PH_9421_SEVERAL);
+    }
 
     if (ctx->all.idempotency_key.len > NGX_HTTP_PAYHUB_IDEMPOTENCY_MAX
         && rc == NGX_OK)
@@ -270,13 +287,17 @@ ngx_http_payhub_9421_judge(ngx_http_request_t *r,
 
     ph_buf_init(&buf, base, sizeof(base));
 
+    reason = NULL;
+
     fault = ph_9421_base(ctx->signature, &ctx->request, &buf);
 
     if (fault != PH_9421_OK) {
-        return ngx_http_payhub_9421_reason(fault);
-    }
+        reason = ngx_http_payhub_9421_reason(fault);
 
-    reason = NULL;
+        if (ctx->all.count == 1) {
+            return reason;
+        }
+    }
 
     if (ctx->all.content_digest.ptr) {
 

@@ -279,6 +279,12 @@ ngx_http_payhub_verify_body_handler(ngx_http_request_t *r)
         return;
     }
 
+    /* the body came late: the key may have been revoked or replaced */
+
+    if (pr->claim) {
+        pr->claim = ngx_http_payhub_key_find(r, pr, pr->auth.key_id);
+    }
+
     if (ngx_http_payhub_verify_all(r, pr) == NGX_DONE) {
         return;
     }
@@ -461,6 +467,12 @@ ngx_http_payhub_verify_context(ngx_http_request_t *r,
                 task->context = ngx_http_payhub_context(r, pr->claim);
             }
         }
+
+        /* nothing can be verified by it: like no key */
+
+        if (task->context == NULL && pr->claim && pr->claim->unfit) {
+            pr->claim = NULL;
+        }
     }
 
     if (pr->claim) {
@@ -528,6 +540,12 @@ ngx_http_payhub_verify_conclude(ngx_http_request_t *r,
     char  *unfit;
 
     unfit = ngx_http_payhub_verify_key(r, pr, scheme);
+
+    /* the body may have taken its time */
+
+    if (unfit == NULL && !ngx_http_payhub_verify_in_window(r, pr)) {
+        unfit = "window";
+    }
 
     if (unfit) {
         reason = unfit;
@@ -840,10 +858,6 @@ ngx_http_payhub_verify_merge_loc_conf(ngx_conf_t *cf, void *parent,
     ngx_http_payhub_verify_loc_conf_t  *prev = parent;
     ngx_http_payhub_verify_loc_conf_t  *conf = child;
 
-#if (NGX_THREADS)
-    ngx_http_payhub_main_conf_t        *pmcf;
-#endif
-
     ngx_conf_merge_uint_value(conf->schemes, prev->schemes, 0);
     ngx_conf_merge_sec_value(conf->window, prev->window,
                              NGX_HTTP_PAYHUB_WINDOW);
@@ -858,11 +872,10 @@ ngx_http_payhub_verify_merge_loc_conf(ngx_conf_t *cf, void *parent,
     /* nginx's pool "default" is there without a line of its own; threads are
        started only where a key may need them */
 
-    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payhub_module);
-
     if (conf->threads == NULL
         && (conf->schemes & PH_SCHEME_V3)
-        && (pmcf->algs & NGX_HTTP_PAYHUB_ALG(PH_ALG_SM2_SM3)))
+        && (ngx_http_payhub_key_conf_algs(cf)
+            & NGX_HTTP_PAYHUB_ALG(PH_ALG_SM2_SM3)))
     {
         conf->threads = ngx_thread_pool_add(cf, NULL);
 

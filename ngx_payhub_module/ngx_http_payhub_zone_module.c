@@ -15,7 +15,7 @@
 
 
 #define NGX_HTTP_PAYHUB_ZONE_MAGIC    0x31454e4f5a485001ull
-#define NGX_HTTP_PAYHUB_ZONE_LAYOUT   1     /* raise when any area changes */
+#define NGX_HTTP_PAYHUB_ZONE_LAYOUT   2     /* raise when any area changes */
 #define NGX_HTTP_PAYHUB_COUNTERS_MAX  64    /* places of each slot */
 #define NGX_HTTP_PAYHUB_KEYS_MIN      (256 * 1024)
 
@@ -796,27 +796,33 @@ static ngx_int_t
 ngx_http_payhub_zone_init_module(ngx_cycle_t *cycle)
 {
     void                         *old;
-    size_t                        size;
+    ngx_slab_pool_t              *shpool;
     ngx_http_payhub_zone_conf_t  *zcf;
     ngx_http_payhub_zone_head_t  *head;
 
     zcf = ngx_http_payhub_zone_conf(cycle);
 
-    old = ngx_http_payhub_area(NGX_HTTP_PAYHUB_AREA_LIVE, &size);
+    old = ngx_http_payhub_area(NGX_HTTP_PAYHUB_AREA_LIVE, NULL);
+    shpool = NULL;
     head = NULL;
 
     if (zcf && zcf->shm_zone) {
-        ngx_http_payhub_shpool = (ngx_slab_pool_t *) zcf->shm_zone->shm.addr;
-        head = ngx_http_payhub_shpool->data;
+        shpool = (ngx_slab_pool_t *) zcf->shm_zone->shm.addr;
+        head = shpool->data;
     }
 
     if (ngx_http_payhub_head && ngx_http_payhub_head != head) {
 
-        /* who stays with the old memory writes no state file any more */
+        /* who stays with the old memory changes nothing any more, and writes
+           no state file */
+
+        ngx_http_payhub_live_close();
 
         (void) __atomic_add_fetch(&ngx_http_payhub_head->epoch, 1,
                                   __ATOMIC_ACQ_REL);
     }
+
+    ngx_http_payhub_shpool = shpool;
 
     if (head && head != ngx_http_payhub_head && !ngx_test_config) {
 

@@ -271,8 +271,10 @@ page_sql(struct wk_db *db, const struct key_cursor *cursor)
     wk_sql(db,
            PH_STR("SELECT k.id,k.app_id,a.merchant_id,k.alg,k.schemes,k.role,"
                   "k.secret,k.public_key,"
-                  "CEIL(UNIX_TIMESTAMP(k.not_before)),"
-                  "FLOOR(UNIX_TIMESTAMP(k.not_after)),"
+                  /* UNIX_TIMESTAMP() ends in 2038 and is NULL then */
+                  "TIMESTAMPDIFF(SECOND,'1970-01-01',k.not_before)"
+                  "+(MICROSECOND(k.not_before)>0),"
+                  "TIMESTAMPDIFF(SECOND,'1970-01-01',k.not_after),"
                   "k.revoked_at IS NOT NULL OR a.status<>'active',k.changed_at"
                   " FROM app_key k JOIN app a ON a.id=k.app_id WHERE "));
     if (cursor->mode == 'f') {
@@ -460,7 +462,7 @@ page_done(struct wk_store_job *job)
         ph_buf_init(&out, text, ADMIN_PAGE_LEN);
         page_write(page, &out);
         wk_admin_answer(page->pull, &out);
-        OPENSSL_cleanse(text, out.len);
+        OPENSSL_cleanse(text, ADMIN_PAGE_LEN); /* what was cut off, too */
     }
     free(text);
     free(page);

@@ -4,7 +4,9 @@
  * This process holds what Redis said last, as the very text that edges get;
  * another version makes it read anew.  A change is made by one call of the
  * function ph_config_set, once however often it is told; then its audit row
- * is written.  With Redis away edges keep what they have and tell again.
+ * is written, and then it is answered: a worker that dies in between is told
+ * again, finds the change made and looks whether the row is there.  With Redis
+ * away edges keep what they have and tell again.
  */
 #include "worker/admin_int.h"
 
@@ -22,6 +24,7 @@
 #define SEED_LEN 16
 #define ID_LEN_MAX 64
 #define AUDIT_TEXT ADMIN_MARK_LEN
+#define AUDIT_LOOK 2000 /* youngest rows among which one is looked for */
 
 struct admin_live {
     struct wk_admin *admin;
@@ -41,7 +44,9 @@ struct live_tell {
     char                act[AUDIT_TEXT];
     char                who[AUDIT_TEXT];
     char                subject[AUDIT_TEXT];
-    char               *text; /* jansson's */
+    char               *text;     /* jansson's */
+    bool                is_again; /* no act of a person: Redis lost it */
+    bool                is_made;  /* by this telling */
 };
 
 /* ---- names in Redis ---- */
@@ -172,21 +177,37 @@ wk_admin_live_write(const struct admin_live *live, struct ph_buf *out)
 
 /* ---- telling ---- */
 
+static void
+audit_text(struct wk_db *db, struct ph_str before, const char *text)
+{
+    wk_sql(db, before);
+    wk_sql_text(db, ph_str_z(text));
+}
+
+/* A change that was made by an earlier telling has its row, unless the worker
+ * died before it. */
 static enum wk_run
 audit_run(struct wk_db *db, struct wk_store_job *job)
 {
     struct live_tell *tell = (struct live_tell *) job;
 
-    wk_sql(db, PH_STR("INSERT INTO audit (at,who,act,subject,detail) VALUES ("
-                      "UTC_TIMESTAMP(3),"));
-    wk_sql_text(db, ph_str_z(tell->who));
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, ph_str_z(tell->act));
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, ph_str_z(tell->subject));
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, ph_str_z(tell->text));
-    wk_sql(db, PH_STR(")"));
+    wk_sql(db, PH_STR("INSERT INTO audit (at,who,act,subject,detail) SELECT "
+                      "UTC_TIMESTAMP(3)"));
+    audit_text(db, PH_STR(","), tell->who);
+    audit_text(db, PH_STR(","), tell->act);
+    audit_text(db, PH_STR(","), tell->subject);
+    audit_text(db, PH_STR(","), tell->text);
+    wk_sql(db, PH_STR(" FROM DUAL"));
+    if (!tell->is_made) {
+        wk_sql(db,
+               PH_STR(" WHERE NOT EXISTS (SELECT 1 FROM (SELECT act,subject,"
+                      "detail FROM audit ORDER BY id DESC LIMIT "));
+        wk_sql_i64(db, AUDIT_LOOK);
+        audit_text(db, PH_STR(") young WHERE act="), tell->act);
+        audit_text(db, PH_STR(" AND subject="), tell->subject);
+        audit_text(db, PH_STR(" AND detail="), tell->text);
+        wk_sql(db, PH_STR(")"));
+    }
     wk_sql_end(db);
     return wk_db_run(db) ? WK_RUN_DONE : WK_RUN_FAILED;
 }
@@ -196,35 +217,6 @@ tell_free(struct live_tell *tell)
 {
     free(tell->text);
     free(tell);
-}
-
-static void
-audit_done(struct wk_store_job *job)
-{
-    struct live_tell *tell = (struct live_tell *) job;
-
-    if (job->outcome != WK_STORE_DONE) {
-        ph_log(PH_LOG_ERROR, "audit_row_lost", { "who", ph_str_z(tell->who) },
-               { "act", ph_str_z(tell->act) },
-               { "detail", ph_str_z(tell->text) });
-    }
-    tell_free(tell);
-}
-
-static void
-tell_audit(struct live_tell *tell)
-{
-    struct wk_worker *worker = tell->pull->admin->worker;
-
-    ph_log(PH_LOG_INFO, "live_change", { "who", ph_str_z(tell->who) },
-           { "act", ph_str_z(tell->act) }, { "detail", ph_str_z(tell->text) });
-    tell->store = (struct wk_store_job){ .writes = true,
-                                         .run    = audit_run,
-                                         .done   = audit_done };
-    if (!wk_store_submit(worker->store, &tell->store)) {
-        tell->store.outcome = WK_STORE_FAILED;
-        audit_done(&tell->store);
-    }
 }
 
 static void
@@ -238,6 +230,53 @@ tell_end(struct admin_pull *pull)
 }
 
 static void
+tell_done(struct live_tell *tell)
+{
+    struct admin_pull *pull = tell->pull;
+
+    pull->told++;
+    tell_free(tell);
+    tell_end(pull);
+}
+
+static void
+audit_done(struct wk_store_job *job)
+{
+    struct live_tell *tell = (struct live_tell *) job;
+
+    if (job->outcome != WK_STORE_DONE) {
+        /* the change holds all the same: it must not be told for ever */
+        ph_log(PH_LOG_ERROR, "audit_row_lost", { "who", ph_str_z(tell->who) },
+               { "act", ph_str_z(tell->act) },
+               { "detail", ph_str_z(tell->text) });
+    }
+    tell_done(tell);
+}
+
+static void
+tell_audit(struct live_tell *tell)
+{
+    struct wk_worker *worker = tell->pull->admin->worker;
+
+    if (tell->is_made) {
+        ph_log(PH_LOG_INFO, "live_change", { "who", ph_str_z(tell->who) },
+               { "act", ph_str_z(tell->act) },
+               { "detail", ph_str_z(tell->text) });
+    }
+    if (tell->is_again) {
+        tell_done(tell);
+        return;
+    }
+    tell->store = (struct wk_store_job){ .writes = true,
+                                         .run    = audit_run,
+                                         .done   = audit_done };
+    if (!wk_store_submit(worker->store, &tell->store)) {
+        tell->store.outcome = WK_STORE_FAILED;
+        audit_done(&tell->store);
+    }
+}
+
+static void
 text_copy(char out[AUDIT_TEXT], const char *first, struct ph_str text)
 {
     struct ph_buf buf;
@@ -247,6 +286,10 @@ text_copy(char out[AUDIT_TEXT], const char *first, struct ph_str text)
     size_t left = buf.size - buf.len;
     ph_buf_add(&buf, ph_str_make(text.ptr, text.len < left ? text.len : left));
     out[buf.len] = '\0';
+    for (size_t i = 0; i < buf.len; i++) {
+        /* ASCII columns, and no half of a character at the cut */
+        out[i] = out[i] < ' ' || out[i] > '~' ? '?' : out[i];
+    }
 }
 
 static void
@@ -256,22 +299,20 @@ tell_answer(struct wk_redis *redis, const redisReply *reply, void *data)
     struct admin_pull *pull = tell->pull;
 
     if (reply != NULL && reply->type == REDIS_REPLY_ARRAY
-        && reply->elements == 2) {
+        && reply->elements == 2
+        && reply->element[0]->type == REDIS_REPLY_STRING)
+    {
         text_copy(pull->told_at, "",
                   ph_str_make(reply->element[0]->str, reply->element[0]->len));
-        pull->told++;
-        if (reply->element[1]->integer == 1) {
-            tell_audit(tell);
-        } else {
-            tell_free(tell);
-        }
-        tell_end(pull);
+        tell->is_made = reply->element[1]->integer == 1;
+        tell_audit(tell);
         return;
     }
     if (reply != NULL && reply->type == REDIS_REPLY_ERROR
         && strncmp(reply->str, "FULL", 4) == 0)
     {
-        pull->fault = "the cluster has 1024 live changes: take some away";
+        pull->fault = "the cluster has as many live changes as it takes: take "
+                      "some away";
     } else {
         pull->fault = "Redis is away";
     }
@@ -322,7 +363,7 @@ tell_send(struct admin_live *live, struct live_tell *tell, const json_t *item,
     ph_random(random, sizeof(random));
     ph_buf_hex(&seed, ph_str_make((const char *) random, sizeof(random)));
     ph_buf_u64(&now, ph_now_ms() / 1000);
-    if (json_is_true(json_object_get(item, "again"))) {
+    if (tell->is_again) {
         ph_buf_i64(&at, json_integer_value(json_object_get(change, "at")));
     }
     names_make(live, &names);
@@ -354,8 +395,9 @@ tell_one(struct admin_live *live, struct admin_pull *pull, const json_t *item)
 
     pull->telling++;
     if (tell != NULL) {
-        tell->pull = pull;
-        tell->text = json_dumps(change, JSON_COMPACT | JSON_SORT_KEYS);
+        tell->pull     = pull;
+        tell->is_again = json_is_true(json_object_get(item, "again"));
+        tell->text     = json_dumps(change, JSON_COMPACT | JSON_SORT_KEYS);
         text_copy(tell->who, "", wk_admin_text(change, "by"));
         text_copy(tell->act, is_away ? "live.remove." : "live.set.",
                   wk_admin_text(change, "kind"));

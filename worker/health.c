@@ -57,7 +57,6 @@ void
 wk_health_take(struct wk_worker *worker, struct ph_str own, struct ph_buf *out)
 {
     struct ph_str waiting = ph_str_make(worker->health, worker->health_len);
-    size_t        mark    = out->len;
 
     if (own.len + waiting.len == 0) {
         return;
@@ -66,7 +65,8 @@ wk_health_take(struct wk_worker *worker, struct ph_str own, struct ph_buf *out)
     if (waiting.len == 0) {
         return;
     }
-    mark = out->len;
+    size_t mark = out->len;
+
     if (own.len != 0) {
         ph_buf_byte(out, ' ');
     }

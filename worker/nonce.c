@@ -3,12 +3,14 @@
 
 #include <hiredis/hiredis.h>
 
+#include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
 #include "libpayhub/wire/auth_v3.h"
 #include "libpayhub/wire/digest.h"
 #include "worker/redis.h"
 #include "worker/server.h"
 
+#define NONCE_TIMESTAMP_MAX UINT64_C(99999999999)
 #define NONCE_KEY_MAX 384 /* prefix 190, shard, key id 32, nonce 64 */
 
 static void
@@ -29,6 +31,28 @@ nonce_unanswered(struct wk_nonce *nonce)
 
     nonce_done(nonce,
                ph_str_eq(cold, PH_STR("1")) ? WK_NONCE_UNSURE : WK_NONCE_FRESH);
+}
+
+/*
+ * Could an earlier copy of this call be forgotten by now?  Two copies that are
+ * both within half of the life of a key around their timestamp are not farther
+ * apart than that life.  Others come from an edge whose window is longer than
+ * pay.nonce_ttl was made for, or late.
+ */
+static bool
+nonce_is_in_reach(const struct wk_request *request)
+{
+    struct ph_str text = ph_field_find(request->frame.meta, PH_FIELD_TIMESTAMP);
+    uint64_t      now_ms = ph_now_ms();
+    uint64_t most = (uint64_t) wk_conf(request->worker, PH_CONF_pay_nonce_ttl);
+    uint64_t sent_s;
+
+    if (!ph_str_u64(text, NONCE_TIMESTAMP_MAX, &sent_s)) {
+        return text.ptr == NULL; /* only a frame of another maker has none */
+    }
+    uint64_t sent_ms = sent_s * 1000;
+
+    return (now_ms > sent_ms ? now_ms - sent_ms : sent_ms - now_ms) <= most / 2;
 }
 
 static void
@@ -112,6 +136,10 @@ wk_nonce_ask(struct wk_request *request, struct ph_str   shard,
         = (struct wk_nonce){ .done = done, .data = data, .request = request };
     if (request->key_id.len == 0) {
         nonce_done(nonce, WK_NONCE_FRESH);
+    } else if (!nonce_is_in_reach(request)) {
+        ph_log(PH_LOG_WARN, "nonce_out_of_reach", { "key", request->key_id },
+               { "request", ph_str_z(request->id_text) });
+        nonce_done(nonce, WK_NONCE_UNSURE);
     } else if (!ph_str_is_token(text, PH_NONCE_LEN_MAX)
                || !nonce_send(nonce, shard, text))
     {
@@ -124,8 +152,8 @@ wk_nonce_refuse(struct wk_request *request)
 {
     const struct ph_problem problem
         = { .error  = PH_ERROR_NOT_EXECUTED,
-            .detail = PH_STR("whether this call was seen before is not known "
-                             "without Redis; sign again") };
+            .detail = PH_STR("whether this call was seen before is not known; "
+                             "sign again") };
     const struct wk_reply more = { .retry_after_s = 1 };
 
     switch (request->nonce.verdict) {

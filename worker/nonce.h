@@ -4,7 +4,9 @@
  * One `SET key <request id> NX GET` in Redis.  The same request id is the same
  * request, passed on by the edge after BUSY, and goes ahead; another id is a
  * replay.  With Redis away the edge's own guard and the unique keys stand,
- * unless the edge says that it cannot know.  @thread loop.
+ * unless the edge says that it cannot know.  A call whose timestamp is farther
+ * from now than half of pay.nonce_ttl may be forgotten, and is not executed.
+ * @thread loop.
  */
 #ifndef WK_NONCE_H
 #define WK_NONCE_H
@@ -16,7 +18,7 @@ struct wk_request;
 enum wk_nonce_verdict {
     WK_NONCE_FRESH = 0, /* or not signed, or nobody to ask: go ahead */
     WK_NONCE_REPLAY,
-    WK_NONCE_UNSURE /* only Redis could have known, and it is away */
+    WK_NONCE_UNSURE /* only Redis could have known: it is away or forgot */
 };
 
 /* part of a request, which outlives the question */

@@ -14,10 +14,9 @@
  */
 #include "worker/server.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -30,7 +29,6 @@
 #include "worker/route.h"
 #include "worker/socket_path.h"
 
-#define SERVER_BACKLOG 511
 #define SERVER_BYTES_MAX (128u * 1024 * 1024)
 #define SERVER_FRAME_MS 5000
 #define CONN_BUFFER_FIRST 4096
@@ -52,7 +50,8 @@ struct conn {
     size_t            frame_len; /* of the frame being read or answered */
     uint64_t          since_ms;  /* loop time of its first byte, read or
                                     written; 0 = idle, or a call at work */
-    char *out;
+    char  *out;
+    size_t out_secret; /* bytes of it to wipe, or 0 */
 };
 
 struct wk_server {
@@ -74,6 +73,17 @@ struct wk_server {
 /* ---- connections ---- */
 
 static void
+conn_out_free(struct conn *conn)
+{
+    if (conn->out_secret != 0) {
+        OPENSSL_cleanse(conn->out, conn->out_secret);
+    }
+    free(conn->out);
+    conn->out        = NULL;
+    conn->out_secret = 0;
+}
+
+static void
 conn_closed(uv_handle_t *handle)
 {
     struct conn      *conn   = handle->data;
@@ -90,7 +100,7 @@ conn_closed(uv_handle_t *handle)
     server->conn_count--;
     server->bytes_held -= conn->in_size;
     free(conn->in);
-    free(conn->out);
+    conn_out_free(conn);
     free(conn);
 }
 
@@ -150,8 +160,7 @@ conn_written(uv_write_t *write, int status)
 {
     struct conn *conn = write->data;
 
-    free(conn->out);
-    conn->out = NULL;
+    conn_out_free(conn);
     if (status != 0 || conn->server->is_draining) {
         conn_close(conn);
         return;
@@ -185,6 +194,7 @@ conn_send(struct conn *conn, const struct ph_frame *frame)
         return;
     }
     conn->out        = out;
+    conn->out_secret = frame->type == PH_FRAME_SYNC_PUSH ? buf.len : 0;
     conn->write.data = conn;
     uv_buf_t piece   = uv_buf_init(out, (unsigned) buf.len);
 
@@ -607,23 +617,6 @@ server_accept(uv_stream_t *listener, int status)
 
 /* ---- the face ---- */
 
-static int
-server_listen(struct wk_server *server)
-{
-    if (wk_socket_is_taken(server->path)) {
-        return UV_EADDRINUSE;
-    }
-    (void) unlink(server->path); /* that of a process that died */
-    int failed = uv_pipe_bind(&server->listener, server->path);
-
-    if (failed == 0 && chmod(server->path, 0660) != 0) {
-        failed = UV_EPERM;
-    }
-    return failed != 0 ? failed
-                       : uv_listen((uv_stream_t *) &server->listener,
-                                   SERVER_BACKLOG, server_accept);
-}
-
 struct wk_server *
 wk_server_new(struct wk_worker *worker, const char *path)
 {
@@ -641,7 +634,7 @@ wk_server_new(struct wk_worker *worker, const char *path)
     (void) uv_timer_init(&worker->loop, &server->sweep);
     (void) uv_timer_start(&server->sweep, server_sweep, SERVER_FRAME_MS / 5,
                           SERVER_FRAME_MS / 5);
-    int failed = server_listen(server);
+    int failed = wk_socket_listen(&server->listener, path, server_accept);
 
     if (failed != 0) {
         ph_log(PH_LOG_ERROR, "listen_failed", { "path", ph_str_z(path) },

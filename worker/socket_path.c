@@ -3,8 +3,11 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#define SOCKET_BACKLOG 511
 
 bool
 wk_socket_is_taken(const char *path)
@@ -22,4 +25,22 @@ wk_socket_is_taken(const char *path)
         (void) close(fd);
     }
     return is_taken;
+}
+
+int
+wk_socket_listen(uv_pipe_t *listener, const char *path,
+                 uv_connection_cb on_connection)
+{
+    if (wk_socket_is_taken(path)) {
+        return UV_EADDRINUSE;
+    }
+    (void) unlink(path); /* that of a process that died */
+    int failed = uv_pipe_bind(listener, path);
+
+    if (failed == 0 && chmod(path, 0660) != 0) {
+        failed = UV_EPERM;
+    }
+    return failed != 0 ? failed
+                       : uv_listen((uv_stream_t *) listener, SOCKET_BACKLOG,
+                                   on_connection);
 }

@@ -32,7 +32,7 @@ struct load_plan {
     struct ph_str secret;
     unsigned      keys;    /* not 0: key_id with a number of 1..keys behind it,
                             * drawn by Zipf 1.1; all have one secret */
-    const double *keys_at; /* cumulated shares, load_keys() */
+    const double *keys_at; /* cumulated shares, load_keys(); NULL = in turns */
 };
 
 struct load_result {

@@ -52,9 +52,10 @@ main(int argc, char **argv)
     struct load_plan   plan;
     double            *keys_at = NULL;
 
-    if (argc != 8 && argc != 10 && argc != 11) {
-        (void) fprintf(stderr, "usage: load PORT CONNECTIONS REQUESTS SECONDS "
-                               "METHOD TARGET BODY [KEY_ID FILE [KEYS]]\n");
+    if (argc != 8 && argc != 10 && argc != 12) {
+        (void) fprintf(stderr,
+                       "usage: load PORT CONNECTIONS REQUESTS SECONDS "
+                       "METHOD TARGET BODY [KEY_ID FILE [KEYS zipf|turns]]\n");
         return 2;
     }
     plan = (struct load_plan){
@@ -71,10 +72,12 @@ main(int argc, char **argv)
     if (argc >= 10) {
         plan.secret = secret_read(argv[9]);
     }
-    if (argc == 11) {
-        plan.keys    = number_read(argv[10], LOAD_KEYS_MAX, "KEYS");
-        plan.keys_at = keys_at = load_keys(plan.keys);
-        if (keys_at == NULL) {
+    if (argc == 12) {
+        plan.keys = number_read(argv[10], LOAD_KEYS_MAX, "KEYS");
+        if (strcmp(argv[11], "zipf") == 0) {
+            plan.keys_at = keys_at = load_keys(plan.keys);
+        }
+        if (plan.keys_at == NULL && strcmp(argv[11], "turns") != 0) {
             return 1;
         }
     }

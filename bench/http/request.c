@@ -66,6 +66,9 @@ load_keys(unsigned count)
 static uint64_t
 key_draw(const struct load_plan *plan, uint64_t number)
 {
+    if (plan->keys_at == NULL) {
+        return number % plan->keys + 1;
+    }
     uint64_t mix  = (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
     mix           = (mix ^ mix >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
     mix           = (mix ^ mix >> 27) * UINT64_C(0x94d049bb133111eb);

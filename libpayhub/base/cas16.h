@@ -34,16 +34,18 @@ ph_cas16(struct ph_cas16 *at, struct ph_cas16 old, struct ph_cas16 next)
 }
 
 /*
- * The two words one after the other: they may be of two different moments.
- * Good as the `old` of ph_cas16(), which fails then; not good to judge by.
+ * The two words one after the other, hi first: lo may be of a later moment.
+ * Good as the `old` of ph_cas16(), which fails then; not good to judge by, but
+ * where hi never comes back under another lo and is exchanged or looked at
+ * again behind it.
  */
 static inline struct ph_cas16
 ph_cas16_guess(const struct ph_cas16 *at)
 {
     struct ph_cas16 seen;
 
-    seen.lo = __atomic_load_n(&at->lo, __ATOMIC_ACQUIRE);
     seen.hi = __atomic_load_n(&at->hi, __ATOMIC_ACQUIRE);
+    seen.lo = __atomic_load_n(&at->lo, __ATOMIC_ACQUIRE);
     return seen;
 }
 

@@ -83,4 +83,77 @@ ph_span_alnum(const char *begin, const char *at, const char *end, char extra,
     return at;
 }
 
+/* ---- JSON ---- */
+
+static inline bool
+ph_span_is_blank(char ch)
+{
+    return ch == ' ' || ch == '\n' || ch == '\r' || ch == '\t';
+}
+
+/* not a quote, no backslash, no control character */
+static inline bool
+ph_span_is_text(char ch)
+{
+    return (unsigned char) ch >= 0x20 && ch != '"' && ch != '\\';
+}
+
+/* The first byte from `at` on, or `end`, that is no blank of JSON. */
+static inline const char *
+ph_span_blanks(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    while (end - at >= PH_SPAN_LANES) {
+        __m128i bytes  = _mm_loadu_si128((const __m128i *) (const void *) at);
+        __m128i blanks = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(' '));
+
+        blanks
+            = _mm_or_si128(blanks, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')));
+        blanks
+            = _mm_or_si128(blanks, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\r')));
+        blanks
+            = _mm_or_si128(blanks, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t')));
+        unsigned strange = (unsigned) _mm_movemask_epi8(blanks) ^ 0xffffu;
+
+        if (strange != 0) {
+            return at + __builtin_ctz(strange);
+        }
+        at += PH_SPAN_LANES;
+    }
+#endif
+    while (at < end && ph_span_is_blank(*at)) {
+        at++;
+    }
+    return at;
+}
+
+/* The first byte from `at` on, or `end`, that may not stand for itself in a
+ * string of JSON.  *high: whether bytes that were looked at, be they behind
+ * it, are beyond ASCII; it is never taken back. */
+static inline const char *
+ph_span_text(const char *at, const char *end, bool *high)
+{
+#ifdef __SSE2__
+    while (end - at >= PH_SPAN_LANES) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *) (const void *) at);
+        __m128i stops = ph_span_within(bytes, 0, 0x20);
+
+        stops = _mm_or_si128(stops, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
+        stops = _mm_or_si128(stops, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+        unsigned found = (unsigned) _mm_movemask_epi8(stops);
+
+        *high |= _mm_movemask_epi8(bytes) != 0;
+        if (found != 0) {
+            return at + __builtin_ctz(found);
+        }
+        at += PH_SPAN_LANES;
+    }
+#endif
+    while (at < end && ph_span_is_text(*at)) {
+        *high |= (unsigned char) *at >= 0x80;
+        at++;
+    }
+    return at;
+}
+
 #endif

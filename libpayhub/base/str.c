@@ -3,6 +3,8 @@
  */
 #include "libpayhub/base/str.h"
 
+#include "libpayhub/base/span.h"
+
 int
 ph_str_cmp(struct ph_str a, struct ph_str b)
 {
@@ -91,16 +93,9 @@ ph_str_is_token(struct ph_str in, size_t len_max)
     if (in.len == 0 || in.len > len_max) {
         return false;
     }
-    for (size_t i = 0; i < in.len; i++) {
-        char ch = in.ptr[i];
+    const char *end = in.ptr + in.len;
 
-        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-              || (ch >= '0' && ch <= '9') || ch == '_' || ch == '-'))
-        {
-            return false;
-        }
-    }
-    return true;
+    return ph_span_alnum(in.ptr, in.ptr, end, '_', '-') == end;
 }
 
 /* sets a byte's top bit where the byte is below 0x20 or 0x7f; a top bit that
@@ -175,8 +170,20 @@ ph_str_utf8_count(struct ph_str in)
 {
     const unsigned char *bytes = (const unsigned char *) in.ptr;
     size_t               count = 0;
+    uint64_t             word;
 
     for (size_t at = 0; at < in.len; count++) {
+        while (in.len - at >= sizeof(word)) { /* mostly ASCII */
+            memcpy(&word, bytes + at, sizeof(word));
+            if ((word & UINT64_C(0x8080808080808080)) != 0) {
+                break;
+            }
+            at += sizeof(word);
+            count += sizeof(word);
+        }
+        if (at == in.len) {
+            break;
+        }
         size_t len = utf8_sequence(bytes + at, in.len - at);
 
         if (len == 0) {

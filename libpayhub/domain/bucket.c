@@ -56,6 +56,61 @@ ph_rate_parse(struct ph_str text, struct ph_rate *out)
     return PH_OK;
 }
 
+/* Both without what divides both. */
+static void
+reduce(uint64_t *a, uint64_t *b)
+{
+    uint64_t x = *a, y = *b;
+
+    while (y != 0) {
+        uint64_t rest = x % y;
+
+        x = y;
+        y = rest;
+    }
+    *a /= x;
+    *b /= x;
+}
+
+enum ph_rc
+ph_bucket_spec_times(struct ph_bucket_spec *spec, uint64_t by, uint64_t of)
+{
+    uint64_t tokens = spec->rate.tokens, per = spec->rate.per_ns;
+    uint64_t more = by, less = of;
+
+    if (by == 0 || of == 0 || by > PH_BUCKET_TIMES_MAX
+        || of > PH_BUCKET_TIMES_MAX || tokens == 0 || tokens > per
+        || per > PH_RATE_PER_NS_MAX)
+    {
+        return PH_E_RANGE;
+    }
+    reduce(&more, &less);
+    reduce(&tokens, &less);
+    reduce(&more, &per);
+    u128 top = (u128) tokens * more, base = (u128) per * less;
+    if (base > PH_RATE_PER_NS_MAX) {
+        /* as many whole tokens as a day gives, in their time, rounded up */
+        u128 whole = top * PH_RATE_PER_NS_MAX / base;
+
+        if (whole == 0) {
+            return PH_E_RANGE;
+        }
+        base = (base * whole + top - 1) / top;
+        top  = whole;
+    }
+    if (top > base) {
+        return PH_E_RANGE;
+    }
+    spec->rate = (struct ph_rate){ (uint64_t) top, (uint64_t) base };
+    if (spec->burst_tokens != 0) {
+        u128 burst         = (u128) spec->burst_tokens * by / of;
+        spec->burst_tokens = burst == 0                    ? 1
+                             : burst > PH_BURST_TOKENS_MAX ? UINT64_MAX
+                                                           : (uint64_t) burst;
+    }
+    return spec->burst_tokens > PH_BURST_TOKENS_MAX ? PH_E_RANGE : PH_OK;
+}
+
 /* -- rules -------------------------------------------------------------------
  */
 

@@ -82,6 +82,16 @@ struct ph_bucket_answer {
 enum ph_rc ph_rate_parse(struct ph_str text, struct ph_rate *out) PH_MUST_CHECK;
 
 /*
+ * The rate, and a burst of tokens (at least one), by / of times what they are;
+ * both 1..PH_BUCKET_TIMES_MAX.  The rate is exact where that can be written,
+ * else less by a ns a day at most.  PH_E_RANGE: less than a token a day, or
+ * more than ph_bucket_rule_make() takes.
+ */
+#define PH_BUCKET_TIMES_MAX UINT64_C(1000000)
+enum ph_rc ph_bucket_spec_times(struct ph_bucket_spec *spec, uint64_t by,
+                                uint64_t of) PH_MUST_CHECK;
+
+/*
  * PH_E_RANGE: a rate of no tokens or above PH_RATE_TOKENS_MAX a second, a
  * period above PH_RATE_PER_NS_MAX, a burst above PH_BURST_TOKENS_MAX or
  * PH_BUCKET_NS_MAX, a warm-up outside its bounds.  Burst 0 = none: tokens

@@ -73,8 +73,7 @@ cell_one(enum count which)
     return UINT64_C(1) << (which * COUNT_BITS);
 }
 
-static uint64_t
-cell_step(enum ph_call_class class)
+static uint64_t cell_step(enum ph_call_class class)
 {
     switch (class) {
     case PH_CALL_FAILED:
@@ -97,7 +96,7 @@ cell_add(uint64_t *cell, uint64_t second, enum ph_call_class class)
     uint64_t tag = second & TAG_MAX;
 
     for (int i = 0; i < TRIES_MAX; i++) {
-        uint64_t was = load(cell);
+        uint64_t was  = load(cell);
         uint64_t base = was >> TAG_SHIFT == tag ? was : tag << TAG_SHIFT;
 
         if (cell_count(base, COUNT_CALLS) == COUNT_MAX) {

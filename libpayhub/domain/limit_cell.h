@@ -13,6 +13,7 @@
 #define PH_LIMIT_RULES 16                        /* last base settings */
 #define PH_LIMIT_SWEEP_AGE 10 /* a cell under older ones is converted first */
 #define PH_LIMIT_PROBES 64    /* of the overrides */
+#define PH_LIMIT_OVER_S 2     /* behind its end an override may be replaced */
 #define PH_LIMIT_TRIES_MAX 1000
 
 /*
@@ -78,10 +79,12 @@ struct ph_limit_table {
                                                   last may start later */
     uint64_t own_any;  /* 0: no key was ever given settings of its own */
     uint64_t own_live; /* not removed */
+    uint64_t own_hand; /* the place that is looked at next */
 
-    /* one moment by both clocks, for the writer, who is told one of them */
-    uint64_t seen_ns __attribute__((aligned(64)));
-    int64_t  seen_s;
+    /* unix seconds less monotonic ones, for the writer, who is told one of
+     * them; 0 (nothing has ended) before the first request.  A second may be
+     * missing: each of the two is cut to whole ones. */
+    int64_t ahead_s __attribute__((aligned(64)));
 
     struct ph_limit_base   bases[PH_LIMIT_RULES];
     struct ph_limit_counts counts[PH_LIMIT_SHARDS];

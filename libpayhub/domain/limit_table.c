@@ -6,6 +6,7 @@
 #include "libpayhub/domain/limit_cell.h"
 
 #define MAGIC UINT64_C(0x314d494c50504850)
+#define NS_PER_S UINT64_C(1000000000)
 #define OWNS_SHARE 8 /* an eighth of the memory is for overrides */
 #define OWNS_MIN 4
 #define OWNS_MAX (2 * PH_LIMIT_OVERRIDES_MAX)
@@ -106,9 +107,9 @@ ph_limit_hash(const struct ph_limit_table *table, struct ph_str key)
 
 /* Of one process each, so that nobody waits for a line: no locked add. */
 static inline void
-count(uint64_t *counter)
+count(uint64_t *counter, uint64_t more)
 {
-    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1,
+    __atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + more,
                      __ATOMIC_RELAXED);
 }
 
@@ -116,9 +117,10 @@ count(uint64_t *counter)
 static void
 note_moment(struct ph_limit_table *table, struct ph_limit_moment moment)
 {
-    if (__atomic_load_n(&table->seen_s, __ATOMIC_RELAXED) != moment.now_s) {
-        __atomic_store_n(&table->seen_ns, moment.now_ns, __ATOMIC_RELAXED);
-        __atomic_store_n(&table->seen_s, moment.now_s, __ATOMIC_RELAXED);
+    int64_t ahead_s = moment.now_s - (int64_t) (moment.now_ns / NS_PER_S);
+
+    if (__atomic_load_n(&table->ahead_s, __ATOMIC_RELAXED) != ahead_s) {
+        __atomic_store_n(&table->ahead_s, ahead_s, __ATOMIC_RELAXED);
     }
 }
 
@@ -194,10 +196,12 @@ heal(struct ph_limit_table *table, const struct ph_limit_ask *ask,
     uint64_t             tag   = ph_limit_tag(ask->key);
     unsigned             first = ph_limit_find(table, ask->key, &seen);
 
+    unsigned             tries = 0;
+
     for (unsigned place = first + 1; place < PH_LIMIT_PLACES; place++) {
         void *cell = ph_limit_place(table, ask->key, place);
 
-        if (cell == NULL) {
+        if (cell == NULL || tries++ == PH_LIMIT_TRIES_MAX) {
             return;
         }
         ph_limit_read(table, cell, &seen);
@@ -294,7 +298,7 @@ limit_step_quick(struct ph_limit_table *table, const struct ph_limit_ask *ask,
     if (!ph_bucket_take_bursty(&base->rule, &state, ask->cost, ask->now_ns,
                                ask->wait_max_ns, answer))
     {
-        return __atomic_load_n(&cell->word.lo, __ATOMIC_ACQUIRE) == word.lo
+        return __atomic_load_n(&cell->word.hi, __ATOMIC_ACQUIRE) == word.hi
                        && __atomic_load_n(&table->top, __ATOMIC_ACQUIRE) == top
                    ? STEP_DENIED
                    : STEP_AGAIN;
@@ -350,9 +354,9 @@ ph_limit_take(struct ph_limit_table *table, const struct ph_limit_ask *ask,
     enum step step = limit_decide(table, ask, true, answer);
 
     if (step == STEP_GRANTED) {
-        count(&counts->granted);
+        count(&counts->granted, 1);
     } else {
-        count(step == STEP_DENIED ? &counts->denied : &counts->no_room);
+        count(step == STEP_DENIED ? &counts->denied : &counts->no_room, 1);
     }
     return limit_verdict(step, answer);
 }
@@ -362,6 +366,8 @@ ph_limit_give(struct ph_limit_table *table, const struct ph_limit_ask *ask)
 {
     struct ph_limit_moment moment = { ask->now_ns, ask->now_s };
 
+    /* what was taken back was never granted */
+    count(&table->counts[ask->shard % PH_LIMIT_SHARDS].granted, UINT64_MAX);
     for (unsigned i = 0; i < PH_LIMIT_TRIES_MAX; i++) {
         struct ph_limit_want want;
         struct ph_limit_seen seen;

@@ -8,15 +8,15 @@
  */
 #include "libpayhub/domain/limit_cell.h"
 
+#define NS_PER_S UINT64_C(1000000000)
+
 struct ph_limit_moment
 ph_limit_guess(const struct ph_limit_table *table, uint64_t now_ns)
 {
-    uint64_t seen_ns = __atomic_load_n(&table->seen_ns, __ATOMIC_RELAXED);
-    int64_t  seen_s  = __atomic_load_n(&table->seen_s, __ATOMIC_RELAXED);
-    uint64_t later   = now_ns > seen_ns ? now_ns - seen_ns : 0;
+    int64_t ahead_s = __atomic_load_n(&table->ahead_s, __ATOMIC_RELAXED);
 
     return (struct ph_limit_moment){ now_ns,
-                                     seen_s + (int64_t) (later / 1000000000) };
+                                     ahead_s + (int64_t) (now_ns / NS_PER_S) };
 }
 
 static bool
@@ -160,6 +160,69 @@ publish_own(struct ph_limit_own *own, const struct ph_bucket_rule *rule,
     __atomic_store_n(&own->version, next, __ATOMIC_RELEASE);
 }
 
+/*
+ * A writer that dies leaves the number too small, never too large: so nobody is
+ * refused for it, and what bounds the entries is the room of a key's probes.
+ */
+static void
+own_count_less(struct ph_limit_table *table)
+{
+    if (table->own_live > 0) {
+        __atomic_store_n(&table->own_live, table->own_live - 1,
+                         __ATOMIC_RELAXED);
+    }
+}
+
+/* Removed, or ended by every clock of those who ask. */
+static bool
+own_is_over(const struct ph_limit_own *own, struct ph_limit_moment moment)
+{
+    int64_t until = own->sides[own->version & 1].until_s;
+
+    return until == -1
+           || (until > 0 && until + PH_LIMIT_OVER_S <= moment.now_s);
+}
+
+/* The cell goes to the base settings, the place to whoever wants it.  Places
+ * that were used and have none in use behind them are as never used, so that
+ * keys without settings of their own are not looked for there. */
+static void
+own_free(struct ph_limit_table *table, struct ph_limit_own *own,
+         struct ph_limit_moment moment)
+{
+    struct ph_limit_own *owns = ph_limit_owns(table);
+    uint64_t             at   = (uint64_t) (own - owns);
+
+    refresh_key(table, (struct ph_hash128){ own->lo, own->hi }, moment);
+    if (own->sides[own->version & 1].until_s != -1) {
+        own_count_less(table);
+    }
+    __atomic_store_n(&own->hi, 1, __ATOMIC_RELEASE);
+    if (owns[(at + 1) & (table->owns - 1)].hi != 0) {
+        return;
+    }
+    for (unsigned i = 0; i < PH_LIMIT_PROBES && owns[at].hi == 1; i++) {
+        __atomic_store_n(&owns[at].hi, 0, __ATOMIC_RELEASE);
+        at = (at - 1) & (table->owns - 1);
+    }
+}
+
+/* The next few places: each new entry pays for what others left behind. */
+static void
+own_tidy(struct ph_limit_table *table, struct ph_limit_moment moment)
+{
+    struct ph_limit_own *owns = ph_limit_owns(table);
+
+    for (uint64_t i = 0; i < PH_LIMIT_PROBES && i < table->owns; i++) {
+        struct ph_limit_own *own
+            = &owns[table->own_hand++ & (table->owns - 1)];
+
+        if (own->hi > 1 && own_is_over(own, moment)) {
+            own_free(table, own, moment);
+        }
+    }
+}
+
 /* A place that is free, or whose settings have ended; NULL: none. */
 static struct ph_limit_own *
 own_place(struct ph_limit_table *table, uint64_t tag,
@@ -167,20 +230,19 @@ own_place(struct ph_limit_table *table, uint64_t tag,
 {
     struct ph_limit_own *owns = ph_limit_owns(table);
 
+    own_tidy(table, moment);
+    if (table->own_live >= PH_LIMIT_OVERRIDES_MAX
+        || table->own_live >= table->owns / 4 * 3)
+    {
+        return NULL;
+    }
     for (uint64_t i = 0; i < PH_LIMIT_PROBES && i < table->owns; i++) {
         struct ph_limit_own *own = &owns[((tag >> 20) + i) & (table->owns - 1)];
-        int64_t              until = own->sides[own->version & 1].until_s;
 
-        if (own->hi <= 1) {
-            return own;
+        if (own->hi > 1 && own_is_over(own, moment)) {
+            own_free(table, own, moment);
         }
-        if (until == -1 || (until > 0 && until <= moment.now_s)) {
-            refresh_key(table, (struct ph_hash128){ own->lo, own->hi }, moment);
-            if (until != -1) {
-                __atomic_store_n(&table->own_live, table->own_live - 1,
-                                 __ATOMIC_RELAXED);
-            }
-            __atomic_store_n(&own->hi, 1, __ATOMIC_RELEASE);
+        if (own->hi <= 1) {
             return own;
         }
     }
@@ -197,10 +259,8 @@ set_own(struct ph_limit_table *table, struct ph_hash128 key,
     bool                   is_new = own == NULL;
 
     if (is_new) {
-        if (table->own_live >= PH_LIMIT_OVERRIDES_MAX
-            || table->own_live >= table->owns / 4 * 3
-            || (own = own_place(table, tag, moment)) == NULL)
-        {
+        own = own_place(table, tag, moment);
+        if (own == NULL) {
             return PH_E_FULL;
         }
     } else {
@@ -266,7 +326,7 @@ ph_limit_unset(struct ph_limit_table *table, struct ph_hash128 key,
     }
     struct ph_bucket_rule rule = own->sides[own->version & 1].rule;
     refresh_key(table, key, moment);
+    own_count_less(table);
     publish_own(own, &rule, -1, now_ns);
     refresh_key(table, key, moment);
-    __atomic_store_n(&table->own_live, table->own_live - 1, __ATOMIC_RELAXED);
 }

@@ -7,15 +7,19 @@
  * was right at that moment, whoever else chooses.  Over every run of as many
  * payments as the weights add up to, each seat gets its weight of them, evenly
  * spread.  A seat that stood aside for a while is not owed what it missed: it
- * is lifted to where it would be.
+ * is lifted to where it would be.  That it stood aside is a bit of its word, so
+ * that every process knows, and still knows when the table was built anew.
  */
 #include "libpayhub/domain/route.h"
+
+#include "libpayhub/base/money.h"
 
 #define TRIES_MAX 64   /* of a swap that others win */
 #define PRIOR_CALLS 10 /* an account without figures counts as 9 good of 10 */
 #define PRIOR_GOOD 9
 #define PPM UINT64_C(1000000)
 #define SHARE_MAX (UINT64_C(1) << 62) /* counting ends there */
+#define SHARE_OUT (UINT64_C(1) << 63) /* seen drained, open or full */
 
 typedef unsigned __int128 u128;
 
@@ -23,7 +27,9 @@ struct candidate {
     struct ph_route_seat *seat;
     uint64_t              tier; /* fallback, priority, weight 0: low first */
     u128                  key;  /* cost or failures: low first */
+    uint64_t              word; /* as it was read */
     uint64_t              given;
+    unsigned              calls, good;
 };
 
 struct choosing {
@@ -33,10 +39,7 @@ struct choosing {
     struct candidate           list[PH_ROUTE_SEATS_MAX];
     size_t                     count;
     size_t                     group; /* the first so many are equal */
-    bool                       explored;
-    enum ph_route_why          out_why[2]; /* of the first two not to be had */
-    size_t                     out_account[2];
-    size_t                     out_count;
+    struct ph_route_note      *note;
 };
 
 /* ---- matching ---- */
@@ -48,7 +51,14 @@ list_has(const struct ph_route_list *list, struct ph_str value)
         return true;
     }
     for (size_t i = 0; i < list->count; i++) {
-        if (ph_str_eq(list->items[i], value)) {
+        const struct ph_str *item = &list->items[i];
+
+        /* names of one length mostly differ in their first byte */
+        if (item->len == value.len
+            && (value.len == 0
+                || (*item->ptr == *value.ptr
+                    && memcmp(item->ptr, value.ptr, value.len) == 0)))
+        {
             return true;
         }
     }
@@ -139,19 +149,34 @@ rate_of(const struct ph_route_sight *sight)
 /* ---- candidates ---- */
 
 static void
-out_note(struct choosing *choosing, size_t account, enum ph_route_why why)
+out_note(struct ph_route_note *note, size_t account, enum ph_route_why why)
 {
-    if (choosing->out_count < PH_COUNT(choosing->out_why)) {
-        choosing->out_why[choosing->out_count]     = why;
-        choosing->out_account[choosing->out_count] = account;
+    if (note->out_count < PH_ROUTE_NOTE_OUT) {
+        note->out_why[note->out_count]     = why;
+        note->out_account[note->out_count] = account;
     }
-    choosing->out_count++;
+    note->out_count++;
 }
 
-static uint64_t
-share_read(const struct ph_route_seat *seat)
+static void
+share_read(struct candidate *candidate)
 {
-    return __atomic_load_n(seat->share, __ATOMIC_ACQUIRE);
+    candidate->word = __atomic_load_n(candidate->seat->share, __ATOMIC_ACQUIRE);
+    candidate->given = candidate->word & ~SHARE_OUT;
+}
+
+uint64_t
+ph_route_given(const struct ph_route_seat *seat)
+{
+    return __atomic_load_n(seat->share, __ATOMIC_RELAXED) & ~SHARE_OUT;
+}
+
+static void
+share_out(const struct ph_route_seat *seat)
+{
+    if ((__atomic_load_n(seat->share, __ATOMIC_ACQUIRE) & SHARE_OUT) == 0) {
+        (void) __atomic_fetch_or(seat->share, SHARE_OUT, __ATOMIC_ACQ_REL);
+    }
 }
 
 static void
@@ -164,7 +189,9 @@ candidate_add(struct choosing *choosing, struct ph_route_seat *seat,
     candidate->seat = seat;
     candidate->tier = (uint64_t) seat->is_fallback << 9
                       | (uint64_t) seat->priority << 1 | (seat->weight == 0);
-    candidate->key = 0;
+    candidate->key   = 0;
+    candidate->calls = sight->calls;
+    candidate->good  = sight->good;
     if (choosing->rule->by == PH_ROUTE_BY_COST) {
         candidate->key = ph_route_fee(account, choosing->ask->amount);
     } else if (choosing->rule->by == PH_ROUTE_BY_SUCCESS) {
@@ -190,8 +217,8 @@ candidates_find(struct choosing *choosing, const struct ph_route_eyes *eyes)
         eyes->look(eyes->data, seat->account, &sight);
         why = judge_now(account, &sight);
         if (why != PH_ROUTE_MAY) {
-            seat->was_out = true;
-            out_note(choosing, seat->account, why);
+            share_out(seat);
+            out_note(choosing->note, seat->account, why);
             continue;
         }
         candidate_add(choosing, seat, account, &sight);
@@ -232,9 +259,15 @@ candidates_sort(struct choosing *choosing)
 /* ---- shares ---- */
 
 static uint64_t
+seat_weight(const struct ph_route_seat *seat)
+{
+    return seat->weight != 0 ? seat->weight : 1;
+}
+
+static uint64_t
 weight_of(const struct candidate *candidate)
 {
-    return candidate->seat->weight != 0 ? candidate->seat->weight : 1;
+    return seat_weight(candidate->seat);
 }
 
 /* (2 given + step) / weight of a is less than that of b */
@@ -275,7 +308,7 @@ shares_lift(struct choosing *choosing, bool by_volume)
         struct candidate *least = NULL;
 
         for (size_t i = 0; i < choosing->group; i++) {
-            if (!list[i].seat->was_out
+            if ((list[i].word & SHARE_OUT) == 0
                 && (least == NULL || is_owed_more(&list[i], least, 0)))
             {
                 least = &list[i];
@@ -284,12 +317,12 @@ shares_lift(struct choosing *choosing, bool by_volume)
         for (size_t i = 0; i < choosing->group && least != NULL; i++) {
             uint64_t floor = share_beside(least, weight_of(&list[i]), 0);
 
-            if (list[i].seat->was_out && list[i].given < floor) {
-                (void) __sync_bool_compare_and_swap(list[i].seat->share,
-                                                    list[i].given, floor);
-                list[i].given = share_read(list[i].seat);
+            if ((list[i].word & SHARE_OUT) != 0) {
+                (void) __sync_bool_compare_and_swap(
+                    list[i].seat->share, list[i].word,
+                    list[i].given < floor ? floor : list[i].given);
+                share_read(&list[i]);
             }
-            list[i].seat->was_out = false;
         }
         return;
     }
@@ -301,7 +334,6 @@ shares_lift(struct choosing *choosing, bool by_volume)
     for (size_t i = 0; i < choosing->group; i++) {
         uint64_t floor = share_beside(first, weight_of(&list[i]), 1);
 
-        list[i].seat->was_out = false;
         /* less one: the turn that is its own now */
         if (floor > list[i].given + 1) {
             list[i].given = floor - 1;
@@ -318,15 +350,14 @@ share_take(struct choosing *choosing)
     uint64_t          step      = 1;
     size_t            best      = 0;
 
-    if (by_volume) {
-        step = choosing->ask->amount > 0 ? (uint64_t) choosing->ask->amount : 1;
+    if (by_volume && choosing->ask->amount > 0) {
+        step = choosing->ask->amount < PH_AMOUNT_MAX
+                   ? (uint64_t) choosing->ask->amount
+                   : (uint64_t) PH_AMOUNT_MAX;
     }
     for (int tries = 0; tries < TRIES_MAX; tries++) {
-        uint64_t was[PH_ROUTE_SEATS_MAX];
-
         for (size_t i = 0; i < choosing->group; i++) {
-            was[i]        = share_read(list[i].seat);
-            list[i].given = was[i];
+            share_read(&list[i]);
         }
         shares_lift(choosing, by_volume);
         best = 0;
@@ -338,10 +369,8 @@ share_take(struct choosing *choosing)
         if (list[best].given > SHARE_MAX) {
             return best;
         }
-        if (by_volume) {
-            was[best] = list[best].given;
-        }
-        if (__sync_bool_compare_and_swap(list[best].seat->share, was[best],
+        if (__sync_bool_compare_and_swap(list[best].seat->share,
+                                         list[best].word,
                                          list[best].given + step))
         {
             return best;
@@ -373,7 +402,7 @@ first_choose(struct choosing *choosing, uint32_t draw)
     size_t count = explorable(choosing);
 
     if (draw % PH_ROUTE_DRAWS < choosing->rule->explore && count > 1) {
-        choosing->explored = true;
+        choosing->note->explored = true;
         return draw / PH_ROUTE_DRAWS % count;
     }
     return choosing->group > 1 ? share_take(choosing) : 0;
@@ -413,35 +442,31 @@ decimal_add(struct ph_buf *buf, u128 millionths)
     if (part != 0) {
         ph_buf_byte(buf, '.');
     }
-    for (; part != 0; digit /= 10) {
+    for (; part != 0 && digit != 0; digit /= 10) {
         ph_buf_byte(buf, (char) ('0' + part / digit));
         part %= digit;
     }
 }
 
 static void
-figures_add(struct ph_buf *buf, const struct choosing *choosing, size_t first,
-            const struct ph_route_eyes *eyes)
+figures_add(struct ph_buf *buf, const struct ph_route_account *account,
+            const struct ph_route_note *note)
 {
-    const struct candidate        *chosen = &choosing->list[first];
-    const struct ph_route_account *account
-        = &choosing->route->accounts[chosen->seat->account];
-    struct ph_route_sight sight   = { .wants_calls = true };
-    uint64_t              weights = 0;
+    const struct ph_route_sight sight
+        = { .calls = note->calls, .good = note->good };
 
     ph_buf_byte(buf, ' ');
     ph_buf_add(buf, account->id);
-    switch (choosing->rule->by) {
+    switch (note->rule->by) {
     case PH_ROUTE_BY_PRIORITY:
         ph_buf_add(buf, PH_STR(" at="));
-        ph_buf_u64(buf, chosen->seat->priority);
+        ph_buf_u64(buf, note->seat->priority);
         return;
     case PH_ROUTE_BY_COST:
         ph_buf_add(buf, PH_STR(" fee="));
-        decimal_add(buf, ph_route_fee(account, choosing->ask->amount));
+        decimal_add(buf, ph_route_fee(account, note->amount));
         return;
     case PH_ROUTE_BY_SUCCESS:
-        eyes->look(eyes->data, chosen->seat->account, &sight);
         ph_buf_byte(buf, ' ');
         decimal_add(buf, (u128) rate_of(&sight) * 100);
         ph_buf_add(buf, PH_STR("% of "));
@@ -451,61 +476,80 @@ figures_add(struct ph_buf *buf, const struct choosing *choosing, size_t first,
     case PH_ROUTE_BY_VOLUME:
         break;
     }
-    for (size_t i = 0; i < choosing->group; i++) {
-        weights += weight_of(&choosing->list[i]);
-    }
     ph_buf_byte(buf, ' ');
-    ph_buf_u64(buf, weight_of(chosen));
+    ph_buf_u64(buf, seat_weight(note->seat));
     ph_buf_byte(buf, '/');
-    ph_buf_u64(buf, weights);
+    ph_buf_u64(buf, note->weights);
 }
 
-/* what does not fit is left out, whole words at a time */
 static void
-reason_write(const struct choosing *choosing, size_t first,
-             const struct ph_route_eyes *eyes, struct ph_route_choice *out)
+out_add(struct ph_buf *buf, const struct ph_route *route,
+        const struct ph_route_note *note)
 {
-    struct ph_buf buf = PH_BUF_INIT(out->reason);
-    size_t        mark;
+    size_t named = 0, mark;
 
-    ph_buf_add(&buf, PH_STR("rule="));
-    ph_buf_add(&buf, choosing->rule->name);
-    if (choosing->count != 0) {
-        ph_buf_add(&buf, PH_STR(" by="));
-        ph_buf_add(&buf, ph_str_z(ph_route_by_word(choosing->rule->by)));
-        figures_add(&buf, choosing, first, eyes);
-        if (choosing->explored) {
-            ph_buf_add(&buf, PH_STR(" explored"));
-        }
-        if (choosing->list[first].seat->is_fallback) {
-            ph_buf_add(&buf, PH_STR(" fallback"));
-        }
-    } else if (choosing->out_count == 0) {
-        ph_buf_add(&buf, PH_STR(" no account for it"));
-    }
-    size_t named = 0;
-    while (named < choosing->out_count && named < PH_COUNT(choosing->out_why)) {
-        mark = buf.len;
-        ph_buf_byte(&buf, ' ');
-        ph_buf_add(&buf, ph_str_z(ph_route_why_word(choosing->out_why[named])));
-        ph_buf_byte(&buf, '=');
-        ph_buf_add(&buf,
-                   choosing->route->accounts[choosing->out_account[named]].id);
-        if (buf.full) {
-            ph_buf_cut(&buf, mark);
+    while (named < note->out_count && named < PH_ROUTE_NOTE_OUT) {
+        mark = buf->len;
+        ph_buf_byte(buf, ' ');
+        ph_buf_add(buf, ph_str_z(ph_route_why_word(note->out_why[named])));
+        ph_buf_byte(buf, '=');
+        ph_buf_add(buf, route->accounts[note->out_account[named]].id);
+        if (buf->full) {
+            ph_buf_cut(buf, mark);
             break;
         }
         named++;
     }
-    if (named < choosing->out_count) {
-        mark = buf.len;
-        ph_buf_add(&buf, PH_STR(" more_out="));
-        ph_buf_u64(&buf, choosing->out_count - named);
-        if (buf.full) {
-            ph_buf_cut(&buf, mark);
+    if (named < note->out_count) {
+        mark = buf->len;
+        ph_buf_add(buf, PH_STR(" more_out="));
+        ph_buf_u64(buf, note->out_count - named);
+        if (buf->full) {
+            ph_buf_cut(buf, mark);
         }
     }
-    out->reason_len = buf.len;
+}
+
+void
+ph_route_reason(const struct ph_route *route, const struct ph_route_note *note,
+                struct ph_buf *buf)
+{
+    if (note->rule == NULL) {
+        return;
+    }
+    ph_buf_add(buf, PH_STR("rule="));
+    ph_buf_add(buf, note->rule->name);
+    if (note->seat != NULL) {
+        ph_buf_add(buf, PH_STR(" by="));
+        ph_buf_add(buf, ph_str_z(ph_route_by_word(note->rule->by)));
+        figures_add(buf, &route->accounts[note->seat->account], note);
+        if (note->explored) {
+            ph_buf_add(buf, PH_STR(" explored"));
+        }
+        if (note->seat->is_fallback) {
+            ph_buf_add(buf, PH_STR(" fallback"));
+        }
+    } else if (note->out_count == 0) {
+        ph_buf_add(buf, PH_STR(" no account for it"));
+    }
+    out_add(buf, route, note);
+}
+
+/* the words are written when somebody reads them: ph_route_reason() */
+static void
+chosen_note(const struct choosing *choosing, size_t first)
+{
+    const struct candidate *chosen = &choosing->list[first];
+    struct ph_route_note   *note   = choosing->note;
+
+    note->seat    = chosen->seat;
+    note->amount  = choosing->ask->amount;
+    note->calls   = chosen->calls;
+    note->good    = chosen->good;
+    note->weights = 0;
+    for (size_t i = 0; i < choosing->group; i++) {
+        note->weights += seat_weight(choosing->list[i].seat);
+    }
 }
 
 void
@@ -516,18 +560,20 @@ ph_route_choose(const struct ph_route *route, const struct ph_route_ask *ask,
     struct choosing choosing;
     size_t          first = 0;
 
-    out->verdict    = PH_ROUTE_FREE;
-    out->rule       = NULL;
-    out->count      = 0;
-    out->reason_len = 0;
+    out->verdict        = PH_ROUTE_FREE;
+    out->rule           = NULL;
+    out->count          = 0;
+    out->note.rule      = NULL;
+    out->note.seat      = NULL;
+    out->note.explored  = false;
+    out->note.out_count = 0;
 
-    choosing.route     = route;
-    choosing.ask       = ask;
-    choosing.rule      = NULL;
-    choosing.count     = 0;
-    choosing.group     = 0;
-    choosing.explored  = false;
-    choosing.out_count = 0;
+    choosing.route = route;
+    choosing.ask   = ask;
+    choosing.rule  = NULL;
+    choosing.count = 0;
+    choosing.group = 0;
+    choosing.note  = &out->note;
     for (size_t i = 0; i < route->rule_count; i++) {
         if (ph_route_rule_matches(&route->rules[i], ask)) {
             choosing.rule = &route->rules[i];
@@ -537,17 +583,18 @@ ph_route_choose(const struct ph_route *route, const struct ph_route_ask *ask,
     if (choosing.rule == NULL) {
         return;
     }
-    out->rule = choosing.rule;
+    out->rule      = choosing.rule;
+    out->note.rule = choosing.rule;
     candidates_find(&choosing, eyes);
     if (choosing.count == 0) {
-        out->verdict = choosing.out_count != 0 ? PH_ROUTE_OUT : PH_ROUTE_NONE;
-    } else {
-        candidates_sort(&choosing);
-        first        = first_choose(&choosing, draw);
-        out->verdict = PH_ROUTE_CHOSEN;
-        order_write(&choosing, first, out);
+        out->verdict = out->note.out_count != 0 ? PH_ROUTE_OUT : PH_ROUTE_NONE;
+        return;
     }
-    reason_write(&choosing, first, eyes, out);
+    candidates_sort(&choosing);
+    first        = first_choose(&choosing, draw);
+    out->verdict = PH_ROUTE_CHOSEN;
+    order_write(&choosing, first, out);
+    chosen_note(&choosing, first);
 }
 
 /* ---- words ---- */

@@ -78,9 +78,8 @@ struct ph_route_seat {
     unsigned  weight;
     unsigned  priority;
     bool      is_fallback;
-    bool      was_out; /* seen drained, open or full by this process */
-    uint64_t *share;   /* payments, or minor units, given so far */
-    uint64_t  own;     /* what share points to unless the caller moves it */
+    uint64_t *share; /* payments, or minor units, given so far: route.c */
+    uint64_t  own;   /* what share points to unless the caller moves it */
 };
 
 struct ph_route_condition {
@@ -168,13 +167,38 @@ enum ph_route_verdict {
     PH_ROUTE_NONE /* the rule has no account for such a payment */
 };
 
+enum ph_route_why {
+    PH_ROUTE_MAY = 0,
+    PH_ROUTE_WHY_METHOD,
+    PH_ROUTE_WHY_CURRENCY,
+    PH_ROUTE_WHY_APP,
+    PH_ROUTE_WHY_DRAINED,
+    PH_ROUTE_WHY_BREAKER,
+    PH_ROUTE_WHY_FULL
+};
+
+#define PH_ROUTE_NOTE_OUT 2
+
+/* why it was chosen, as figures; good while the route is */
+struct ph_route_note {
+    const struct ph_route_rule *rule;    /* NULL: none matched */
+    const struct ph_route_seat *seat;    /* chosen; NULL: nobody was */
+    uint64_t                    weights; /* of those it shared with, and its */
+    int64_t                     amount;
+    unsigned                    calls;
+    unsigned                    good;
+    bool                        explored;
+    enum ph_route_why out_why[PH_ROUTE_NOTE_OUT]; /* the first not to be had */
+    size_t            out_account[PH_ROUTE_NOTE_OUT];
+    size_t            out_count;
+};
+
 struct ph_route_choice {
     enum ph_route_verdict       verdict;
     const struct ph_route_rule *rule;
     size_t                      accounts[PH_ROUTE_CANDIDATES_MAX];
     size_t                      count;
-    char                        reason[PH_ROUTE_REASON_MAX];
-    size_t                      reason_len;
+    struct ph_route_note        note;
 };
 
 /*
@@ -188,15 +212,10 @@ void ph_route_choose(const struct ph_route      *route,
 
 /* ---- for those who explain ---- */
 
-enum ph_route_why {
-    PH_ROUTE_MAY = 0,
-    PH_ROUTE_WHY_METHOD,
-    PH_ROUTE_WHY_CURRENCY,
-    PH_ROUTE_WHY_APP,
-    PH_ROUTE_WHY_DRAINED,
-    PH_ROUTE_WHY_BREAKER,
-    PH_ROUTE_WHY_FULL
-};
+/* The note in words, at most PH_ROUTE_REASON_MAX bytes; empty without a rule.
+ * What does not fit is left out, whole words at a time. */
+void ph_route_reason(const struct ph_route      *route,
+                     const struct ph_route_note *note, struct ph_buf *buf);
 
 /* may this payment go to this account now; else the first thing against it */
 enum ph_route_why ph_route_judge(const struct ph_route_account *account,
@@ -207,6 +226,9 @@ const char       *ph_route_by_word(enum ph_route_by by);
 
 bool ph_route_rule_matches(const struct ph_route_rule *rule,
                            const struct ph_route_ask  *ask);
+
+/* payments, or minor units by=volume, that the rule gave to the seat */
+uint64_t ph_route_given(const struct ph_route_seat *seat);
 
 /* millionths of a minor unit */
 unsigned __int128 ph_route_fee(const struct ph_route_account *account,

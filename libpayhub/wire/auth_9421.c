@@ -304,6 +304,7 @@ ph_9421_choose(const struct ph_9421 *all, ph_9421_known known, void *data,
                const struct ph_9421_signature **out)
 {
     const struct ph_9421_signature *chosen = NULL;
+    enum ph_9421_fault              fault  = PH_9421_UNKNOWN;
 
     for (size_t i = 0; i < all->count; i++) {
         const struct ph_9421_signature *signature = &all->signatures[i];
@@ -314,12 +315,14 @@ ph_9421_choose(const struct ph_9421 *all, ph_9421_known known, void *data,
             continue;
         }
         if (chosen != NULL) {
-            return PH_9421_SEVERAL;
+            fault = PH_9421_SEVERAL;
+            break;
         }
         chosen = signature;
+        fault  = PH_9421_OK;
     }
     *out = chosen != NULL ? chosen : &all->signatures[0];
-    return chosen != NULL ? PH_9421_OK : PH_9421_UNKNOWN;
+    return fault;
 }
 
 bool

@@ -113,7 +113,8 @@ enum ph_9421_fault ph_9421_read(const struct ph_9421_request *request,
 /*
  * The signature whose keyid `known` knows.  PH_9421_UNKNOWN: none, and *out is
  * the first one, to be judged as if it were, so that the answers are alike.
- * PH_9421_SEVERAL: two, *out is not set.
+ * PH_9421_SEVERAL: two or more, *out is the first of them; to be told only to
+ * who proves that one, or anybody could ask which keys there are.
  */
 typedef bool (*ph_9421_known)(void *data, struct ph_str keyid);
 enum ph_9421_fault

@@ -1,6 +1,8 @@
 /* field_scan.c - see field_scan.h. */
 #include "libpayhub/wire/field_scan.h"
 
+#include "libpayhub/base/span.h"
+
 enum expect {
     EXPECT_FIRST_KEY,
     EXPECT_KEY,
@@ -33,14 +35,12 @@ is_open(const struct scan *scan, bool object)
     return ((scan->objects >> scan->depth & 1) != 0) == object;
 }
 
-static void
+/* mostly there are none */
+static inline void
 blanks_skip(struct scan *scan)
 {
-    while (scan->at < scan->end
-           && (*scan->at == ' ' || *scan->at == '\n' || *scan->at == '\r'
-               || *scan->at == '\t'))
-    {
-        scan->at++;
+    if (scan->at < scan->end && ph_span_is_blank(*scan->at)) {
+        scan->at = ph_span_blanks(scan->at, scan->end);
     }
 }
 
@@ -70,31 +70,31 @@ escape_skip(struct scan *scan)
     return true;
 }
 
-/* from the opening quote; the view is what stands between the quotes */
-static bool
-string_take(struct scan *scan, struct ph_str *text, bool *escaped)
+/* From the opening quote; the view is what stands between the quotes.  What it
+ * looks like in sixteens is known on the way: *high false = surely ASCII. */
+static inline bool
+string_take(struct scan *scan, struct ph_str *text, bool *escaped, bool *high)
 {
-    const char *from = ++scan->at;
+    const char *from = ++scan->at, *end = scan->end;
 
     *escaped = false;
-    while (scan->at < scan->end) {
-        unsigned char ch = (unsigned char) *scan->at++;
+    *high    = false;
+    for (;;) {
+        const char *at = ph_span_text(scan->at, end, high);
 
-        if (ch == '"') {
-            *text = ph_str_make(from, (size_t) (scan->at - 1 - from));
-            return true;
-        }
-        if (ch < 0x20) {
+        if (at == end) {
             return false;
         }
-        if (ch == '\\') {
-            *escaped = true;
-            if (!escape_skip(scan)) {
-                return false;
-            }
+        scan->at = at + 1;
+        if (*at == '"') {
+            *text = ph_str_make(from, (size_t) (at - from));
+            return true;
         }
+        if (*at != '\\' || !escape_skip(scan)) {
+            return false;
+        }
+        *escaped = true;
     }
-    return false;
 }
 
 static size_t
@@ -181,10 +181,14 @@ static struct ph_scan_field *
 field_of(const struct scan *scan, struct ph_str name)
 {
     for (size_t i = 0; i < scan->count; i++) {
-        if (scan->fields[i].in_metadata == scan->in_metadata
-            && ph_str_eq(scan->fields[i].name, name))
+        struct ph_scan_field *field = &scan->fields[i];
+
+        if (field->name.len == name.len && name.len != 0
+            && *field->name.ptr == *name.ptr
+            && field->in_metadata == scan->in_metadata
+            && memcmp(field->name.ptr, name.ptr, name.len) == 0)
         {
-            return &scan->fields[i];
+            return field;
         }
     }
     return NULL;
@@ -222,11 +226,11 @@ static enum ph_scan
 key_take(struct scan *scan)
 {
     struct ph_str name;
-    bool          escaped;
+    bool          escaped, high;
 
     scan->field       = NULL;
     scan->is_metadata = false;
-    if (*scan->at != '"' || !string_take(scan, &name, &escaped)) {
+    if (*scan->at != '"' || !string_take(scan, &name, &escaped, &high)) {
         return PH_SCAN_BROKEN;
     }
     blanks_skip(scan);
@@ -275,9 +279,9 @@ static enum ph_scan
 text_value(struct scan *scan)
 {
     struct ph_str text;
-    bool          escaped;
+    bool          escaped, high;
 
-    if (!string_take(scan, &text, &escaped)) {
+    if (!string_take(scan, &text, &escaped, &high)) {
         return PH_SCAN_BROKEN;
     }
     if (scan->is_metadata) {
@@ -292,7 +296,7 @@ text_value(struct scan *scan)
     if (escaped) {
         return PH_SCAN_ESCAPE;
     }
-    if (ph_str_utf8_count(text) == SIZE_MAX) {
+    if (high && ph_str_utf8_count(text) == SIZE_MAX) {
         return PH_SCAN_ENCODING;
     }
     scan->field->text = text;
@@ -344,7 +348,20 @@ value_take(struct scan *scan)
     return verdict;
 }
 
-/* one token of what is open; at least one byte is left */
+/* a name and its value */
+static enum ph_scan
+member_take(struct scan *scan)
+{
+    enum ph_scan verdict = key_take(scan);
+
+    if (verdict != PH_SCAN_CLEAR) {
+        return verdict;
+    }
+    blanks_skip(scan);
+    return scan->at < scan->end ? value_take(scan) : PH_SCAN_BROKEN;
+}
+
+/* one part of what is open; at least one byte is left */
 static enum ph_scan
 step(struct scan *scan)
 {
@@ -352,9 +369,9 @@ step(struct scan *scan)
 
     switch (scan->expect) {
     case EXPECT_FIRST_KEY:
-        return ch == '}' ? close_take(scan) : key_take(scan);
+        return ch == '}' ? close_take(scan) : member_take(scan);
     case EXPECT_KEY:
-        return key_take(scan);
+        return member_take(scan);
     case EXPECT_FIRST_VALUE:
         return ch == ']' ? close_take(scan) : value_take(scan);
     case EXPECT_VALUE:

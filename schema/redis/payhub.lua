@@ -3,7 +3,7 @@
 -- payhub's one function library for Redis 7.  Raise VERSION with every change:
 -- clients replace an older library and leave a newer one.
 
-local VERSION = 3
+local VERSION = 4
 
 redis.register_function{
   function_name = 'ph_version',
@@ -112,6 +112,7 @@ end)
 -- lost its data, edges see another one and tell their changes again.
 
 local CHANGES_MAX = 1024
+local CHANGES_BYTES = 160 * 1024 -- with each edge's own marks they fit there
 local STREAM_MAX = 1000
 local DONE_MAX = 4096
 
@@ -154,6 +155,19 @@ local function config_prune(key, now)
   end
 end
 
+-- Whether a change more would be too many, or too long together.
+local function config_is_full(key, ident, change)
+  local stands = redis.call('HGET', key, ident)
+  if not stands and redis.call('HLEN', key) >= CHANGES_MAX then
+    return true
+  end
+  local bytes = #change - #(stands or '')
+  for _, text in ipairs(redis.call('HVALS', key)) do
+    bytes = bytes + #text
+  end
+  return bytes > CHANGES_BYTES and #change > #(stands or '')
+end
+
 -- KEYS at now stream done; ARGV seed (of an epoch), id, ident, change ('' =
 -- take it away), unix seconds, made_at ('' = it is new; else it is told again
 -- and gives way to one made later)  ->  { at, 1 made, 0 was made before }.
@@ -172,10 +186,10 @@ redis.register_function('ph_config_set', function(keys, argv)
     end
   end
   config_prune(now, tonumber(argv[5]))
-  if change ~= '' and redis.call('HLEN', now) >= CHANGES_MAX
-    and redis.call('HEXISTS', now, ident) == 0 then
+  if change ~= '' and config_is_full(now, ident, change) then
     return redis.error_reply('FULL expected at most ' .. CHANGES_MAX
-                             .. ' live changes')
+                             .. ' live changes of ' .. CHANGES_BYTES
+                             .. ' bytes')
   end
   local version = redis.call('HINCRBY', at, 'version', 1)
   if change ~= '' then

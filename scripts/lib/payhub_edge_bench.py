@@ -121,9 +121,9 @@ def cpu_ns(pid):
         return int(file.read().split()[0])
 
 
-def child_of(pid):
+def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        return int(file.read().split()[0])
+        return file.read().split()
 
 
 def ratio(peer, ours):
@@ -248,7 +248,9 @@ http {{
                              self.path(name + ".log"), "-c",
                              self.path(name + ".conf"))
         self.wait_port(name, port, process)
-        return Server(name, port, process, child_of(process.pid))
+        # the socket is there before its worker, which waits for keys to be read
+        wait(name, lambda: children(process.pid), 60)
+        return Server(name, port, process, int(children(process.pid)[0]))
 
     def payhub(self, name="payhub", http=HTTP, server=SERVER):
         return self.nginx(name, [self.path("module.so")], http, server)
@@ -308,10 +310,10 @@ http {{
             return ""
 
     def load(self, server, location, requests, connections=32, key="k",
-             keys=0, seconds=300):
+             keys=0, draw="zipf", seconds=300):
         """(answered, good, ..., p50 in us): every answer is good, or there is
         no figure."""
-        more = [str(keys)] if keys else []
+        more = [str(keys), draw] if keys else []
         out = subprocess.run(
             ["taskset", "-c", "1", built("bench/http/load"), str(server.port),
              str(connections), str(requests), str(seconds), "POST", location,

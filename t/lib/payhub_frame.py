@@ -21,11 +21,11 @@ NAMES = {number: name for name, number in TYPES.items()}
 FIELDS = {"METHOD": 1, "TARGET": 2, "KEY_ID": 3, "APP_ID": 4,
           "MERCHANT_ID": 5, "SCHEME": 6, "ROLE": 7, "CLIENT_ADDR": 8,
           "CONTENT_TYPE": 9, "HEADER": 10, "CANDIDATE": 11,
-          "ROUTE_REASON": 12, "NONCE": 15,
-          "TIMESTAMP": 16, "NONCE_COLD": 17, "ROUTE_VIEW": 18, "RETRY_AFTER": 20,
-          "REPLAYED": 21, "ORDER_ID": 22, "CHANNEL": 23, "OUTCOME": 24,
-          "PROBLEM": 25, "ALLOW": 26, "VERSION_MIN": 30, "VERSION_MAX": 31,
-          "ROLES": 32, "BUILD": 33, "HEALTH": 0x8001}
+          "ROUTE_REASON": 12, "NONCE": 15, "TIMESTAMP": 16, "NONCE_COLD": 17,
+          "ROUTE_VIEW": 18, "RETRY_AFTER": 20, "REPLAYED": 21, "ORDER_ID": 22,
+          "CHANNEL": 23, "OUTCOME": 24, "PROBLEM": 25, "ALLOW": 26,
+          "VERSION_MIN": 30, "VERSION_MAX": 31, "ROLES": 32, "BUILD": 33,
+          "HEALTH": 0x8001}
 FIELD_NAMES = {number: name for name, number in FIELDS.items()}
 
 
@@ -66,10 +66,11 @@ def fields_decode(meta):
     return out
 
 
-def encode(kind, meta=b"", body=b"", request_id=None, ms_left=0, attempt=1):
+def encode(kind, meta=b"", body=b"", request_id=None, ms_left=0, attempt=1,
+           status=0):
     request_id = request_id or os.urandom(16)
     head = HEAD.pack(MAGIC, 1, TYPES.get(kind, kind), 0, request_id, ms_left,
-                     attempt, 0, len(meta), len(body), 0, 0)
+                     attempt, status, len(meta), len(body), 0, 0)
     crc = crc32c(head + meta + body)
     return head[:40] + struct.pack("<I", crc) + head[44:] + meta + body
 

@@ -70,9 +70,11 @@ content_type=application/json
 key_id=k2
 merchant_id=mch2
 method=POST
+nonce=n-\d+-\d+
 role=admin
 scheme=payhub-v3
 target=/w/call\?x=1
+timestamp=\d+
 traceparent=00-1-2-3
 ms_left=some
 body=5$

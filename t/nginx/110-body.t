@@ -17,6 +17,14 @@ sub chunked {
         . join('', map { sprintf "%x\r\n%s\r\n", length, $_ } @chunks) . "0\r\n\r\n";
 }
 
+# signed when its block runs: the window is short
+sub slow {
+    my ($target) = @_;
+
+    return [ "POST $target HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 11\r\n"
+            . signed('POST', $target, 'hello world') . "\r\n\r\nhello", ' world' ];
+}
+
 edge_defaults();
 add_block_preprocessor(sub {
     my ($block) = @_;
@@ -24,6 +32,7 @@ add_block_preprocessor(sub {
     $block->set_value('config', '
     location /w/ { payhub_verify payhub-v3; payhub_pass payhub_workers; }')
         if !defined $block->config;
+    $block->set_value('raw_request', slow($block->slow)) if defined $block->slow;
 });
 run_tests();
 
@@ -212,3 +221,28 @@ payhub pass
     location /back/ { payhub_pass payhub_workers; }
 --- raw_request eval: main::chunked("/v/a", "abc", "def")
 --- response_body_like: ^worker=(?s:.*)target=/back/a\n(?s:.*)body=6
+
+
+
+=== TEST 21: a body that outlasts the window: the signature is old when it is judged
+--- config
+    payhub_verify_window 1s;
+    location /w/ { payhub_verify payhub-v3; payhub_pass payhub_workers; }
+--- slow: /w/md5?tag=outlasts
+--- raw_request_middle_delay: 2.5
+--- timeout: 10
+--- error_code: 401
+--- response_body_like: "code":"PH-A101"
+--- error_log
+payhub verify refused: window
+
+
+
+=== TEST 22: and one that does not
+--- config
+    payhub_verify_window 10s;
+    location /w/ { payhub_verify payhub-v3; payhub_pass payhub_workers; }
+--- slow: /w/md5
+--- raw_request_middle_delay: 1.1
+--- timeout: 10
+--- response_body eval: main::told("hello world")

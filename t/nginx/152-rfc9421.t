@@ -188,11 +188,19 @@ for my $other (qw(k2 nobody)) {
         "($Two)->(main::rfc('absent', 'GET', '/v/a'), main::rfc('$other', 'GET', '/v/a', '', label => 'sig2')"
         . q{ =~ s/"\@path"/"\@path";req/r)}, 'GET /v/a',
         "--- error_code: 401\n--- response_body_like: \"code\":\"PH-A101\"");
-    block("one out of time behind one by nobody, $other, waits for the body as well",
-        "($Two)->(main::rfc('absent', 'POST', '/v/a', 'hello'),"
-        . " main::rfc('$other', 'POST', '/v/a', 'hello', label => 'sig2', age => -1000))",
-        "POST /v/a\nhello", "--- error_code: 401\n--- error_log\npayhub verify refused: "
-        . ($other eq "k2" ? "window" : "key"));
+    block("one out of time behind one by nobody, $other",
+        "($Two)->(main::rfc('absent', 'GET', '/v/a'),"
+        . " main::rfc('$other', 'GET', '/v/a', '', label => 'sig2', created => time - 1000))",
+        'GET /v/a', "--- error_code: 401\n--- error_log\npayhub verify refused: "
+        . ($other eq 'k2' ? 'window' : 'key'));
+    $data .= sprintf "=== TEST %d: which is not told before the body has come, %s\n--- config\n"
+        . "client_body_timeout 300ms;\nlocation /v/ { payhub_verify rfc9421; return 200; }\n"
+        . "--- raw_request eval\n%s\n--- error_code:\n--- ignore_response\n--- wait: 0.5\n"
+        . "--- no_error_log\npayhub verify refused\n\n\n", ++$n, $other,
+        q{"POST /v/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 11\r\n" . }
+        . "($Two)->(main::rfc('absent', 'POST', '/v/a', 'hello'),"
+        . " main::rfc('$other', 'POST', '/v/a', 'hello', label => 'sig2', created => time - 1000))"
+        . q{ =~ s/\n/\r\n/gr . "\r\n\r\nhello"};
 }
 block('a component with parameters',
     q{main::rfc('k1', 'GET', '/v/a') =~ s/"\@path"/"\@path";req/r}, 'GET /v/a',

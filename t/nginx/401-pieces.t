@@ -56,6 +56,7 @@ error_log $dir/error.log info;
 events { worker_connections 128; }
 http {
 $temp
+    access_log off;
     log_format backend '\$request_method \$request_uri';
     server {
         listen unix:$dir/backend.sock;
@@ -170,10 +171,9 @@ start('limits-only.conf', '8081');
     is(arrivals(), $passed, 'limits-only: nothing that was refused arrived');
     like(ask('GET', '/', undef, 'X-Api-Token: t2'), qr{^HTTP/1.1 200}, 'limits-only: another token');
     like(ask('GET', '/'), qr{^HTTP/1.1 200.*RateLimit-Policy: "address";q=40;w=2\r}s, 'limits-only: none');
-    like(ask('GET', '/export', undef, 'X-Api-Token: t1') x 1, qr{^HTTP/1.1 200}, 'limits-only: shadow refuses nobody');
+    like(ask('GET', '/export', undef, 'X-Api-Token: t1'), qr{^HTTP/1.1 200}, 'limits-only: shadow refuses nobody');
     like(ask('GET', '/search?q'), qr{^HTTP/1.1 200.*RateLimit-Policy: "address";q=40;w=2, "search";}s, 'limits-only: a block of its own');
-    my @flood = map { ask('GET', '/') } 1 .. 80;
-    ok((grep {m{^HTTP/1.1 429.*"address"}s} @flood) > 0, 'limits-only: an address as well');
+    like(ask('GET', '/?[1-300]'), qr{HTTP/1.1 429.*RateLimit: "address";r=0;}s, 'limits-only: an address as well');
 }
 stop('limits-only.conf');
 

@@ -108,3 +108,26 @@ GET /v/a
 GET /v/a
 --- error_code: 200
 --- response_body_like: \nnonce_cold=1\n
+
+
+
+=== TEST 10: cold=accept holds where it stands, and not where the request goes on
+--- config
+    location /v/ { payhub_verify payhub-v3; payhub_nonce zone=c10:64k cold=accept; rewrite ^/v/(.*)$ /w/$1; }
+    location /w/ { payhub_verify payhub-v3; payhub_nonce zone=c10:64k; return 200 "in\n"; }
+--- more_headers eval: main::signed("GET", "/v/a", "", age => -20)
+--- request
+GET /v/a
+--- error_code: 503
+--- response_body_like: PH-A304
+
+
+
+=== TEST 11: nor is a worker told less by it
+--- config
+    location /v/ { payhub_verify payhub-v3; payhub_nonce zone=c11:64k cold=accept; rewrite ^/v/(.*)$ /w/$1; }
+    location /w/ { payhub_verify payhub-v3; payhub_nonce zone=c11:64k; payhub_pass payhub_workers; }
+--- more_headers eval: main::signed("GET", "/v/call", "", age => -20)
+--- request
+GET /v/call
+--- response_body_like: \nnonce_cold=1\n

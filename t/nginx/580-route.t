@@ -190,10 +190,11 @@ rule rest -> b;
 [main::post('', 'method=card', '{"method":"card"', '[{"method":"card"}]', '{"method":"card","method":"card"}',
   '{"m\u0065thod":"card"}', '{"method":"c\u0061rd"}', '{"method":1}', '{"method":"a b"}',
   main::pay(amount => '"1"'), main::pay(amount => '1.0'), main::pay(amount => '9223372036854775808'),
+  main::pay(amount => '1000000000000000'),
   main::pay(metadata => '{"region":"\u0063n"}'), main::pay(x => '[' x 16 . ']' x 16),
   main::pay(method => "\"\xff\""), main::pay(subject => '"\u0061"'))]
 --- response_body eval
-[map({" unclear=$_\n"} qw(broken type broken type duplicate escape escape type type type type range escape depth encoding)),
+[map({" unclear=$_\n"} qw(broken type broken type duplicate escape escape type type type type range range escape depth encoding)),
  "x rule=rest by=weight b 3/3\n"]
 
 

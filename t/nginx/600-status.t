@@ -137,3 +137,32 @@ Content-Security-Policy: default-src 'none'; connect-src 'self'; base-uri 'none'
 [
     q[PH-C107 payhub_status: found "life=2d", expected life= once, 1s to 1d],
 ]
+
+
+
+=== TEST 12: beside another handler, whichever comes first
+--- config
+    location = /s { stub_status; payhub_status; }
+--- must_die
+--- error_log: PH-C107 payhub_status: found another content handler in this location, expected it alone
+
+
+
+=== TEST 13: a stream is no subrequest's, which would never end
+--- config
+    location = /s { payhub_status events; }
+    location = /sub { auth_request /s; empty_gif; }
+--- request
+GET /sub
+--- error_code: 403
+
+
+
+=== TEST 14: a limit as payhub_control shows it, its key in whatever encoding, and its last second
+--- http_config eval
+main::http_config() . "payhub_zone ph:8m; payhub_limit_zone a:64k key=\xff\$arg_a rate=90/m burst=2s;"
+--- config
+    location = /s { payhub_status; }
+--- request
+GET /s
+--- response_body_like: (?s)"limits": \[\s*\{\s*"name": "a",\s*"key": "\?",.*"base": \{\s*"rate": "90/m",\s*"burst": "2s".*"live": false,\s*"per_second": 1\.5,.*"denied_1s": 0

@@ -4,6 +4,7 @@
 #include "t/unit/support.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 
 struct ph_str
 t_file(const char *path)
@@ -68,4 +69,16 @@ t_next(uint32_t *seed)
 {
     *seed = *seed * 1664525 + 1013904223; /* Numerical Recipes' constants */
     return *seed >> 8;
+}
+
+void *
+t_shared(size_t size)
+{
+    void *memory
+        = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+               // cppcheck-suppress invalidFunctionArg ; of anonymous memory
+               -1, 0);
+
+    assert_true(memory != MAP_FAILED);
+    return memory;
 }

@@ -26,6 +26,9 @@ size_t t_unhex(struct ph_str text, uint8_t *out, size_t size);
 /* Fails with both texts when they differ. */
 void t_same(struct ph_str got, struct ph_str want);
 
+/* Zeroed memory that children made by fork() share; lives until the end. */
+void *t_shared(size_t size);
+
 /* a fixed sequence of bytes, the same on every run */
 uint32_t t_next(uint32_t *seed);
 

@@ -95,6 +95,83 @@ test_rule_bounds(void **state)
     }
 }
 
+static void
+test_times(void **state)
+{
+    static const struct {
+        uint64_t   tokens, per_ns, burst, by, of;
+        enum ph_rc rc;
+        uint64_t   tokens2, per_ns2, burst2;
+    } rows[] = {
+        { 10, S, 20, 1, 1, PH_OK, 10, S, 20 },
+        { 10, S, 20, 3000, 1000, PH_OK, 3, S / 10, 60 },
+        { 10, S, 0, 1500, 1000, PH_OK, 3, S / 5, 0 },
+        { 7, 3600 * S, 1, 1500, 1000, PH_OK, 7, 2400 * S, 1 },
+        { 1, 86400 * S, 9, 1, 2, PH_E_RANGE, 0, 0, 0 },
+        { 3, 86400 * S, 9, 1, 2, PH_OK, 1, 57600 * S, 4 },
+        { 5000000000, 86400 * S, 0, 1000, 1, PH_OK, 15625, 270000, 0 },
+        { 7, 60 * S, 3, 3333, 10000, PH_OK, 7777, 20000 * UINT64_C(10000000000),
+          1 },
+        { 1, 1, 1, 2, 1, PH_E_RANGE, 0, 0, 0 },
+        { 1, S, PH_BURST_TOKENS_MAX, 2, 1, PH_E_RANGE, 0, 0, 0 },
+        { 1, S, 1, 0, 1, PH_E_RANGE, 0, 0, 0 },
+        { 1, S, 1, 1, 0, PH_E_RANGE, 0, 0, 0 },
+        { 1, S, 1, PH_BUCKET_TIMES_MAX + 1, 1, PH_E_RANGE, 0, 0, 0 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct ph_bucket_spec spec
+            = { .rate         = { rows[i].tokens, rows[i].per_ns },
+                .burst_tokens = rows[i].burst };
+        enum ph_rc rc = ph_bucket_spec_times(&spec, rows[i].by, rows[i].of);
+
+        assert_int_equal(rc, rows[i].rc);
+        if (rc != PH_OK) {
+            continue;
+        }
+        /* the same rate, in whichever numbers */
+        __extension__ typedef unsigned __int128 u128;
+        bool is_same = (u128) spec.rate.tokens * rows[i].per_ns2
+                       == (u128) rows[i].tokens2 * spec.rate.per_ns;
+        if (!is_same || spec.burst_tokens != rows[i].burst2) {
+            fail_msg("row %zu: %llu in %llu ns, burst %llu", i,
+                     (unsigned long long) spec.rate.tokens,
+                     (unsigned long long) spec.rate.per_ns,
+                     (unsigned long long) spec.burst_tokens);
+        }
+    }
+}
+
+/* Shares never sum up to more than the whole, nor to visibly less. */
+static void
+test_times_parts(void **state)
+{
+    uint32_t seed = 5;
+
+    (void) state;
+    for (unsigned i = 0; i < 1000; i++) {
+        struct ph_bucket_spec whole
+            = { .rate = { 1 + t_next(&seed) % 100000, 3600 * S } };
+        uint64_t part = 1 + t_next(&seed) % 9999;
+        double   sum  = 0;
+
+        for (unsigned half = 0; half < 2; half++) {
+            struct ph_bucket_spec spec = whole;
+            if (ph_bucket_spec_times(&spec, half == 0 ? part : 10000 - part,
+                                     10000)
+                != PH_OK)
+            {
+                continue; /* less than one a day */
+            }
+            sum += (double) spec.rate.tokens / (double) spec.rate.per_ns;
+        }
+        double most = (double) whole.rate.tokens / (double) whole.rate.per_ns;
+        assert_true(sum <= most * (1 + 1e-15));
+        assert_true(sum >= most * (1 - 1e-12) - 1.0 / 86400e9);
+    }
+}
+
 struct row {
     uint64_t at_ns, cost, wait_max_ns;
     bool     is_granted;
@@ -305,6 +382,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rate_texts),
         cmocka_unit_test(test_rule_bounds),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_times_parts),
         cmocka_unit_test(test_bursty),
         cmocka_unit_test(test_warmup),
         cmocka_unit_test(test_no_drift),

@@ -4,6 +4,7 @@
  */
 #include "t/unit/support.h"
 
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,7 +38,8 @@ test_window(void **state)
     add(&health, T0 + 2999, PH_CALL_CHANNEL_ERROR, 1);
     ph_health_look(&health, T0 + 9999, &window);
     assert_int_equal(window.calls, 12);
-    assert_int_equal(window.failed, 5);
+    assert_int_equal(window.refused, 1);
+    assert_int_equal(window.failed, 4);
     assert_int_equal(window.unknown, 2);
     ph_health_look(&health, T0 + 10000, &window); /* the first second is out */
     assert_int_equal(window.calls, 7);
@@ -81,12 +83,15 @@ static void
 test_opens(void **state)
 {
     static const struct {
-        unsigned good, failed, unknown;
+        unsigned good, refused, failed, unknown;
         bool     opens;
     } rows[] = {
-        { 0, 19, 0, false }, { 0, 20, 0, true },    { 0, 0, 20, true },
-        { 10, 5, 5, true },  { 11, 5, 5, false },   { 20, 19, 0, false },
-        { 20, 20, 0, true }, { 1000, 0, 0, false },
+        { 0, 0, 19, 0, false },   { 0, 0, 20, 0, true },
+        { 0, 0, 0, 20, true },    { 10, 0, 5, 5, true },
+        { 11, 0, 5, 5, false },   { 20, 0, 19, 0, false },
+        { 20, 0, 20, 0, true },   { 1000, 0, 0, 0, false },
+        { 0, 1000, 0, 0, false }, /* payers without money */
+        { 0, 10, 5, 5, true },    { 0, 11, 5, 5, false },
     };
 
     (void) state;
@@ -94,7 +99,10 @@ test_opens(void **state)
         struct ph_health health = { 0 };
 
         add(&health, T0, PH_CALL_SUCCEEDED, rows[i].good);
-        add(&health, T0 + 1000, PH_CALL_FAILED, rows[i].failed);
+        add(&health, T0, PH_CALL_FAILED, rows[i].refused);
+        add(&health, T0 + 1000, PH_CALL_NOT_SENT, rows[i].failed / 2);
+        add(&health, T0 + 1000, PH_CALL_CHANNEL_ERROR,
+            rows[i].failed - rows[i].failed / 2);
         add(&health, T0 + 2000, PH_CALL_UNKNOWN, rows[i].unknown);
         assert_int_equal(ph_health_state(&health, &usual, T0 + 2000),
                          rows[i].opens ? PH_BREAKER_OPEN : PH_BREAKER_CLOSED);
@@ -133,13 +141,14 @@ test_half_open(void **state)
     assert_false(ph_health_enter(&health, &usual, T0 + 5000, &probe));
     ph_health_leave(&health); /* one of them told nothing */
     assert_true(ph_health_enter(&health, &usual, T0 + 5001, &probe));
-    add(&health, T0 + 5100, PH_CALL_SUCCEEDED, 2);
+    add(&health, T0 + 5100, PH_CALL_SUCCEEDED, 1);
+    add(&health, T0 + 5100, PH_CALL_FAILED, 1); /* the channel answered */
     assert_false(ph_health_enter(&health, &usual, T0 + 5100, &probe));
     add(&health, T0 + 5200, PH_CALL_SUCCEEDED, 1);
     assert_int_equal(ph_health_state(&health, &usual, T0 + 5200),
                      PH_BREAKER_CLOSED);
     /* what opened it is forgotten: one bad call does not open it again */
-    add(&health, T0 + 6300, PH_CALL_FAILED, 1);
+    add(&health, T0 + 6300, PH_CALL_UNKNOWN, 1);
     assert_int_equal(ph_health_state(&health, &usual, T0 + 6300),
                      PH_BREAKER_CLOSED);
 }
@@ -153,7 +162,7 @@ test_bad_probe(void **state)
     (void) state;
     open_it(&health, T0);
     assert_true(ph_health_enter(&health, &usual, T0 + 6000, &probe));
-    add(&health, T0 + 6100, PH_CALL_FAILED, 1);
+    add(&health, T0 + 6100, PH_CALL_NOT_SENT, 1);
     assert_false(ph_health_enter(&health, &usual, T0 + 11099, &probe));
     assert_true(ph_health_enter(&health, &usual, T0 + 11100, &probe));
     /* probes whose process died come back */
@@ -175,7 +184,7 @@ test_off(void **state)
     (void) state;
     assert_int_equal(ph_breaker_parse(PH_STR("off"), &off), PH_OK);
     for (int i = 0; i < 100; i++) {
-        ph_health_add(&health, &off, T0, PH_CALL_FAILED, 1);
+        ph_health_add(&health, &off, T0, PH_CALL_UNKNOWN, 1);
     }
     assert_int_equal(ph_health_state(&health, &off, T0), PH_BREAKER_CLOSED);
     assert_true(ph_health_enter(&health, &off, T0, &probe) && !probe);
@@ -218,6 +227,80 @@ test_parse(void **state)
     }
 }
 
+/* a second counts so far and no further, and spills into no other count */
+static void
+test_full_second(void **state)
+{
+    struct ph_health        health = { 0 };
+    struct ph_health_window window;
+
+    (void) state;
+    add(&health, T0, PH_CALL_FAILED, 5000);
+    add(&health, T0, PH_CALL_UNKNOWN, 5);
+    ph_health_look(&health, T0, &window);
+    assert_int_equal(window.calls, 4095);
+    assert_int_equal(window.refused, 4095);
+    assert_int_equal(window.failed + window.unknown, 0);
+    assert_true(health.sums[PH_CALL_FAILED] == 5000);
+}
+
+/* The last good probes of four processes end at the same moment, many times:
+ * every one counts, or the account would wait out PH_PROBE_MS. */
+static void
+test_probes_meet(void **state)
+{
+    enum { ROUNDS = 10000, CHILDREN = 4 };
+    struct shared {
+        struct ph_health health[ROUNDS];
+        unsigned         at[ROUNDS];
+    } *shared = t_shared(sizeof(*shared));
+    const struct ph_breaker_spec four = { false, 50, 20, 5000, CHILDREN };
+
+    (void) state;
+    for (int child = 0; child < CHILDREN; child++) {
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid != 0) {
+            continue;
+        }
+        for (int i = 0; i < ROUNDS; i++) {
+            struct ph_health *health = &shared->health[i];
+            bool              probe  = false;
+
+            for (int n = 0; n < 5; n++) {
+                ph_health_add(health, &four, T0, PH_CALL_UNKNOWN, 1);
+            }
+            (void) __atomic_fetch_add(&shared->at[i], 1, __ATOMIC_ACQ_REL);
+            while (__atomic_load_n(&shared->at[i], __ATOMIC_ACQUIRE) < CHILDREN)
+            {
+                (void) sched_yield();
+            }
+            if (!ph_health_enter(health, &four, T0 + 5000, &probe) || !probe) {
+                _exit(1);
+            }
+            (void) __atomic_fetch_add(&shared->at[i], 1, __ATOMIC_ACQ_REL);
+            while (__atomic_load_n(&shared->at[i], __ATOMIC_ACQUIRE)
+                   < 2 * CHILDREN) {
+                (void) sched_yield();
+            }
+            ph_health_add(health, &four, T0 + 5000, PH_CALL_SUCCEEDED, 1);
+        }
+        _exit(0);
+    }
+    for (int child = 0; child < CHILDREN; child++) {
+        int status = -1;
+
+        assert_true(wait(&status) > 0);
+        assert_int_equal(status, 0);
+    }
+    for (int i = 0; i < ROUNDS; i++) {
+        assert_int_equal(ph_health_state(&shared->health[i], &four, T0 + 5000),
+                         PH_BREAKER_CLOSED);
+    }
+    assert_int_equal(munmap(shared, sizeof(*shared)), 0);
+}
+
 /* four processes count into one: nothing is lost, and of the probes no more
    than three begin */
 static void
@@ -226,13 +309,11 @@ test_processes(void **state)
     struct shared {
         struct ph_health health, broken;
         unsigned         probes;
-    } *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    } *shared = t_shared(sizeof(*shared));
     struct ph_health_window window;
     struct ph_breaker_spec  off = { .is_off = true };
 
     (void) state;
-    assert_true(shared != MAP_FAILED);
     open_it(&shared->broken, T0);
     for (int child = 0; child < 4; child++) {
         pid_t pid = fork();
@@ -241,10 +322,11 @@ test_processes(void **state)
         if (pid != 0) {
             continue;
         }
-        for (int i = 0; i < 3000; i++) {
+        for (unsigned i = 0; i < 3000; i++) {
             bool probe;
 
-            ph_health_add(&shared->health, &off, T0, PH_CALL_UNKNOWN, 1);
+            ph_health_add(&shared->health, &off, T0 + 1000 * (i % 4),
+                          PH_CALL_UNKNOWN, 1);
             if (ph_health_enter(&shared->broken, &usual, T0 + 5000, &probe)) {
                 (void) __atomic_fetch_add(&shared->probes, 1, __ATOMIC_RELAXED);
             }
@@ -254,7 +336,7 @@ test_processes(void **state)
     for (int child = 0; child < 4; child++) {
         assert_true(wait(NULL) > 0);
     }
-    ph_health_look(&shared->health, T0, &window);
+    ph_health_look(&shared->health, T0 + 4000, &window);
     assert_int_equal(window.calls, 12000);
     assert_int_equal(window.unknown, 12000);
     assert_true(shared->health.sums[PH_CALL_UNKNOWN] == 12000);
@@ -266,10 +348,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_window),    cmocka_unit_test(test_times),
-        cmocka_unit_test(test_opens),     cmocka_unit_test(test_half_open),
-        cmocka_unit_test(test_bad_probe), cmocka_unit_test(test_off),
-        cmocka_unit_test(test_parse),     cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_window),      cmocka_unit_test(test_times),
+        cmocka_unit_test(test_opens),       cmocka_unit_test(test_half_open),
+        cmocka_unit_test(test_bad_probe),   cmocka_unit_test(test_off),
+        cmocka_unit_test(test_parse),       cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_full_second), cmocka_unit_test(test_probes_meet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,10 +32,7 @@ static const struct ph_bucket_spec warm
 static struct ph_limit_table *
 new_table(size_t size, const struct ph_bucket_spec *spec)
 {
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    assert_true(memory != MAP_FAILED);
+    void *memory = t_shared(size);
     struct ph_limit_table *table
         = ph_limit_table_make(memory, size, spec->kind, secret);
     assert_non_null(table);
@@ -154,10 +151,15 @@ test_give(void **state)
 {
     struct ph_limit_table *table = new_table(SIZE, &ten);
     struct ph_limit_ask    ask   = ask_at(table, 1, 0);
+    struct ph_limit_usage  usage;
 
     (void) state;
     assert_int_equal(drain(table, 1, 0), 11);
+    ph_limit_usage_read(table, 0, &usage);
+    assert_int_equal(usage.granted, 11);
     ph_limit_give(table, &ask);
+    ph_limit_usage_read(table, 0, &usage);
+    assert_int_equal(usage.granted, 10);
     assert_int_equal(drain(table, 1, 0), 1);
 }
 
@@ -324,6 +326,30 @@ test_overrides_full(void **state)
     assert_in_range(set, 0, most / 10);
     assert_int_equal(drain(table, 49, S), 1); /* on credit */
     assert_int_equal(drain(table, 10001, 2 * S), 11);
+}
+
+/* A host's shares: each for three seconds, for ever other keys.  None of them
+ * is refused, and the keys without any are found at once again. */
+static void
+test_overrides_end(void **state)
+{
+    struct ph_limit_table *table = new_table(SIZE, &ten);
+    unsigned               each  = (unsigned) table->owns / 20, in_use = 0;
+
+    (void) state;
+    for (unsigned s = 0; s < 100; s++) {
+        assert_int_equal(take(table, 0, s * S), PH_LIMIT_GRANTED);
+        for (unsigned i = 0; i < each; i++) {
+            assert_int_equal(
+                ph_limit_set(table, ask_at(table, s * each + i, 0).key, &ten,
+                             NOW_S + s + 3, NOW + s * S),
+                PH_OK);
+        }
+    }
+    for (uint64_t i = 0; i < table->owns; i++) {
+        in_use += ph_limit_owns(table)[i].hi != 0;
+    }
+    assert_in_range(in_use, 3 * each, table->owns / 2);
 }
 
 /* -- processes ----------------------------------------------------------------
@@ -521,6 +547,7 @@ main(void)
         cmocka_unit_test(test_boost_ends),
         cmocka_unit_test(test_overrides),
         cmocka_unit_test(test_overrides_full),
+        cmocka_unit_test(test_overrides_end),
         cmocka_unit_test(test_hammer),
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_kills),

@@ -27,20 +27,10 @@
 static const uint8_t secret[PH_SIPHASH_KEY_LEN] = "0123456789abcdef";
 
 /* as nginx has it: shared, zeroed, aligned to a page */
-static void *
-memory_new(size_t size)
-{
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    assert_true(memory != MAP_FAILED);
-    return memory;
-}
-
 static struct ph_nonce_table *
 table_new(size_t size, int64_t born_s)
 {
-    return ph_nonce_table_make(memory_new(size), size, born_s, secret);
+    return ph_nonce_table_make(t_shared(size), size, born_s, secret);
 }
 
 static void
@@ -77,7 +67,7 @@ test_making(void **state)
     (void) state;
     for (size_t i = 0; i < PH_COUNT(rows); i++) {
         struct ph_nonce_usage  usage;
-        void                  *memory = memory_new(size);
+        void                  *memory = t_shared(size);
         struct ph_nonce_table *table
             = ph_nonce_table_make(memory, rows[i].size, NOW, secret);
 
@@ -316,7 +306,7 @@ test_same_nonces_many_processes(void **state)
 {
     size_t                 size   = (size_t) 48 << 20;
     struct ph_nonce_table *table  = table_new(size, NOW);
-    struct shared         *shared = memory_new(sizeof(*shared));
+    struct shared         *shared = t_shared(sizeof(*shared));
     pid_t                  pids[PROCESSES];
 
     (void) state;
@@ -385,7 +375,7 @@ test_laps_many_processes(void **state)
 {
     size_t                 size   = HEAD + BUCKET;
     struct ph_nonce_table *table  = table_new(size, NOW);
-    struct shared         *shared = memory_new(sizeof(*shared));
+    struct shared         *shared = t_shared(sizeof(*shared));
     struct ph_nonce_usage  usage;
     pid_t                  pids[PROCESSES];
 
@@ -440,7 +430,7 @@ static void
 test_killed_processes(void **state)
 {
     size_t                 size   = (size_t) 2 << 20;
-    struct shared         *shared = memory_new(sizeof(*shared));
+    struct shared         *shared = t_shared(sizeof(*shared));
     uint32_t               seed   = 7;
     unsigned long          deaths = 0, taken = 0;
     struct ph_nonce_table *table = table_new(size, NOW);

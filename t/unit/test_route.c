@@ -106,6 +106,16 @@ choose(uint32_t draw)
     return choice;
 }
 
+static struct ph_str
+reason_of(const struct ph_route_choice *choice)
+{
+    static char   text[PH_ROUTE_REASON_MAX];
+    struct ph_buf buf = PH_BUF_INIT(text);
+
+    ph_route_reason(&table.route, &choice->note, &buf);
+    return ph_buf_str(&buf);
+}
+
 /* the candidates' letters in order */
 static const char *
 letters(const struct ph_route_choice *choice)
@@ -354,13 +364,13 @@ test_out(void **state)
     table.accounts[0].is_drained = true;
     choice                       = choose(0);
     assert_string_equal(letters(&choice), "b");
-    t_same(ph_str_make(choice.reason, choice.reason_len),
+    t_same(reason_of(&choice),
            PH_STR("rule=r by=priority b at=10 drained=a"));
 
     table.sights[1].breaker = PH_BREAKER_OPEN;
     choice                  = choose(0);
     assert_int_equal(choice.verdict, PH_ROUTE_OUT);
-    t_same(ph_str_make(choice.reason, choice.reason_len),
+    t_same(reason_of(&choice),
            PH_STR("rule=r drained=a breaker_open=b"));
     table.sights[1].breaker = PH_BREAKER_PROBED;
     assert_int_equal(choose(0).verdict, PH_ROUTE_OUT);
@@ -373,7 +383,7 @@ test_out(void **state)
     table.sights[1].inflight = 8;
     choice                   = choose(0);
     assert_int_equal(choice.verdict, PH_ROUTE_OUT);
-    t_same(ph_str_make(choice.reason, choice.reason_len),
+    t_same(reason_of(&choice),
            PH_STR("rule=r drained=a full=b"));
 }
 
@@ -392,7 +402,7 @@ test_not_offered(void **state)
     table.accounts[3].methods = (struct ph_route_list){ only_bar, 1 };
     choice                    = choose(0);
     assert_int_equal(choice.verdict, PH_ROUTE_NONE);
-    t_same(ph_str_make(choice.reason, choice.reason_len),
+    t_same(reason_of(&choice),
            PH_STR("rule=r no account for it"));
 }
 
@@ -442,12 +452,12 @@ test_cost(void **state)
     table.accounts[2].fee_fixed = 30;
     choice                      = choose(0);
     assert_string_equal(letters(&choice), "abc"); /* 6, 6, 30 */
-    t_same(ph_str_make(choice.reason, choice.reason_len),
+    t_same(reason_of(&choice),
            PH_STR("rule=r by=cost a fee=6"));
     ask.amount = 1001;
     ph_route_choose(&table.route, &ask, &eyes, 0, &choice);
     assert_string_equal(letters(&choice), "bac"); /* 6.006, 6.001, 30 */
-    t_same(ph_str_make(choice.reason, choice.reason_len),
+    t_same(reason_of(&choice),
            PH_STR("rule=r by=cost b fee=6.001"));
     ask.amount = 999999999999999;
     ph_route_choose(&table.route, &ask, &eyes, 0, &choice);
@@ -469,11 +479,11 @@ test_success(void **state)
     table.sights[1] = (struct ph_route_sight){ .calls = 100, .good = 95 };
     choice          = choose(PH_ROUTE_DRAWS - 1); /* c has none: 90 % */
     assert_string_equal(letters(&choice), "bca");
-    t_same(ph_str_make(choice.reason, choice.reason_len),
+    t_same(reason_of(&choice),
            PH_STR("rule=r by=success b 94.5454% of 100"));
     choice = choose(499 + 2 * PH_ROUTE_DRAWS);
     assert_string_equal(letters(&choice), "abc");
-    t_same(ph_str_make(choice.reason, choice.reason_len),
+    t_same(reason_of(&choice),
            PH_STR("rule=r by=success a 80.909% of 100 explored"));
     choice = choose(500 + 2 * PH_ROUTE_DRAWS);
     assert_string_equal(letters(&choice), "bca");
@@ -583,6 +593,52 @@ test_comes_back(void **state)
     }
 }
 
+/* ... also when the table is built anew, or another process chooses next: a
+   live change of `drained` does both */
+static void
+test_comes_back_anew(void **state)
+{
+    static const char *const rules[]
+        = { "r -> a b c", "r -> a b c by=volume" };
+    uint64_t shares[3];
+    unsigned counts[5];
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rules); i++) {
+        memset(shares, 0, sizeof(shares));
+        for (int drained = 1; drained >= 0; drained--) {
+            one_rule(rules[i]);
+            for (size_t k = 0; k < PH_COUNT(shares); k++) {
+                table.rules[0].seats[k].share = &shares[k];
+            }
+            table.accounts[1].is_drained = drained != 0;
+            counts_of(300, counts);
+            assert_in_range(counts[1], drained ? 0 : 99, drained ? 0 : 102);
+        }
+        assert_in_range(ph_route_given(&table.rules[0].seats[1]),
+                        i == 0 ? 249 : 249000, i == 0 ? 252 : 252000);
+    }
+}
+
+/* an amount beyond what a payment may have does not put a seat out of reach */
+static void
+test_huge_amount(void **state)
+{
+    struct ph_route_ask    ask = usual_ask();
+    struct ph_route_choice choice;
+    unsigned               counts[5];
+
+    (void) state;
+    one_rule("r -> a b by=volume");
+    ask.amount = INT64_MAX;
+    for (int i = 0; i < 4; i++) {
+        ph_route_choose(&table.route, &ask, &eyes, 0, &choice);
+        assert_int_equal(choice.accounts[0], i % 2);
+    }
+    counts_of(100, counts);
+    assert_int_equal(counts[0], 50);
+}
+
 static void
 test_volume(void **state)
 {
@@ -611,11 +667,9 @@ test_processes(void **state)
     struct shared {
         uint64_t shares[3];
         uint64_t counts[5];
-    } *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-                     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    } *shared = t_shared(sizeof(*shared));
 
     (void) state;
-    assert_true(shared != MAP_FAILED);
     one_rule("r -> a:7 b:2 c:1");
     for (size_t i = 0; i < 3; i++) {
         table.rules[0].seats[i].share = &shared->shares[i];
@@ -658,15 +712,15 @@ test_reason_fits(void **state)
         table.accounts[i].is_drained = i > 0;
     }
     choice = choose(0);
-    assert_in_range(choice.reason_len, 1, PH_ROUTE_REASON_MAX);
-    t_same(ph_str_make(choice.reason, choice.reason_len),
+    assert_in_range(reason_of(&choice).len, 1, PH_ROUTE_REASON_MAX);
+    t_same(reason_of(&choice),
            PH_STR("rule=n2345678901234567890123456789012 by=cost "
                   "n2345678901234567890123456789012 fee=999.999 more_out=4"));
     for (size_t i = 1; i < 5; i++) {
         table.accounts[i].id = PH_STR("z");
     }
     choice = choose(0);
-    t_same(ph_str_make(choice.reason, choice.reason_len),
+    t_same(reason_of(&choice),
            PH_STR("rule=n2345678901234567890123456789012 by=cost "
                   "n2345678901234567890123456789012 fee=999.999 drained=z "
                   "drained=z more_out=2"));
@@ -690,6 +744,8 @@ main(void)
         cmocka_unit_test(test_weights),
         cmocka_unit_test(test_smooth),
         cmocka_unit_test(test_comes_back),
+        cmocka_unit_test(test_comes_back_anew),
+        cmocka_unit_test(test_huge_amount),
         cmocka_unit_test(test_volume),
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_reason_fits),

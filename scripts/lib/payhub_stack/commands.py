@@ -50,6 +50,8 @@ def arguments_parse(words):
     up.add_argument("--workers", type=int, default=1, metavar="W")
     up.add_argument("--nginx-workers", type=int, default=1, metavar="X")
     up.add_argument("--build", choices=PROFILES, default="release")
+    up.add_argument("--beside", metavar="D", help="the folder of a stack that "
+                    "is up: use its MariaDB and Redis, as a second host would")
     up.add_argument("--set", action="append", default=[], dest="words",
                     metavar="section.key=value")
     down = verbs.add_parser("down", help="end what up started")
@@ -260,6 +262,24 @@ def progress_follow(lines):
     raise StackError(failure["failed"])
 
 
+def store_root_find(beside, folder):
+    """Where the stack of --beside lives; None = no such word."""
+    if beside is None:
+        return None
+    other = os.path.realpath(beside)
+    record = places.record_read(other) if os.path.isdir(other) else None
+    if record is None or other == folder:
+        raise StackError(f"--beside {beside}: expected the folder of another "
+                         "stack that is up")
+    missing = {"mariadb", "redis"} - {row["name"] for row in
+                                      rows_living(Layout(record["root"]))}
+    if missing:
+        raise StackError(f"--beside {beside}: no {' and '.join(sorted(missing))}"
+                         " there; a stack with a MariaDB and Redis of its own "
+                         "is expected to be up")
+    return record["root"]
+
+
 def env_text(folder, layout, options, ready):
     """D/stack.env: one NAME=value a line, quoted for the shell, and one line
     that hands them on to the commands of a shell that reads the file."""
@@ -301,9 +321,10 @@ def up(options):
             raise StackError(f"{folder} is already up ({', '.join(living)}); "
                              f"scripts/stack down --dir {options.dir} first")
     ports_check(options.port)
+    store_root = store_root_find(options.beside, folder)
     user = places.run_user()
     root = places.claim(folder, user)
-    layout = Layout(root)
+    layout = Layout(root, store_root)
     places.link(folder, root)
     places.file_write(os.path.join(folder, places.RECORD), json.dumps(
         {"root": root, "port": options.port, "workers": options.workers,

@@ -31,8 +31,11 @@ class Layout:
     PRIVATE = ("conf", "keys", "data", "run", "tmp")
     PUBLIC = ("bin", "log", "tls", "share")
 
-    def __init__(self, root):
+    def __init__(self, root, store_root=None):
+        """store_root: of the stack whose MariaDB and Redis this one uses."""
         self.root = root
+        self.store_root = store_root or root
+        self.has_store = self.store_root == root
 
     def path(self, *parts):
         return os.path.join(self.root, *parts)
@@ -45,11 +48,15 @@ class Layout:
 
     @property
     def mysql_socket(self):
-        return self.path("run", "mysql.sock")
+        return os.path.join(self.store_root, "run", "mysql.sock")
 
     @property
     def redis_socket(self):
-        return self.path("run", "redis.sock")
+        return os.path.join(self.store_root, "run", "redis.sock")
+
+    def store_key(self, name):
+        """A secret that goes with the data: passwords, the seal."""
+        return os.path.join(self.store_root, "keys", name)
 
     @property
     def admin_socket(self):

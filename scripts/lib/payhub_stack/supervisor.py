@@ -96,12 +96,8 @@ class Supervisor:
         bootstrap.secrets_make(layout)
         bootstrap.certificates_make(layout)
         bootstrap.configs_write(layout, options)
-        if not bootstrap.database_made(layout):
-            self.say("making an empty database")
-        bootstrap.database_install(layout)
-        self.start(services.mariadb(layout))
-        bootstrap.database_users(layout)
-        self.start(services.redis(layout))
+        if layout.has_store:
+            self.store_up()
         bootstrap.schema_up(layout, self.cli_env)
         app = bootstrap.app_once(layout, options, self.cli_env)
         bootstrap.account_once(layout, options, self.cli_env)
@@ -116,6 +112,15 @@ class Supervisor:
         self.wait_readyz()
         self.progress({"ready": {"app": app, "processes": self.rows()}})
         self.up = True
+
+    def store_up(self):
+        layout = self.layout
+        if not bootstrap.database_made(layout):
+            self.say("making an empty database")
+        bootstrap.database_install(layout)
+        self.start(services.mariadb(layout))
+        bootstrap.database_users(layout)
+        self.start(services.redis(layout))
 
     def wait_readyz(self):
         end = time.monotonic() + READY_WAIT_S
