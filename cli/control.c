@@ -93,7 +93,12 @@ cli_control_look(struct cli *cli)
     const char *path   = socket_path(cli);
     json_t     *answer = NULL;
 
-    if (path[0] == '\0' || call(path, "GET", NULL, &answer) != CLI_OK) {
+    if (path[0] == '\0') {
+        return;
+    }
+    if (call(path, "GET", NULL, &answer) != CLI_OK) {
+        cli_say("it is done in the database; edges hear of it once they have "
+                "a link to a worker");
         return;
     }
     const json_t *sync  = json_object_get(answer, "sync");
@@ -101,8 +106,8 @@ cli_control_look(struct cli *cli)
     const char   *error = json_string_value(json_object_get(sync, "error"));
 
     if (state != NULL && strcmp(state, "away") == 0) {
-        cli_say("the edge has no link to a worker now and hears of this later: "
-                "%s",
+        cli_say("it is done in the database; the edge has no link to a worker "
+                "now and hears of it later: %s",
                 error != NULL ? error : "");
     }
     json_decref(answer);

@@ -19,8 +19,9 @@ test_values(const struct cli *cli, struct cli_signed *s)
     uint64_t    seconds;
 
     if (timestamp != NULL) {
-        if (!ph_str_u64(ph_str_z(timestamp), INT64_MAX, &seconds)) {
-            return cli_usage("--timestamp: found %s, expected unix seconds",
+        if (!ph_str_u64(ph_str_z(timestamp), PH_TIMESTAMP_MAX, &seconds)) {
+            return cli_usage("--timestamp: found %s, expected unix seconds "
+                             "of at most 11 digits",
                              timestamp);
         }
         (void) snprintf(s->timestamp, sizeof(s->timestamp), "%s", timestamp);

@@ -58,6 +58,8 @@ typedef struct {
     ngx_str_t                key_text;      /* as in nginx.conf */
     ngx_shm_zone_t          *shm_zone;      /* NULL: named, not defined */
     ngx_http_complex_value_t key;
+    size_t                   key_field;     /* 1 + offset in a proven key, when
+                                               `key` is that alone; or 0 */
     struct ph_bucket_spec    base;          /* as in nginx.conf */
     struct ph_limit_table   *table;
 
@@ -74,6 +76,7 @@ typedef struct {
 
     /* RateLimit-Policy of the settings that were shown last */
     struct ph_bucket_spec    shown;
+    uint64_t                 shown_number;  /* as everybody's, 0: not known */
     ngx_str_t                policy;
 
     ngx_http_payhub_limit_by_e     by;
@@ -144,12 +147,15 @@ ngx_int_t ngx_http_payhub_limit_headers(ngx_http_request_t *r,
  * it stays until another is told, also over reloads, while there is
  * payhub_sync.  lease: what this host may use of one key until `until` (unix
  * seconds); before and behind it the share holds.  PH_E_FULL: no room.
+ * part: so many parts of settings, a token a day at least.
  */
 
 ngx_uint_t ngx_http_payhub_limit_usage(ngx_http_payhub_limit_zone_t *zone,
     ngx_http_payhub_limit_used_t *used, ngx_uint_t max);
 enum ph_rc ngx_http_payhub_limit_lease(ngx_http_payhub_limit_zone_t *zone,
     struct ph_hash128 key, struct ph_bucket_spec *spec, time_t until);
+void ngx_http_payhub_limit_part(struct ph_bucket_spec *spec,
+    ngx_uint_t parts);
 void ngx_http_payhub_limit_share(ngx_http_payhub_limit_zone_t *zone,
     ngx_uint_t parts);
 

@@ -143,13 +143,22 @@ ngx_http_payhub_limit_policy(ngx_http_payhub_limit_entry_t *entry)
 {
     u_char                        *p;
     double                         tokens;
-    uint64_t                       window, quota;
+    uint64_t                       window, quota, number;
     struct ph_bucket_spec          spec;
     ngx_http_payhub_limit_zone_t  *zone;
 
     zone = entry->limit->zone;
 
+    number = ph_limit_settings_number(zone->table);
+
+    if (number && number == zone->shown_number) {
+        return;
+    }
+
     ph_limit_settings(zone->table, entry->ask.key, entry->ask.now_s, &spec);
+
+    /* settings that changed meanwhile have another number */
+    zone->shown_number = number;
 
     if (zone->policy.len && ngx_http_payhub_limit_same_spec(&zone->shown,
                                                             &spec))
@@ -243,16 +252,23 @@ ngx_http_payhub_limit_state(u_char *p, ngx_http_payhub_limit_entry_t *entry)
 static u_char *
 ngx_http_payhub_limit_number(u_char *p, uint64_t n)
 {
-    u_char  *d, digits[NGX_INT64_LEN];
+    u_char    *last;
+    uint64_t   left;
 
-    d = digits + NGX_INT64_LEN;
+    last = p + 1;
+
+    for (left = n; left > 9; left /= 10) {
+        last++;
+    }
+
+    p = last;
 
     do {
-        *--d = (u_char) ('0' + n % 10);
+        *--p = (u_char) ('0' + n % 10);
         n /= 10;
     } while (n);
 
-    return ngx_cpymem(p, d, digits + NGX_INT64_LEN - d);
+    return last;
 }
 
 

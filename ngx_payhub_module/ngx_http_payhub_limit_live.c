@@ -43,7 +43,7 @@ static void ngx_http_payhub_limit_live_zone(
     ngx_http_payhub_limit_change_t *changes, ngx_uint_t n);
 static void ngx_http_payhub_limit_live_everybody(
     ngx_http_payhub_limit_zone_t *zone,
-    ngx_http_payhub_limit_change_t *change, uint64_t now);
+    ngx_http_payhub_limit_change_t *change);
 static void ngx_http_payhub_limit_live_key(
     ngx_http_payhub_limit_zone_t *zone,
     ngx_http_payhub_limit_change_t *change, uint64_t now);
@@ -52,8 +52,8 @@ static void ngx_http_payhub_limit_live_sweep(
     ngx_http_payhub_limit_change_t *changes, ngx_uint_t n, uint64_t now);
 static struct ph_hash128 ngx_http_payhub_limit_live_hash(
     ngx_http_payhub_limit_zone_t *zone, ngx_str_t *key);
-static uint64_t ngx_http_payhub_limit_live_print(
-    ngx_http_payhub_limit_change_t *change);
+static uint64_t ngx_http_payhub_limit_live_print(struct ph_bucket_spec *spec,
+    time_t until);
 
 static json_t *ngx_http_payhub_limit_json(ngx_http_payhub_limit_zone_t *zone);
 static json_t *ngx_http_payhub_limit_spec_json(struct ph_bucket_spec *spec);
@@ -346,7 +346,7 @@ ngx_http_payhub_limit_live_zone(ngx_http_payhub_limit_zone_t *zone,
         ngx_http_payhub_limit_live_key(zone, &changes[i], now);
     }
 
-    ngx_http_payhub_limit_live_everybody(zone, everybody, now);
+    ngx_http_payhub_limit_live_everybody(zone, everybody);
     ngx_http_payhub_limit_live_sweep(zone, changes, n, now);
 
     sh->generation = generation;
@@ -358,25 +358,55 @@ ngx_http_payhub_limit_live_zone(ngx_http_payhub_limit_zone_t *zone,
 
 static void
 ngx_http_payhub_limit_live_everybody(ngx_http_payhub_limit_zone_t *zone,
-    ngx_http_payhub_limit_change_t *change, uint64_t now)
+    ngx_http_payhub_limit_change_t *change)
 {
-    uint64_t                         print;
-    struct ph_bucket_spec           *lasting;
     ngx_http_payhub_limit_shared_t  *sh;
 
     sh = zone->sh;
 
-    lasting = (change && change->until == 0) ? &change->spec : &zone->base;
+    sh->whole = (change && change->until == 0) ? change->spec : zone->base;
 
-    if (!ngx_http_payhub_limit_same_spec(&sh->lasting, lasting)
-        && ph_limit_set(zone->table, ngx_http_payhub_limit_everybody, lasting,
-                        0, now)
-           == PH_OK)
-    {
-        sh->lasting = *lasting;
+    if (change && change->until) {
+        sh->over = change->spec;
+        sh->over_until = change->until;
+
+    } else {
+        sh->over_until = 0;
     }
 
-    if (change == NULL || change->until == 0) {
+    ngx_http_payhub_limit_everybody_hold(zone);
+}
+
+
+void
+ngx_http_payhub_limit_everybody_hold(ngx_http_payhub_limit_zone_t *zone)
+{
+    uint64_t                         now, print;
+    struct ph_bucket_spec            spec;
+    ngx_http_payhub_limit_shared_t  *sh;
+
+    sh = zone->sh;
+    now = ngx_http_payhub_limit_now();
+
+    spec = sh->whole;
+    ngx_http_payhub_limit_part(&spec, sh->parts);
+
+    if (!ngx_http_payhub_limit_same_spec(&sh->lasting, &spec)) {
+
+        if (ph_limit_set(zone->table, ngx_http_payhub_limit_everybody, &spec,
+                         0, now)
+            == PH_OK)
+        {
+            sh->lasting = spec;
+
+        } else {
+            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                          "payhub: settings of limit zone \"%V\" were not "
+                          "taken, the ones before stay", &zone->name);
+        }
+    }
+
+    if (sh->over_until == 0) {
 
         if (sh->ending) {
             ph_limit_unset(zone->table, ngx_http_payhub_limit_everybody, now);
@@ -386,7 +416,10 @@ ngx_http_payhub_limit_live_everybody(ngx_http_payhub_limit_zone_t *zone,
         return;
     }
 
-    print = ngx_http_payhub_limit_live_print(change);
+    spec = sh->over;
+    ngx_http_payhub_limit_part(&spec, sh->parts);
+
+    print = ngx_http_payhub_limit_live_print(&spec, sh->over_until);
 
     if (sh->ending == print) {
         return;
@@ -395,8 +428,8 @@ ngx_http_payhub_limit_live_everybody(ngx_http_payhub_limit_zone_t *zone,
     /* any other value than 0 has it set again, or taken away */
     sh->ending = 1;
 
-    if (ph_limit_set(zone->table, ngx_http_payhub_limit_everybody,
-                     &change->spec, change->until, now)
+    if (ph_limit_set(zone->table, ngx_http_payhub_limit_everybody, &spec,
+                     sh->over_until, now)
         == PH_OK)
     {
         sh->ending = print;
@@ -417,7 +450,7 @@ ngx_http_payhub_limit_live_key(ngx_http_payhub_limit_zone_t *zone,
     sh = zone->sh;
 
     hash = change->hash;
-    print = ngx_http_payhub_limit_live_print(change);
+    print = ngx_http_payhub_limit_live_print(&change->spec, change->until);
 
     for (i = 0; i < sh->live_n; i++) {
         known = &sh->live[i];
@@ -537,19 +570,19 @@ ngx_http_payhub_limit_live_hash(ngx_http_payhub_limit_zone_t *zone,
 /* of settings and their end; never 0 or 1 */
 
 static uint64_t
-ngx_http_payhub_limit_live_print(ngx_http_payhub_limit_change_t *change)
+ngx_http_payhub_limit_live_print(struct ph_bucket_spec *spec, time_t until)
 {
     uint64_t           words[6];
     struct ph_hash128  hash;
 
     static const uint8_t  key[PH_SIPHASH_KEY_LEN];
 
-    words[0] = change->spec.rate.tokens;
-    words[1] = change->spec.rate.per_ns;
-    words[2] = change->spec.burst_tokens;
-    words[3] = change->spec.burst_ns;
-    words[4] = change->spec.warmup_ns;
-    words[5] = (uint64_t) change->until;
+    words[0] = spec->rate.tokens;
+    words[1] = spec->rate.per_ns;
+    words[2] = spec->burst_tokens;
+    words[3] = spec->burst_ns;
+    words[4] = spec->warmup_ns;
+    words[5] = (uint64_t) until;
 
     hash = ph_siphash(key, ph_str_make((char *) words, sizeof(words)));
 

@@ -13,7 +13,6 @@
 
 
 #include "ngx_http_payhub_limit_shared.h"
-#include "libpayhub/wire/field_scan.h"
 
 
 static ngx_int_t ngx_http_payhub_limit_step(ngx_http_request_t *r,
@@ -21,17 +20,9 @@ static ngx_int_t ngx_http_payhub_limit_step(ngx_http_request_t *r,
 static ngx_http_payhub_limit_ctx_t *ngx_http_payhub_limit_ctx(
     ngx_http_request_t *r, ngx_http_payhub_request_t *pr);
 static ngx_int_t ngx_http_payhub_limit_gather(ngx_http_request_t *r,
-    ngx_http_payhub_limit_ctx_t *ctx, ngx_http_payhub_limit_loc_conf_t *llcf,
+    ngx_http_payhub_request_t *pr, ngx_http_payhub_limit_loc_conf_t *llcf,
     ngx_http_payhub_limit_stage_e stage,
     ngx_http_payhub_limit_entry_t **first);
-static ngx_int_t ngx_http_payhub_limit_key(ngx_http_request_t *r,
-    ngx_http_payhub_limit_zone_t *zone, ngx_str_t *key);
-static ngx_int_t ngx_http_payhub_limit_method(ngx_http_request_t *r,
-    ngx_str_t *key);
-static ngx_int_t ngx_http_payhub_limit_body(ngx_http_request_t *r,
-    ngx_str_t *body);
-static ngx_int_t ngx_http_payhub_limit_cost(ngx_http_request_t *r,
-    ngx_http_payhub_limit_t *limit, uint64_t *cost);
 static ngx_int_t ngx_http_payhub_limit_decide(
     ngx_http_payhub_limit_ctx_t *ctx, ngx_http_payhub_limit_entry_t *first,
     uint64_t *wait_ns);
@@ -186,7 +177,7 @@ ngx_http_payhub_limit_step(ngx_http_request_t *r,
 
     ctx->done[stage] = llcf;
 
-    if (ngx_http_payhub_limit_gather(r, ctx, llcf, stage, &first) != NGX_OK) {
+    if (ngx_http_payhub_limit_gather(r, pr, llcf, stage, &first) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -233,17 +224,19 @@ ngx_http_payhub_limit_ctx(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
 
 static ngx_int_t
 ngx_http_payhub_limit_gather(ngx_http_request_t *r,
-    ngx_http_payhub_limit_ctx_t *ctx, ngx_http_payhub_limit_loc_conf_t *llcf,
+    ngx_http_payhub_request_t *pr, ngx_http_payhub_limit_loc_conf_t *llcf,
     ngx_http_payhub_limit_stage_e stage,
     ngx_http_payhub_limit_entry_t **first)
 {
     ngx_str_t                       key;
     ngx_uint_t                      i;
     ngx_http_payhub_limit_t        *limit;
+    ngx_http_payhub_limit_ctx_t    *ctx;
     ngx_http_payhub_limit_zone_t   *zone;
     ngx_http_payhub_limit_entry_t  *entry, **begin;
 
     limit = llcf->limits->elts;
+    ctx = pr->limits;
     begin = ctx->last;
 
     if (ctx->now_ns == 0 || ctx->turn != ngx_current_msec) {
@@ -269,7 +262,7 @@ ngx_http_payhub_limit_gather(ngx_http_request_t *r,
             continue;
         }
 
-        if (ngx_http_payhub_limit_key(r, zone, &key) != NGX_OK) {
+        if (ngx_http_payhub_limit_key(r, pr, zone, &key) != NGX_OK) {
             return NGX_ERROR;
         }
 
@@ -305,174 +298,6 @@ ngx_http_payhub_limit_gather(ngx_http_request_t *r,
     }
 
     *first = *begin;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payhub_limit_key(ngx_http_request_t *r,
-    ngx_http_payhub_limit_zone_t *zone, ngx_str_t *key)
-{
-    struct sockaddr_in   *sin;
-#if (NGX_HAVE_INET6)
-    struct sockaddr_in6  *sin6;
-#endif
-
-    if (zone->by == NGX_HTTP_PAYHUB_LIMIT_BY_METHOD) {
-        return ngx_http_payhub_limit_method(r, key);
-    }
-
-    if (zone->by == NGX_HTTP_PAYHUB_LIMIT_BY_VALUE) {
-
-        if (ngx_http_complex_value(r, &zone->key, key) != NGX_OK) {
-            return NGX_ERROR;
-        }
-
-        return NGX_OK;
-    }
-
-    switch (r->connection->sockaddr->sa_family) {
-
-#if (NGX_HAVE_INET6)
-    case AF_INET6:
-        sin6 = (struct sockaddr_in6 *) r->connection->sockaddr;
-        key->data = sin6->sin6_addr.s6_addr;
-        key->len = sizeof(struct in6_addr);
-        break;
-#endif
-
-    case AF_INET:
-        sin = (struct sockaddr_in *) r->connection->sockaddr;
-        key->data = (u_char *) &sin->sin_addr;
-        key->len = sizeof(in_addr_t);
-        break;
-
-    default:
-        *key = r->connection->addr_text;
-        break;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * The member "method" of a JSON body.  A body that two readers might read in
- * two ways has the key "?", so that it escapes no limit.
- */
-
-static ngx_int_t
-ngx_http_payhub_limit_method(ngx_http_request_t *r, ngx_str_t *key)
-{
-    ngx_int_t             rc;
-    ngx_str_t             body;
-    struct ph_scan_field  field;
-
-    ngx_str_null(key);
-
-    rc = ngx_http_payhub_limit_body(r, &body);
-
-    if (rc == NGX_ERROR || (rc == NGX_OK && body.len == 0)) {
-        return rc;
-    }
-
-    ngx_memzero(&field, sizeof(struct ph_scan_field));
-
-    field.name = PH_STR("method");
-
-    if (rc == NGX_DECLINED
-        || ph_field_scan(ngx_http_payhub_view(&body), &field, 1)
-           != PH_SCAN_CLEAR)
-    {
-        ngx_str_set(key, "?");
-        return NGX_OK;
-    }
-
-    if (field.found) {
-        key->data = (u_char *) field.text.ptr;
-        key->len = field.text.len;
-    }
-
-    return NGX_OK;
-}
-
-
-/* the body in one piece; NGX_DECLINED: it is in a file */
-
-static ngx_int_t
-ngx_http_payhub_limit_body(ngx_http_request_t *r, ngx_str_t *body)
-{
-    size_t        len;
-    u_char       *p;
-    ngx_chain_t  *cl;
-
-    ngx_str_null(body);
-
-    if (r->request_body == NULL || r->request_body->bufs == NULL) {
-        return NGX_OK;
-    }
-
-    len = 0;
-
-    for (cl = r->request_body->bufs; cl; cl = cl->next) {
-
-        if (!ngx_buf_in_memory(cl->buf)) {
-            return ngx_buf_special(cl->buf) ? NGX_OK : NGX_DECLINED;
-        }
-
-        len += cl->buf->last - cl->buf->pos;
-    }
-
-    cl = r->request_body->bufs;
-    body->len = len;
-
-    if (cl->next == NULL) {
-        body->data = cl->buf->pos;
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    body->data = p;
-
-    for ( /* void */ ; cl; cl = cl->next) {
-        p = ngx_cpymem(p, cl->buf->pos, cl->buf->last - cl->buf->pos);
-    }
-
-    return NGX_OK;
-}
-
-
-/* what is no number, or 0, costs one token */
-
-static ngx_int_t
-ngx_http_payhub_limit_cost(ngx_http_request_t *r,
-    ngx_http_payhub_limit_t *limit, uint64_t *cost)
-{
-    ngx_str_t  value;
-
-    *cost = limit->tokens;
-
-    if (limit->cost == NULL) {
-        return NGX_OK;
-    }
-
-    if (ngx_http_complex_value(r, limit->cost, &value) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (ph_str_u64(ngx_http_payhub_view(&value), UINT64_MAX, cost)
-        && *cost > 0)
-    {
-        *cost = ngx_min(*cost, PH_COST_MAX);
-        return NGX_OK;
-    }
-
-    *cost = 1;
 
     return NGX_OK;
 }

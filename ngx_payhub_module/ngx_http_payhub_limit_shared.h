@@ -120,6 +120,14 @@ void ngx_http_payhub_limit_everybody_hold(ngx_http_payhub_limit_zone_t *zone);
 ngx_http_payhub_limit_zone_t *ngx_http_payhub_limit_named(ngx_conf_t *cf,
     ngx_http_payhub_limit_main_conf_t *lmcf, ngx_str_t *name);
 
+/* ngx_http_payhub_limit_key.c */
+
+ngx_int_t ngx_http_payhub_limit_key(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr, ngx_http_payhub_limit_zone_t *zone,
+    ngx_str_t *key);
+ngx_int_t ngx_http_payhub_limit_cost(ngx_http_request_t *r,
+    ngx_http_payhub_limit_t *limit, uint64_t *cost);
+
 /* ngx_http_payhub_limit_fields.c */
 
 ngx_int_t ngx_http_payhub_limit_variable(ngx_http_request_t *r,

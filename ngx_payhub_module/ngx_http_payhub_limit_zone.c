@@ -409,6 +409,19 @@ ngx_http_payhub_limit_lease(ngx_http_payhub_limit_zone_t *zone,
 
 
 void
+ngx_http_payhub_limit_part(struct ph_bucket_spec *spec, ngx_uint_t parts)
+{
+    if (ph_bucket_spec_times(spec, parts, NGX_HTTP_PAYHUB_LIMIT_PARTS)
+        != PH_OK)
+    {
+        spec->rate.tokens = 1;
+        spec->rate.per_ns = PH_RATE_PER_NS_MAX;
+        spec->burst_tokens = ngx_min(spec->burst_tokens, 1);
+    }
+}
+
+
+void
 ngx_http_payhub_limit_share(ngx_http_payhub_limit_zone_t *zone,
     ngx_uint_t parts)
 {

@@ -91,27 +91,31 @@ static struct {
     ngx_str_t                   name;
     ngx_str_t                   text;
     ngx_http_payhub_limit_by_e  by;
+    size_t                      key_field;
 } ngx_http_payhub_limit_keys[] = {
 
     { ngx_string("address"), ngx_string("$binary_remote_addr"),
-      NGX_HTTP_PAYHUB_LIMIT_BY_ADDRESS },
+      NGX_HTTP_PAYHUB_LIMIT_BY_ADDRESS, 0 },
 
     { ngx_string("key"), ngx_string("$payhub_key_id"),
-      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE },
+      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE,
+      1 + offsetof(ngx_http_payhub_key_t, id) },
 
     { ngx_string("app"), ngx_string("$payhub_app"),
-      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE },
+      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE,
+      1 + offsetof(ngx_http_payhub_key_t, app) },
 
     { ngx_string("merchant"), ngx_string("$payhub_merchant"),
-      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE },
+      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE,
+      1 + offsetof(ngx_http_payhub_key_t, merchant) },
 
     { ngx_string("method"), ngx_null_string,
-      NGX_HTTP_PAYHUB_LIMIT_BY_METHOD },
+      NGX_HTTP_PAYHUB_LIMIT_BY_METHOD, 0 },
 
     { ngx_string("channel"), ngx_string("$payhub_channel"),
-      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE },
+      NGX_HTTP_PAYHUB_LIMIT_BY_VALUE, 0 },
 
-    { ngx_null_string, ngx_null_string, NGX_HTTP_PAYHUB_LIMIT_BY_VALUE }
+    { ngx_null_string, ngx_null_string, NGX_HTTP_PAYHUB_LIMIT_BY_VALUE, 0 }
 };
 
 
@@ -389,6 +393,7 @@ ngx_http_payhub_limit_param_key(ngx_conf_t *cf,
         {
             text = ngx_http_payhub_limit_keys[i].text;
             zone->by = ngx_http_payhub_limit_keys[i].by;
+            zone->key_field = ngx_http_payhub_limit_keys[i].key_field;
             break;
         }
     }

@@ -237,6 +237,12 @@ ngx_http_payhub_route_explain_json(struct ph_str body, const char *name,
         return answer;
     }
 
+    if (routes->accounts_n == 0) {
+        (void) json_object_set_new(answer, "verdict",
+                                   json_string("no account known"));
+        return answer;
+    }
+
     ngx_memzero(&ask, sizeof(struct ph_route_ask));
 
     verdict = ngx_http_payhub_route_ask(route, body, &ask, &account);

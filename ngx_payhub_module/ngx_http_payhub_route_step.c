@@ -20,7 +20,6 @@ static void ngx_http_payhub_route_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payhub_route_choose(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, ngx_http_payhub_routes_t *routes,
     struct ph_route *route, ngx_http_payhub_choice_t *choice);
-static void ngx_http_payhub_route_cleanup(void *data);
 
 
 ngx_uint_t
@@ -95,7 +94,6 @@ ngx_http_payhub_route_take(ngx_http_request_t *r,
 {
     ngx_int_t                  rc;
     struct ph_route           *route;
-    ngx_pool_cleanup_t        *cln;
     ngx_http_payhub_live_t    *live;
     ngx_http_payhub_choice_t  *choice;
     ngx_http_payhub_routes_t  *routes;
@@ -109,7 +107,9 @@ ngx_http_payhub_route_take(ngx_http_request_t *r,
 
     route = ngx_http_payhub_routes_find(routes,
                                         ngx_http_payhub_view(&rlcf->name));
-    if (route == NULL) {
+    /* who knows no account at all, since no worker told one yet, is no judge */
+
+    if (route == NULL || routes->accounts_n == 0) {
         return NGX_DECLINED;
     }
 
@@ -129,17 +129,9 @@ ngx_http_payhub_route_take(ngx_http_request_t *r,
     }
 
     choice = ngx_pcalloc(r->pool, sizeof(ngx_http_payhub_choice_t));
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-
-    if (choice == NULL || cln == NULL) {
+    if (choice == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    /* reason and names point into the table */
-
-    cln->handler = ngx_http_payhub_routes_release;
-    cln->data = routes;
-    routes->refs++;
 
     return ngx_http_payhub_route_choose(r, pr, routes, route, choice);
 }
@@ -256,15 +248,14 @@ ngx_http_payhub_route_view(ngx_http_payhub_choice_t *choice,
 }
 
 
-/* the account is one more call's, until the request ends */
+/* the account is one more call's, until ngx_http_payhub_route_end() */
 
-static ngx_int_t
-ngx_http_payhub_route_count(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, ngx_http_payhub_choice_t *choice,
-    ngx_http_payhub_routes_t *routes, size_t account)
+static void
+ngx_http_payhub_route_count(ngx_http_payhub_request_t *pr,
+    ngx_http_payhub_choice_t *choice, ngx_http_payhub_routes_t *routes,
+    size_t account)
 {
     struct ph_str             *channel;
-    ngx_pool_cleanup_t        *cln;
     ngx_http_payhub_health_t  *health;
 
     channel = &routes->accounts[account].channel;
@@ -276,39 +267,37 @@ ngx_http_payhub_route_count(ngx_http_request_t *r,
 
     health = routes->faces[account].health;
 
-    if (health == NULL) {
-        return NGX_OK;
+    if (health) {
+        choice->health = health;
+        ngx_http_payhub_health_begin(health);
     }
-
-    cln = ngx_pool_cleanup_add(r->pool, 0);
-    if (cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_http_payhub_route_cleanup;
-    cln->data = choice;
-
-    choice->health = health;
-    ngx_http_payhub_health_begin(health);
-
-    return NGX_OK;
 }
 
 
-static void
-ngx_http_payhub_route_cleanup(void *data)
+/* with the record of the request; NULL: nothing was routed */
+
+void
+ngx_http_payhub_route_end(void *data)
 {
     ngx_http_payhub_choice_t *choice = data;
 
     ngx_http_payhub_health_t  *health;
 
+    if (choice == NULL) {
+        return;
+    }
+
     health = choice->health;
 
-    ngx_http_payhub_health_end(health);
+    if (health) {
+        ngx_http_payhub_health_end(health);
 
-    if (choice->probe) {
-        ph_health_leave(&health->health);
+        if (choice->probe) {
+            ph_health_leave(&health->health);
+        }
     }
+
+    ngx_http_payhub_routes_release(choice->routes);
 }
 
 
@@ -458,6 +447,11 @@ ngx_http_payhub_route_choose(ngx_http_request_t *r,
     if (rc != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    /* names and figures point into the table */
+
+    choice->routes = routes;
+    routes->refs++;
 
     choice->word = word;
     choice->route = route;

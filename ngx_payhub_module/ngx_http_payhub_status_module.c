@@ -329,7 +329,8 @@ ngx_http_payhub_status_policy(ngx_http_request_t *r)
 
     ph_buf_init(&buf, memory, sizeof(memory));
     ph_buf_add(&buf, PH_STR("default-src 'none'; connect-src 'self'; "
-                            "base-uri 'none'; form-action 'none'; "
+                            "img-src data:; base-uri 'none'; "
+                            "form-action 'none'; "
                             "style-src 'sha256-"));
     ph_buf_add(&buf, ph_str_make(text[0], sizeof(text[0])));
     ph_buf_add(&buf, PH_STR("'; script-src 'sha256-"));
@@ -544,7 +545,8 @@ ngx_http_payhub_status_accounts(void)
     json_array_foreach(list, i, account) {
 
         calls = json_object_get(account, "calls");
-        good = json_integer_value(json_object_get(calls, "succeeded"));
+        good = json_integer_value(json_object_get(calls, "succeeded"))
+               + json_integer_value(json_object_get(calls, "failed"));
         sum = 0;
 
         json_object_foreach(calls, name, one) {

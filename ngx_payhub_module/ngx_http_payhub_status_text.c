@@ -78,7 +78,7 @@ static ngx_http_payhub_metric_t  ngx_http_payhub_metrics[] = {
     { "accounts", "id", "account", "calls_sum", "account_calls", "",
       "Calls of a channel account as workers told them", 1 },
     { "accounts", "id", "account", "bad_sum", "account_bad_calls", "",
-      "Of them all that did not succeed", 1 },
+      "Of them those that the channel did not answer or not do", 1 },
 
     { NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0 }
 };

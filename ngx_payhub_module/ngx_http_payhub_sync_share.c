@@ -16,7 +16,6 @@
 #include "ngx_http_payhub_sync.h"
 
 
-#define NGX_HTTP_PAYHUB_SHARE_PARTS  10000      /* the whole, as in Redis */
 #define NGX_HTTP_PAYHUB_SHARE_KEYS   64         /* of a zone, an exchange */
 #define NGX_HTTP_PAYHUB_SHARE_LIFE   3          /* s, of a key's share */
 #define NGX_HTTP_PAYHUB_SHARE_LONG   (365 * 24 * 3600)
@@ -29,13 +28,9 @@ static ngx_int_t ngx_http_payhub_sync_share_take(
 static ngx_int_t ngx_http_payhub_sync_share_name(
     ngx_http_payhub_limit_used_t *used, u_char *hex);
 static void ngx_http_payhub_sync_share_zone(ngx_uint_t n, json_t *answer);
-static void ngx_http_payhub_sync_share_all(ngx_http_payhub_limit_zone_t *zone,
-    ngx_uint_t parts);
 static ngx_uint_t ngx_http_payhub_sync_share_whole(
     ngx_http_payhub_limit_zone_t *zone, struct ph_str key,
     struct ph_bucket_spec *spec, time_t *until);
-static void ngx_http_payhub_sync_share_of(struct ph_bucket_spec *spec,
-    ngx_uint_t parts);
 
 
 ngx_http_payhub_sync_link_t  ngx_http_payhub_sync_share = {
@@ -221,8 +216,8 @@ ngx_http_payhub_sync_share_take(ngx_http_payhub_sync_link_t *link,
         } else if (sz->hosts
                    && ngx_time() - sz->heard > NGX_HTTP_PAYHUB_SHARE_LIFE)
         {
-            ngx_http_payhub_sync_share_all(zone, NGX_HTTP_PAYHUB_SHARE_PARTS
-                                                 / sz->hosts);
+            ngx_http_payhub_limit_share(zone, NGX_HTTP_PAYHUB_LIMIT_PARTS
+                                              / sz->hosts);
         }
     }
 
@@ -248,7 +243,7 @@ ngx_http_payhub_sync_share_zone(ngx_uint_t n, json_t *answer)
     hosts = json_integer_value(json_object_get(answer, "hosts"));
     shares = json_object_get(answer, "shares");
 
-    if (hosts < 1 || hosts > NGX_HTTP_PAYHUB_SHARE_PARTS / 2
+    if (hosts < 1 || hosts > NGX_HTTP_PAYHUB_LIMIT_PARTS / 2
         || json_array_size(shares) != sz->n)
     {
         return;
@@ -258,17 +253,16 @@ ngx_http_payhub_sync_share_zone(ngx_uint_t n, json_t *answer)
     sz->heard = ngx_time();
     ngx_http_payhub_sync.sh->hosts = hosts;
 
-    ngx_http_payhub_sync_share_all(zone,
-                                   hosts == 1
-                                   ? NGX_HTTP_PAYHUB_SHARE_PARTS
-                                   : NGX_HTTP_PAYHUB_SHARE_PARTS
-                                     / (2 * hosts));
+    ngx_http_payhub_limit_share(zone,
+                                hosts == 1
+                                ? NGX_HTTP_PAYHUB_LIMIT_PARTS
+                                : NGX_HTTP_PAYHUB_LIMIT_PARTS / (2 * hosts));
 
     for (i = 0; i < sz->n; i++) {
         used = &sz->used[i];
         parts = json_integer_value(json_array_get(shares, i));
 
-        if (parts < 1 || parts > NGX_HTTP_PAYHUB_SHARE_PARTS) {
+        if (parts < 1 || parts > NGX_HTTP_PAYHUB_LIMIT_PARTS) {
             continue;
         }
 
@@ -286,8 +280,7 @@ ngx_http_payhub_sync_share_zone(ngx_uint_t n, json_t *answer)
             until = ngx_time() + NGX_HTTP_PAYHUB_SHARE_LIFE;
         }
 
-        ngx_http_payhub_sync_share_of(&spec, parts);
-
+        ngx_http_payhub_limit_part(&spec, parts);
         (void) ngx_http_payhub_limit_lease(zone, used->key, &spec, until);
     }
 }
@@ -316,52 +309,10 @@ ngx_http_payhub_sync_share_away(void)
         sz = &ngx_http_payhub_sync_zones[n];
 
         if (zone->cluster && sz->hosts > 1) {
-            ngx_http_payhub_sync_share_all(zone, NGX_HTTP_PAYHUB_SHARE_PARTS
-                                                 / sz->hosts);
+            ngx_http_payhub_limit_share(zone, NGX_HTTP_PAYHUB_LIMIT_PARTS
+                                              / sz->hosts);
         }
     }
-}
-
-
-/* what holds for every key that has no share; changed only when it differs */
-
-static void
-ngx_http_payhub_sync_share_all(ngx_http_payhub_limit_zone_t *zone,
-    ngx_uint_t parts)
-{
-    time_t                 until;
-    ngx_uint_t             changed;
-    struct ph_hash128      everybody;
-    struct ph_bucket_spec  spec, holds;
-
-    if (zone->table == NULL) {
-        return;
-    }
-
-    everybody.lo = 0;
-    everybody.hi = 0;
-
-    changed = ngx_http_payhub_sync_share_whole(zone, ph_str_make(NULL, 0),
-                                               &spec, &until);
-    ngx_http_payhub_sync_share_of(&spec, parts);
-
-    ph_limit_settings(zone->table, everybody, ngx_time(), &holds);
-
-    if (holds.rate.tokens == spec.rate.tokens
-        && holds.rate.per_ns == spec.rate.per_ns
-        && holds.burst_tokens == spec.burst_tokens
-        && holds.burst_ns == spec.burst_ns)
-    {
-        return;
-    }
-
-    if (!changed) {
-        until = parts == NGX_HTTP_PAYHUB_SHARE_PARTS
-                ? ngx_time() - 1
-                : ngx_time() + NGX_HTTP_PAYHUB_SHARE_LONG;
-    }
-
-    (void) ngx_http_payhub_limit_lease(zone, everybody, &spec, until);
 }
 
 
@@ -377,9 +328,9 @@ ngx_http_payhub_sync_share_change(json_t *change, struct ph_bucket_spec *spec)
     times = json_number_value(json_object_get(change, "times"));
 
     if (times > 0) {
-        spec->rate.tokens = ngx_max(1, (uint64_t) (spec->rate.tokens * times));
-        spec->burst_tokens = (uint64_t) (spec->burst_tokens * times);
-        return 1;
+        return ph_bucket_spec_times(spec, (uint64_t) (times * 1000 + 0.5),
+                                    1000)
+               == PH_OK;
     }
 
     rate = json_object_get(change, "rate");
@@ -460,37 +411,4 @@ ngx_http_payhub_sync_share_whole(ngx_http_payhub_limit_zone_t *zone,
     }
 
     return found;
-}
-
-
-static void
-ngx_http_payhub_sync_share_of(struct ph_bucket_spec *spec, ngx_uint_t parts)
-{
-    uint64_t  tokens;
-
-    if (parts >= NGX_HTTP_PAYHUB_SHARE_PARTS) {
-        return;
-    }
-
-    tokens = spec->rate.tokens * parts / NGX_HTTP_PAYHUB_SHARE_PARTS;
-
-    if (tokens >= 100) {
-        spec->rate.tokens = tokens;
-
-    } else if (spec->rate.per_ns
-               <= PH_RATE_PER_NS_MAX / NGX_HTTP_PAYHUB_SHARE_PARTS)
-    {
-        /* few tokens: a longer time for the same number of them is exact */
-
-        spec->rate.per_ns = spec->rate.per_ns * NGX_HTTP_PAYHUB_SHARE_PARTS
-                            / parts;
-
-    } else {
-        spec->rate.tokens = ngx_max(tokens, 1);
-    }
-
-    if (spec->burst_tokens) {
-        spec->burst_tokens = ngx_max(1, spec->burst_tokens * parts
-                                        / NGX_HTTP_PAYHUB_SHARE_PARTS);
-    }
 }

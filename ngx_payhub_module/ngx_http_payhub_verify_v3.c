@@ -99,15 +99,13 @@ ngx_http_payhub_v3_all(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
 }
 
 
-/* strict: one text for one value, so the texts are compared */
+/* strict: one text for one value */
 
 static ngx_int_t
 ngx_http_payhub_v3_mac(ngx_http_request_t *r, ngx_http_payhub_request_t *pr,
     struct ph_hmac *mac, char **reason)
 {
-    char           text[PH_B64_LEN(PH_SHA256_LEN)];
-    u_char         sum[PH_SHA256_LEN];
-    struct ph_buf  buf;
+    u_char  sum[PH_SHA256_LEN];
 
     if (!ph_hmac_begin(mac)
         || ngx_http_payhub_v3_add(r, pr, mac) != NGX_OK
@@ -116,14 +114,9 @@ ngx_http_payhub_v3_mac(ngx_http_request_t *r, ngx_http_payhub_request_t *pr,
         return NGX_ERROR;
     }
 
-    ph_buf_init(&buf, text, sizeof(text));
-    ph_b64_encode(&buf, ph_str_make((char *) sum, sizeof(sum)));
-
-    if (buf.full) {
-        return NGX_ERROR;
-    }
-
-    if (!ph_same_secret(ph_buf_str(&buf), pr->auth.signature)) {
+    if (!ph_b64_same_secret(pr->auth.signature,
+                            ph_str_make((char *) sum, sizeof(sum))))
+    {
         *reason = "signature";
     }
 

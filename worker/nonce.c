@@ -10,7 +10,6 @@
 #include "worker/redis.h"
 #include "worker/server.h"
 
-#define NONCE_TIMESTAMP_MAX UINT64_C(99999999999)
 #define NONCE_KEY_MAX 384 /* prefix 190, shard, key id 32, nonce 64 */
 
 static void
@@ -47,7 +46,7 @@ nonce_is_in_reach(const struct wk_request *request)
     uint64_t most = (uint64_t) wk_conf(request->worker, PH_CONF_pay_nonce_ttl);
     uint64_t sent_s;
 
-    if (!ph_str_u64(text, NONCE_TIMESTAMP_MAX, &sent_s)) {
+    if (!ph_str_u64(text, PH_TIMESTAMP_MAX, &sent_s)) {
         return text.ptr == NULL; /* only a frame of another maker has none */
     }
     uint64_t sent_ms = sent_s * 1000;

@@ -1,8 +1,8 @@
 /*
  * cas16.h - two 64-bit words that change together, by compare-and-swap.
  *
- * The words lie in memory that processes share: the exchange is one
- * instruction of the CPU (cmpxchg16b), never a library's lock, which would be
+ * The words lie in memory that processes share: the exchange is the CPU's
+ * (cmpxchg16b; casp or ldxp and stxp), never a library's lock, which would be
  * one a process.  gcc's __atomic form calls libatomic; its __sync form does
  * not, and the attribute spares a compiler flag.
  */
@@ -12,9 +12,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#if !defined(__x86_64__)
-_Static_assert(0, "found another CPU than x86-64, expected one whose 16-byte "
-                  "compare-and-swap is written here");
+#if defined(__x86_64__)
+#define PH_CAS16_TARGET __attribute__((target("cx16")))
+#elif defined(__aarch64__)
+#define PH_CAS16_TARGET
+#else
+_Static_assert(0, "found another CPU than x86-64 and aarch64, expected one "
+                  "whose 16-byte compare-and-swap is written here");
 #endif
 
 struct ph_cas16 {
@@ -25,7 +29,7 @@ __extension__ typedef unsigned __int128 ph_cas16_bits
     __attribute__((may_alias));
 
 /* Sets *at to `next` and is true when it held `old`; a full barrier. */
-__attribute__((target("cx16"))) static inline bool
+PH_CAS16_TARGET static inline bool
 ph_cas16(struct ph_cas16 *at, struct ph_cas16 old, struct ph_cas16 next)
 {
     return __sync_bool_compare_and_swap(
@@ -50,7 +54,7 @@ ph_cas16_guess(const struct ph_cas16 *at)
 }
 
 /*
- * Both words of one moment.  CPUs with AVX promise that an aligned 16-byte
+ * Both words of one moment.  x86 CPUs with AVX promise that an aligned 16-byte
  * load is one access (Intel SDM 3A 9.1.1, AMD APM 2 7.3.2); on others a
  * compare-and-swap that changes nothing reads them, and takes the line.
  */
@@ -59,7 +63,7 @@ ph_cas16_load(struct ph_cas16 *at)
 {
     struct ph_cas16 seen;
 
-#if !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
     if (__builtin_cpu_supports("avx")) {
         __typeof__(long long __attribute__((vector_size(16)))) both;
 

@@ -101,14 +101,15 @@ ph_bucket_spec_times(struct ph_bucket_spec *spec, uint64_t by, uint64_t of)
     if (top > base) {
         return PH_E_RANGE;
     }
+    u128 burst = (u128) spec->burst_tokens * by / of;
+    if (burst > PH_BURST_TOKENS_MAX) {
+        return PH_E_RANGE;
+    }
     spec->rate = (struct ph_rate){ (uint64_t) top, (uint64_t) base };
     if (spec->burst_tokens != 0) {
-        u128 burst         = (u128) spec->burst_tokens * by / of;
-        spec->burst_tokens = burst == 0                    ? 1
-                             : burst > PH_BURST_TOKENS_MAX ? UINT64_MAX
-                                                           : (uint64_t) burst;
+        spec->burst_tokens = burst != 0 ? (uint64_t) burst : 1;
     }
-    return spec->burst_tokens > PH_BURST_TOKENS_MAX ? PH_E_RANGE : PH_OK;
+    return PH_OK;
 }
 
 /* -- rules -------------------------------------------------------------------

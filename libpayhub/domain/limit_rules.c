@@ -97,6 +97,8 @@ bool
 ph_limit_want_holds(const struct ph_limit_table *table,
                     const struct ph_limit_want  *want)
 {
+    /* settings are plain words: they were read before, on every CPU */
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (__atomic_load_n(&table->top, __ATOMIC_ACQUIRE) != want->top) {
         return false;
     }

@@ -295,16 +295,18 @@ limit_step_quick(struct ph_limit_table *table, const struct ph_limit_ask *ask,
     if (word.lo != (ph_limit_tag(ask->key) | top % PH_LIMIT_RULES)) {
         return STEP_AGAIN;
     }
-    if (!ph_bucket_take_bursty(&base->rule, &state, ask->cost, ask->now_ns,
-                               ask->wait_max_ns, answer))
-    {
-        return __atomic_load_n(&cell->word.hi, __ATOMIC_ACQUIRE) == word.hi
-                       && __atomic_load_n(&table->top, __ATOMIC_ACQUIRE) == top
-                   ? STEP_DENIED
-                   : STEP_AGAIN;
-    }
+    bool is_granted
+        = ph_bucket_take_bursty(&base->rule, &state, ask->cost, ask->now_ns,
+                                ask->wait_max_ns, answer);
+
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (__atomic_load_n(&table->top, __ATOMIC_ACQUIRE) != top) {
         return STEP_AGAIN;
+    }
+    if (!is_granted) {
+        return __atomic_load_n(&cell->word.hi, __ATOMIC_ACQUIRE) == word.hi
+                   ? STEP_DENIED
+                   : STEP_AGAIN;
     }
     return !is_take || ph_limit_swap_bursty(cell, word, word.lo, state.at)
                ? STEP_GRANTED
@@ -413,6 +415,19 @@ ph_limit_settings(const struct ph_limit_table *table, struct ph_hash128 key,
             return;
         }
     }
+}
+
+uint64_t
+ph_limit_settings_number(const struct ph_limit_table *table)
+{
+    uint64_t top = __atomic_load_n(&table->top, __ATOMIC_ACQUIRE);
+
+    if (table->bases[top % PH_LIMIT_RULES].starts_s != 0
+        || __atomic_load_n(&table->own_any, __ATOMIC_ACQUIRE) != 0)
+    {
+        return 0;
+    }
+    return top;
 }
 
 static uint64_t

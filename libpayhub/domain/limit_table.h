@@ -97,6 +97,13 @@ void ph_limit_settings(const struct ph_limit_table *table,
                        struct ph_bucket_spec *spec);
 
 /*
+ * A number of the settings that hold for every key alike: as long as it is the
+ * same, so is what ph_limit_settings() says.  0: some keys have others, or they
+ * end by the clock, or there are none.
+ */
+uint64_t ph_limit_settings_number(const struct ph_limit_table *table);
+
+/*
  * Counts a person looks at; relaxed reads.  busy (not full) is not looked for
  * when now_ns is 0, and is judged by PH_LIMIT_SAMPLE_MAX cells spread evenly
  * when there are more.  overrides: entries in use, those that have ended but

@@ -105,6 +105,7 @@ push_bases(struct ph_limit_table *table, const struct ph_bucket_rule *now,
     uint64_t              top = table->top + 1;
 
     sweep(table, ph_limit_guess(table, now_ns));
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     put_base(table, top, &first, now_ns, 0);
     if (starts_s != 0) {
         put_base(table, ++top, &second, now_ns, starts_s);
@@ -154,6 +155,8 @@ publish_own(struct ph_limit_own *own, const struct ph_bucket_rule *rule,
 {
     uint64_t next = own->version + 1;
 
+    /* who still reads the side that is written now sees the version before */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
     own->sides[next & 1].rule     = *rule;
     own->sides[next & 1].since_ns = now_ns;
     own->sides[next & 1].until_s  = until_s;

@@ -436,15 +436,20 @@ order_write(const struct choosing *choosing, size_t first,
 static void
 decimal_add(struct ph_buf *buf, u128 millionths)
 {
-    uint64_t part = (uint64_t) (millionths % PPM), digit = PPM / 10;
+    char     digits[] = { '.', '0', '0', '0', '0', '0', '0' };
+    size_t   len      = sizeof(digits);
+    uint64_t part     = (uint64_t) (millionths % PPM);
 
     ph_buf_u64(buf, (uint64_t) (millionths / PPM));
-    if (part != 0) {
-        ph_buf_byte(buf, '.');
+    for (size_t i = len - 1; i > 0; i--) {
+        digits[i] = (char) ('0' + part % 10);
+        part /= 10;
     }
-    for (; part != 0 && digit != 0; digit /= 10) {
-        ph_buf_byte(buf, (char) ('0' + part / digit));
-        part %= digit;
+    while (digits[len - 1] == '0') {
+        len--;
+    }
+    if (len > 1) {
+        ph_buf_add(buf, ph_str_make(digits, len));
     }
 }
 

@@ -5,8 +5,6 @@
 
 #include "libpayhub/wire/sfield.h"
 
-#define TIME_MAX UINT64_C(99999999999) /* as in payhub-v3 */
-
 typedef enum ph_9421_fault (*derive_function)(
     const struct ph_9421_request *request, struct ph_buf *buf);
 
@@ -132,7 +130,8 @@ components_read(struct ph_sf *sf, struct ph_9421_signature *signature)
 static bool
 param_take_time(const struct ph_sf_item *item, uint64_t *out)
 {
-    return item->kind == PH_SF_INTEGER && ph_str_u64(item->text, TIME_MAX, out);
+    return item->kind == PH_SF_INTEGER
+           && ph_str_u64(item->text, PH_TIMESTAMP_MAX, out);
 }
 
 /* A parameter that has a meaning here; false = unfit. */

@@ -17,6 +17,7 @@
 #define PH_KEY_ID_LEN_MAX 32
 #define PH_NONCE_LEN_MIN 8
 #define PH_NONCE_LEN_MAX 64
+#define PH_TIMESTAMP_MAX UINT64_C(99999999999) /* seconds: 11 digits */
 #define PH_SIGNATURE_TEXT_MAX 2048 /* base64 of the largest signature taken */
 #define PH_AUTH_V3_HEADER_MAX 2304
 /* headers of a signed answer to a verified request */

@@ -17,4 +17,8 @@ void ph_b64_encode(struct ph_buf *buf, struct ph_str raw);
  */
 enum ph_rc ph_b64_decode(struct ph_buf *buf, struct ph_str text) PH_MUST_CHECK;
 
+/* Whether `text` is what ph_b64_encode() makes of `raw`; takes as long wherever
+ * they differ, and tells the time nothing of `raw` but its length. */
+bool ph_b64_same_secret(struct ph_str text, struct ph_str raw);
+
 #endif

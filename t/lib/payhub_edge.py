@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import socket
+import subprocess
 import sys
 
 sys.dont_write_bytecode = True
@@ -26,6 +27,19 @@ def free_port():
                 return port
             except OSError:
                 continue
+
+
+def sanitizers(module):
+    """What nginx, which is not built with them, needs around such a module."""
+    if "/asan/" not in module:
+        return {}
+    libraries = [subprocess.run(["gcc", f"-print-file-name=lib{name}.so"],
+                                check=True, capture_output=True,
+                                text=True).stdout.strip()
+                 for name in ("asan", "ubsan")]
+    return {"LD_PRELOAD": " ".join(libraries),
+            "ASAN_OPTIONS": "detect_leaks=0",
+            "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -68,6 +82,9 @@ class Edge(Private):
         self.write("nginx.conf", f"""
 load_module {self.module};
 daemon off;
+env LD_PRELOAD;
+env ASAN_OPTIONS;
+env UBSAN_OPTIONS;
 worker_processes {self.workers_count};
 worker_shutdown_timeout 30s;
 pid {self.path("nginx.pid")};
@@ -86,7 +103,8 @@ http {{
         if os.path.exists(self.control):
             os.unlink(self.control)
         self.nginx = self.start(
-            "nginx", [NGINX, "-p", self.dir, "-c", self.path("nginx.conf")])
+            "nginx", [NGINX, "-p", self.dir, "-c", self.path("nginx.conf")],
+            sanitizers(self.module))
         self.wait("nginx", lambda: len(self.workers()) == self.workers_count
                   and self.get("/")[0] is not None, self.nginx)
 

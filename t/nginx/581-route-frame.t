@@ -80,14 +80,29 @@ main::signed("POST", "/v/call", main::pay())
 
 
 
-=== TEST 5: an unverified call is not routed
+=== TEST 5: no account known: the worker chooses, nothing is refused
+--- channels:
+--- config
+    location /v/ { payhub_verify payhub-v3; payhub_pass payhub_workers; }
+    location = /r { payhub_route_by default; return 200 "reason=$payhub_route_reason\n"; }
+--- route: payhub_route default { rule all -> any; }
+--- request eval
+["POST /v/call\n" . main::pay(), "POST /r\n" . main::pay()]
+--- more_headers eval
+[main::signed("POST", "/v/call", main::pay()), ""]
+--- response_body_like eval
+['(?s)\A(?!.*(?:candidate|route_))', '^reason=$']
+
+
+
+=== TEST 6: an unverified call is not routed
 --- request eval
 "POST /u/call\n" . main::pay()
 --- response_body_like: (?s)\A(?!.*(?:candidate|route_))
 
 
 
-=== TEST 6: every account out: the worker is told, and looks first
+=== TEST 7: every account out: the worker is told, and looks first
 --- channels: payhub_channel a channel=x drained;
 --- route: payhub_route default { rule all -> a; }
 --- request eval
@@ -98,7 +113,7 @@ main::signed("POST", "/v/call", main::pay())
 
 
 
-=== TEST 7: bad calls open the breaker; it closes after good probes
+=== TEST 8: bad calls open the breaker; it closes after good probes
 --- channels: payhub_channel a8 channel=x breaker=50%/4/1s/2; payhub_channel b8 channel=y;
 --- route: payhub_route default { rule all -> a8 b8 by=priority; }
 --- config
@@ -115,46 +130,58 @@ main::signed("POST", "/v/call", main::pay())
 
 
 
-=== TEST 8: breaker=off
+=== TEST 9: breaker=off
 --- channels: payhub_channel a9 channel=x breaker=off;
 --- route: payhub_route default { rule all -> a9; }
 --- request eval
-[main::told(("a9:failed:1 a9:failed:1 a9:failed:1 a9:failed:1") x 8)]
+[main::told(("a9:unknown:1 a9:unknown:1 a9:unknown:1 a9:unknown:1") x 8)]
 --- more_headers eval
-[main::told_headers(("a9:failed:1 a9:failed:1 a9:failed:1 a9:failed:1") x 8)]
+[main::told_headers(("a9:unknown:1 a9:unknown:1 a9:unknown:1 a9:unknown:1") x 8)]
 --- response_body eval
 [("a9\n") x 8]
 
 
 
-=== TEST 9: fewer calls than count, and good ones, open nothing
+=== TEST 10: fewer calls than count, and good ones, open nothing
 --- channels: payhub_channel a10 channel=x;
 --- route: payhub_route default { rule all -> a10; }
 --- request eval
-[main::told("a10:failed:1", ("a10:failed:1 a10:failed:1 a10:failed:1") x 6)]
+[main::told("a10:unknown:1", ("a10:unknown:1 a10:unknown:1 a10:unknown:1") x 6)]
 --- more_headers eval
-[main::told_headers("a10:failed:1", ("a10:failed:1 a10:failed:1 a10:failed:1") x 6)]
+[main::told_headers("a10:unknown:1", ("a10:unknown:1 a10:unknown:1 a10:unknown:1") x 6)]
 --- response_body eval
 [("a10\n") x 7]
 
 
 
-=== TEST 10: malformed health is passed over
+=== TEST 11: refused payments open nothing
+--- channels: payhub_channel a14 channel=x;
+--- route: payhub_route default { rule all -> a14; }
+--- request eval
+[main::told(("a14:failed:1 a14:failed:1 a14:failed:1 a14:failed:1") x 8)]
+--- more_headers eval
+[main::told_headers(("a14:failed:1 a14:failed:1 a14:failed:1 a14:failed:1") x 8)]
+--- response_body eval
+[("a14\n") x 8]
+
+
+
+=== TEST 12: malformed health is passed over
 --- channels: payhub_channel a11 channel=x breaker=1%/1/59m/1;
 --- route: payhub_route default { rule all -> a11; }
 --- request eval
-[main::told("a11", "a11:failed", "a11:late:1", "a11:failed:x", "a11:failed:-1", "zed:failed:1", ":failed:1",
-            "  ", "a11:failed:1:1", "a11:failed:99999999999999999999"), main::told("a11:failed:1"), "POST /r\n" . main::pay()]
+[main::told("a11", "a11:unknown", "a11:late:1", "a11:unknown:x", "a11:unknown:-1", "zed:unknown:1", ":unknown:1",
+            "  ", "a11:unknown:1:1", "a11:unknown:99999999999999999999"), main::told("a11:unknown:1"), "POST /r\n" . main::pay()]
 --- more_headers eval
-[main::told_headers("a11", "a11:failed", "a11:late:1", "a11:failed:x", "a11:failed:-1", "zed:failed:1", ":failed:1",
-            "  ", "a11:failed:1:1", "a11:failed:99999999999999999999"), main::told_headers("a11:failed:1"), ""]
+[main::told_headers("a11", "a11:unknown", "a11:late:1", "a11:unknown:x", "a11:unknown:-1", "zed:unknown:1", ":unknown:1",
+            "  ", "a11:unknown:1:1", "a11:unknown:99999999999999999999"), main::told_headers("a11:unknown:1"), ""]
 --- error_code eval: [(200) x 11, 503]
 --- response_body_like eval
 [('^a11$') x 11, '"code":"PH-A304"']
 
 
 
-=== TEST 11: success preference follows what workers tell
+=== TEST 13: success preference follows what workers tell
 --- channels: payhub_channel a12 channel=x breaker=off; payhub_channel b12 channel=y breaker=off;
 --- route: payhub_route default { rule all -> a12 b12 by=success; }
 --- request eval
@@ -166,7 +193,7 @@ main::signed("POST", "/v/call", main::pay())
 
 
 
-=== TEST 12: a cap holds while a call is out, and frees with its end
+=== TEST 14: a cap holds while a call is out, and frees with its end
 --- channels: payhub_channel a13 channel=x inflight=1; payhub_channel b13 channel=y;
 --- route: payhub_route default { rule all -> a13 b13 by=priority; }
 --- config

@@ -91,7 +91,7 @@ Content-Type: application/json
 GET /s
 --- response_headers_like
 Content-Type: text/html; charset=utf-8
-Content-Security-Policy: default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}='; script-src 'sha256-[A-Za-z0-9+/]{43}='
+Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; style-src 'sha256-[A-Za-z0-9+/]{43}='; script-src 'sha256-[A-Za-z0-9+/]{43}='
 --- response_body_like: (?s)\A<!doctype html>.*EventSource.*</html>\n\z
 
 

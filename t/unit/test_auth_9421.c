@@ -382,6 +382,37 @@ test_faults(void **state)
     }
 }
 
+/* of several known ones the first is to be judged, of none the first at all */
+static void
+test_which_is_chosen(void **state)
+{
+    static const struct {
+        const char        *input, *signature;
+        enum ph_9421_fault fault;
+        const char        *label;
+    } each[] = {
+        { "a=();keyid=\"x\", b=();keyid=\"y\"",
+          "a=:AAAA:,b=:AAAA:", PH_9421_UNKNOWN, "a" },
+        { "a=();keyid=\"x\", b=();keyid=\"k1\"",
+          "a=:AAAA:,b=:AAAA:", PH_9421_OK, "b" },
+        { "a=();keyid=\"x\", b=();keyid=\"k1\", c=();keyid=\"k2\"",
+          "a=:AAAA:,b=:AAAA:,c=:AAAA:", PH_9421_SEVERAL, "b" },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(each); i++) {
+        static struct ph_9421           all;
+        const struct ph_9421_signature *chosen = NULL;
+        struct message                  message;
+
+        message_make(&message, each[i].input, each[i].signature);
+        assert_int_equal(ph_9421_read(&message.request, &all), PH_9421_OK);
+        assert_int_equal(ph_9421_choose(&all, knows_k, NULL, &chosen),
+                         each[i].fault);
+        t_same(chosen->label, ph_str_z(each[i].label));
+    }
+}
+
 /* the statuses that the API promises */
 static void
 test_statuses(void **state)
@@ -615,6 +646,7 @@ main(void)
         cmocka_unit_test(test_content_digest),
         cmocka_unit_test(test_rfc),
         cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_which_is_chosen),
         cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_headers),
         cmocka_unit_test(test_lengths),

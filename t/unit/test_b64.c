@@ -32,6 +32,10 @@ test_rfc4648(void **state)
         assert_int_equal(text.len, PH_B64_LEN(rows[i].raw.len));
         assert_int_equal(ph_b64_decode(&raw, rows[i].text), PH_OK);
         t_same(ph_buf_str(&raw), rows[i].raw);
+        for (size_t j = 0; j < PH_COUNT(rows); j++) {
+            assert_int_equal(ph_b64_same_secret(rows[i].text, rows[j].raw),
+                             i == j);
+        }
     }
 }
 
@@ -71,6 +75,9 @@ test_refused(void **state)
             fail_msg("row %zu was taken", i);
         }
         t_same(ph_buf_str(&raw), PH_STR("kept"));
+        assert_false(ph_b64_same_secret(rows[i], PH_STR("f")));
+        assert_false(ph_b64_same_secret(rows[i], PH_STR("foo")));
+        assert_false(ph_b64_same_secret(rows[i], PH_STR("")));
     }
 }
 
@@ -119,13 +126,46 @@ test_full(void **state)
     }
 }
 
+/* Every other byte in every place of the text of a sum, and of texts of each
+ * kind of ending: only the text itself is the same. */
+static void
+test_same(void **state)
+{
+    (void) state;
+    for (size_t len = 30; len <= 32; len++) {
+        char          sum[32], memory[PH_B64_LEN(32)];
+        struct ph_buf text = PH_BUF_INIT(memory);
+
+        for (size_t i = 0; i < len; i++) {
+            sum[i] = (char) (i * 37 + 200);
+        }
+        ph_b64_encode(&text, ph_str_make(sum, len));
+        for (size_t at = 0; at < text.len; at++) {
+            char was = memory[at];
+
+            for (int ch = 0; ch < 256; ch++) {
+                memory[at] = (char) ch;
+                assert_int_equal(ph_b64_same_secret(ph_buf_str(&text),
+                                                    ph_str_make(sum, len)),
+                                 memory[at] == was);
+            }
+            memory[at] = was;
+        }
+        for (size_t at = 0; at < 8 * len; at++) {
+            sum[at / 8] ^= (char) (1 << at % 8);
+            assert_false(
+                ph_b64_same_secret(ph_buf_str(&text), ph_str_make(sum, len)));
+            sum[at / 8] ^= (char) (1 << at % 8);
+        }
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rfc4648),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_unused_bits),
+        cmocka_unit_test(test_rfc4648),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_unused_bits), cmocka_unit_test(test_same),
         cmocka_unit_test(test_full),
     };
 

@@ -2,6 +2,7 @@
  * test_field_scan.c - the scanner's answers as a table; jansson is the judge
  * in t/fuzz/fuzz_scan.c.
  */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "t/unit/support.h"
@@ -159,6 +160,68 @@ test_rows(void **state)
     }
 }
 
+/* the same with so many blanks around that sixteen bytes are looked at a time,
+ * whatever place they begin at */
+static void
+test_rows_among_blanks(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        for (int before = 0; before < 17; before++) {
+            char            body[256];
+            struct scan_row row = rows[i];
+
+            if (rows[i].body[0] == '\xef') {
+                continue; /* of no type only when it stands first */
+            }
+            int len = snprintf(body, sizeof(body), "%*s%s%40s", before, "",
+                               rows[i].body, "");
+            assert_in_range(len, 40, sizeof(body) - 1);
+            row.body = body;
+            row_check(&row);
+        }
+    }
+}
+
+/* long texts, and one byte at each place that may not stand there */
+static void
+test_long_texts(void **state)
+{
+    struct ph_scan_field fields[FIELDS];
+    char                 body[128];
+
+    (void) state;
+    for (int len = 0; len < 64; len++) {
+        int all = snprintf(body, sizeof(body), "{\"method\":\"%.*s\"}", len,
+                           "abcdefghijklmnopqrstuvwxyz0123456789-_ABCDEFGHIJKLM"
+                           "NOPQRSTUVWXYZ~");
+        fields_make(fields);
+        assert_int_equal(
+            ph_field_scan(ph_str_make(body, (size_t) all), fields, FIELDS),
+            PH_SCAN_CLEAR);
+        assert_int_equal(fields[METHOD].text.len, (size_t) len);
+        for (int at = 0; at < len; at++) {
+            static const struct {
+                char         ch;
+                enum ph_scan want;
+            } odd[]  = { { '\x1f', PH_SCAN_BROKEN },
+                         { '\n', PH_SCAN_BROKEN },
+                         { '"', PH_SCAN_BROKEN },
+                         { '\xff', PH_SCAN_ENCODING },
+                         { '\x7f', PH_SCAN_CLEAR } };
+            char was = body[11 + at];
+
+            for (size_t i = 0; i < PH_COUNT(odd); i++) {
+                body[11 + at] = odd[i].ch;
+                assert_int_equal(ph_field_scan(ph_str_make(body, (size_t) all),
+                                               fields, FIELDS),
+                                 odd[i].want);
+            }
+            body[11 + at] = was;
+        }
+    }
+}
+
 /* every cut of a good document is broken, and nothing behind it is read */
 static void
 test_cuts(void **state)
@@ -202,6 +265,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
+        cmocka_unit_test(test_rows_among_blanks),
+        cmocka_unit_test(test_long_texts),
         cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_unasked),
     };

@@ -98,10 +98,23 @@ def certificates_make(layout):
     file_write(done, "")
 
 
+def trust_write(layout):
+    """Two stacks, two CAs."""
+    both = ""
+    for root in (layout.root, layout.store_root):
+        with open(os.path.join(root, "tls", "ca.pem"),
+                  encoding="ascii") as file:
+            both += file.read()
+    file_write(layout.trust, both, 0o644)
+
+
 def configs_write(layout, options):
     at = layout.path
-    file_write(at("conf", "mariadb.cnf"), texts.mariadb(layout))
-    file_write(at("conf", "redis.conf"), texts.redis(layout))
+    if layout.has_store:
+        file_write(at("conf", "mariadb.cnf"), texts.mariadb(layout))
+        file_write(at("conf", "redis.conf"), texts.redis(layout))
+    else:
+        trust_write(layout)
     file_write(layout.config,
                texts.payhub(layout, options.port, options.settings))
     file_write(at("conf", "nginx.conf"),

@@ -51,7 +51,8 @@ def arguments_parse(words):
     up.add_argument("--nginx-workers", type=int, default=1, metavar="X")
     up.add_argument("--build", choices=PROFILES, default="release")
     up.add_argument("--beside", metavar="D", help="the folder of a stack that "
-                    "is up: use its MariaDB and Redis, as a second host would")
+                    "is up: use its MariaDB, Redis and sandbox, as a second host "
+                    "would")
     up.add_argument("--set", action="append", default=[], dest="words",
                     metavar="section.key=value")
     down = verbs.add_parser("down", help="end what up started")
@@ -262,8 +263,8 @@ def progress_follow(lines):
     raise StackError(failure["failed"])
 
 
-def store_root_find(beside, folder):
-    """Where the stack of --beside lives; None = no such word."""
+def store_find(beside, folder):
+    """The record of the stack of --beside; None = no such word."""
     if beside is None:
         return None
     other = os.path.realpath(beside)
@@ -271,13 +272,13 @@ def store_root_find(beside, folder):
     if record is None or other == folder:
         raise StackError(f"--beside {beside}: expected the folder of another "
                          "stack that is up")
-    missing = {"mariadb", "redis"} - {row["name"] for row in
+    missing = {"mariadb", "redis", "sandbox"} - {row["name"] for row in
                                       rows_living(Layout(record["root"]))}
     if missing:
-        raise StackError(f"--beside {beside}: no {' and '.join(sorted(missing))}"
-                         " there; a stack with a MariaDB and Redis of its own "
-                         "is expected to be up")
-    return record["root"]
+        raise StackError(f"--beside {beside}: no {', '.join(sorted(missing))} "
+                         "runs there; expected a stack that is up and has its "
+                         "own")
+    return record
 
 
 def env_text(folder, layout, options, ready):
@@ -287,9 +288,9 @@ def env_text(folder, layout, options, ready):
     values = {
         "PAYHUB_URL": f"http://127.0.0.1:{base}",
         "PAYHUB_TLS_URL": f"https://127.0.0.1:{base + 1}",
-        "PAYHUB_SANDBOX_URL": f"https://127.0.0.1:{base + 2}",
+        "PAYHUB_SANDBOX_URL": f"https://127.0.0.1:{ready['sandbox_port']}",
         "PAYHUB_ADMIN_URL": f"http://127.0.0.1:{base + 3}",
-        "PAYHUB_CA_FILE": layout.path("tls", "ca.pem"),
+        "PAYHUB_CA_FILE": layout.trust,
         "PAYHUB_ADMIN_SOCKET": layout.admin_socket,
         "PAYHUB_CONFIG": layout.config,
         "PAYHUB_MYSQL_SOCKET": layout.mysql_socket,
@@ -321,16 +322,17 @@ def up(options):
             raise StackError(f"{folder} is already up ({', '.join(living)}); "
                              f"scripts/stack down --dir {options.dir} first")
     ports_check(options.port)
-    store_root = store_root_find(options.beside, folder)
+    store = store_find(options.beside, folder)
     user = places.run_user()
     root = places.claim(folder, user)
-    layout = Layout(root, store_root)
+    layout = Layout(root, store and store["root"])
     places.link(folder, root)
     places.file_write(os.path.join(folder, places.RECORD), json.dumps(
         {"root": root, "port": options.port, "workers": options.workers,
          "build": options.build}) + "\n", 0o644)
     with supervisor_start(layout, options, user) as lines:
         ready = progress_follow(lines)
+    ready["sandbox_port"] = (store or {"port": options.port})["port"] + 2
     places.file_write(os.path.join(folder, places.ENV),
                       env_text(folder, layout, options, ready))
     print(f"stack: ready; . {shlex.quote(os.path.join(folder, places.ENV))}")

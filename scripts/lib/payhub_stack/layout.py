@@ -32,7 +32,8 @@ class Layout:
     PUBLIC = ("bin", "log", "tls", "share")
 
     def __init__(self, root, store_root=None):
-        """store_root: of the stack whose MariaDB and Redis this one uses."""
+        """store_root: of the stack whose MariaDB, Redis and sandbox this one
+        uses."""
         self.root = root
         self.store_root = store_root or root
         self.has_store = self.store_root == root
@@ -53,6 +54,11 @@ class Layout:
     @property
     def redis_socket(self):
         return os.path.join(self.store_root, "run", "redis.sock")
+
+    @property
+    def trust(self):
+        """Certificates of who signed the stack's own, and the sandbox's."""
+        return self.path("tls", "ca.pem" if self.has_store else "trust.pem")
 
     def store_key(self, name):
         """A secret that goes with the data: passwords, the seal."""

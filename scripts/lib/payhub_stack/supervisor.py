@@ -100,9 +100,10 @@ class Supervisor:
             self.store_up()
         bootstrap.schema_up(layout, self.cli_env)
         app = bootstrap.app_once(layout, options, self.cli_env)
-        bootstrap.account_once(layout, options, self.cli_env)
+        if layout.has_store:
+            bootstrap.account_once(layout, options, self.cli_env)
+            self.start(services.sandbox(layout, options))
         self.say("schema, app and sandbox account ready")
-        self.start(services.sandbox(layout, options))
         for number in range(1, options.workers + 1):
             self.start(services.worker(layout, options, number))
         self.start(services.sidecar(layout, options))

@@ -86,7 +86,7 @@ maxmemory-policy noeviction
 
 def payhub(layout, port, settings):
     """payhub.conf: the stack's own values, then those of --set."""
-    ca_file = layout.path("tls", "ca.pem")
+    ca_file = layout.trust
     values = {
         "worker.listen": "unix:" + layout.worker_socket(1),
         "store.socket": layout.mysql_socket,
