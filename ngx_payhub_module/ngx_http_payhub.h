@@ -68,6 +68,7 @@ struct ngx_http_payhub_key_s {
     uint32_t                 hash;          /* of id and version */
     ngx_http_payhub_key_t   *next;          /* in the table of nginx.conf */
     unsigned                 unfit:1;       /* the material is no such key */
+    unsigned                 stale:1;       /* replaced since it was found */
 };
 
 
@@ -211,9 +212,17 @@ ngx_int_t ngx_http_payhub_limit_route_step(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_payhub_route_step(ngx_http_request_t *r);
 
+/* gives back what pr->route holds; may be NULL */
+
+void ngx_http_payhub_route_end(void *choice);
+
 /* payhub_route_by names a route here */
 
 ngx_uint_t ngx_http_payhub_route_on(ngx_http_request_t *r);
+
+/* ngx_http_payhub_live.c: gives back pr->live; may be NULL */
+
+void ngx_http_payhub_live_end(void *live);
 
 /* ngx_http_payhub_control_module.c */
 

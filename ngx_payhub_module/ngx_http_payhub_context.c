@@ -511,6 +511,7 @@ ngx_http_payhub_context_make(ngx_http_request_t *r,
         rc = ngx_http_payhub_context_load(r, context, key, view);
 
     } else {
+        key->stale = 1;
         ngx_http_payhub_context_free(context);
     }
 

@@ -25,7 +25,7 @@ static ngx_int_t ngx_http_payhub_live_init(void *area, size_t size,
 static ngx_http_payhub_live_t *ngx_http_payhub_live_build(void);
 static ngx_int_t ngx_http_payhub_live_fill(ngx_http_payhub_live_t *live,
     json_t *all);
-static void ngx_http_payhub_live_unref(void *data);
+static void ngx_http_payhub_live_unref(ngx_http_payhub_live_t *live);
 static void ngx_http_payhub_live_prune(void);
 static void ngx_http_payhub_live_timer(ngx_event_t *ev);
 static char *ngx_http_payhub_live_check_key(ngx_pool_t *pool,
@@ -227,7 +227,6 @@ ngx_http_payhub_live_restore(u_char *text, size_t len, uint64_t generation)
 ngx_http_payhub_live_t *
 ngx_http_payhub_live(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
 {
-    ngx_pool_cleanup_t      *cln;
     ngx_http_payhub_live_t  *live;
 
     if (pr->live) {
@@ -239,18 +238,21 @@ ngx_http_payhub_live(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
         return NULL;
     }
 
-    cln = ngx_pool_cleanup_add(r->main->pool, 0);
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_http_payhub_live_unref;
-    cln->data = live;
-
     live->refs++;
     pr->live = live;
 
     return live;
+}
+
+
+/* with the record of the request */
+
+void
+ngx_http_payhub_live_end(void *live)
+{
+    if (live) {
+        ngx_http_payhub_live_unref(live);
+    }
 }
 
 
@@ -474,10 +476,8 @@ ngx_http_payhub_live_fill(ngx_http_payhub_live_t *live, json_t *all)
 
 
 static void
-ngx_http_payhub_live_unref(void *data)
+ngx_http_payhub_live_unref(ngx_http_payhub_live_t *live)
 {
-    ngx_http_payhub_live_t  *live = data;
-
     if (--live->refs) {
         return;
     }

@@ -124,6 +124,7 @@ static ngx_http_variable_t  ngx_http_payhub_vars[] = {
 static u_char    ngx_http_payhub_id_prefix[8];
 static u_char    ngx_http_payhub_id_prefix_text[16];
 static uint64_t  ngx_http_payhub_id_next;
+static u_char    ngx_http_payhub_id_hex[256][2];
 
 
 ngx_http_payhub_request_t *
@@ -182,18 +183,23 @@ ngx_http_payhub_get(ngx_http_request_t *r)
 }
 
 
-/* the record is found by this address, it holds nothing to release */
+/* the record is found by this address */
 
 static void
 ngx_http_payhub_cleanup(void *data)
 {
+    ngx_http_payhub_request_t *pr = data;
+
+    ngx_http_payhub_route_end(pr->route);
+    ngx_http_payhub_live_end(pr->live);
 }
 
 
 static void
 ngx_http_payhub_make_id(ngx_http_payhub_request_t *pr)
 {
-    uint64_t  n;
+    uint64_t     n;
+    ngx_uint_t   i;
 
     n = ngx_http_payhub_id_next++;
 
@@ -201,7 +207,11 @@ ngx_http_payhub_make_id(ngx_http_payhub_request_t *pr)
     ngx_memcpy(pr->id + 8, &n, 8);
 
     ngx_memcpy(pr->id_text, ngx_http_payhub_id_prefix_text, 16);
-    (void) ngx_hex_dump(pr->id_text + 16, pr->id + 8, 8);
+
+    for (i = 0; i < 8; i++) {
+        ngx_memcpy(pr->id_text + 16 + 2 * i,
+                   ngx_http_payhub_id_hex[pr->id[8 + i]], 2);
+    }
 }
 
 
@@ -705,6 +715,14 @@ ngx_http_payhub_init(ngx_conf_t *cf)
 static ngx_int_t
 ngx_http_payhub_init_process(ngx_cycle_t *cycle)
 {
+    u_char      byte;
+    ngx_uint_t  i;
+
+    for (i = 0; i < 256; i++) {
+        byte = (u_char) i;
+        (void) ngx_hex_dump(ngx_http_payhub_id_hex[i], &byte, 1);
+    }
+
     if (RAND_bytes(ngx_http_payhub_id_prefix, 8) != 1
         || RAND_bytes((u_char *) &ngx_http_payhub_id_next, 8) != 1)
     {

@@ -28,6 +28,7 @@ typedef struct {
     int64_t                  amount;
     struct ph_route         *route;
     struct ph_route_note     note;
+    void                    *routes;        /* held, since all points there */
     void                    *health;        /* of the account counted as in
                                                flight, or NULL */
     unsigned                 has_amount:1;

@@ -78,8 +78,14 @@ ngx_http_payhub_route_step(ngx_http_request_t *r)
         }
     }
 
-    if (ngx_http_payhub_target(r, &method, &target) != NGX_OK
-        || method.len != 4 || ngx_strncmp(method.data, "POST", 4) != 0)
+    if (ngx_http_payhub_proven(r, pr)) {
+        method = pr->method;
+
+    } else if (ngx_http_payhub_target(r, &method, &target) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    if (method.len != 4 || ngx_strncmp(method.data, "POST", 4) != 0)
     {
         return NGX_DECLINED;
     }
@@ -303,10 +309,10 @@ ngx_http_payhub_route_end(void *data)
 
 /* a body that forces an account goes there, whatever rules and health say */
 
-static ngx_int_t
-ngx_http_payhub_route_forced(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, ngx_http_payhub_routes_t *routes,
-    struct ph_str account, ngx_http_payhub_choice_t *choice)
+static void
+ngx_http_payhub_route_forced(ngx_http_payhub_request_t *pr,
+    ngx_http_payhub_routes_t *routes, struct ph_str account,
+    ngx_http_payhub_choice_t *choice)
 {
     ngx_uint_t  i;
 
@@ -317,19 +323,17 @@ ngx_http_payhub_route_forced(ngx_http_request_t *r,
 
     for (i = 0; i < routes->accounts_n; i++) {
         if (ph_str_eq(routes->accounts[i].id, account)) {
-            return ngx_http_payhub_route_count(r, pr, choice, routes, i);
+            ngx_http_payhub_route_count(pr, choice, routes, i);
+            return;
         }
     }
-
-    return NGX_OK;
 }
 
 
 static const char *
-ngx_http_payhub_route_rules(ngx_http_request_t *r,
-    ngx_http_payhub_request_t *pr, ngx_http_payhub_routes_t *routes,
-    struct ph_route *route, struct ph_route_ask *ask,
-    ngx_http_payhub_choice_t *choice)
+ngx_http_payhub_route_rules(ngx_http_payhub_request_t *pr,
+    ngx_http_payhub_routes_t *routes, struct ph_route *route,
+    struct ph_route_ask *ask, ngx_http_payhub_choice_t *choice)
 {
     bool                     probe;
     size_t                   i;
@@ -387,11 +391,7 @@ ngx_http_payhub_route_rules(ngx_http_request_t *r,
 
     choice->n = c.count;
 
-    if (ngx_http_payhub_route_count(r, pr, choice, routes, c.accounts[0])
-        != NGX_OK)
-    {
-        return NULL;
-    }
+    ngx_http_payhub_route_count(pr, choice, routes, c.accounts[0]);
 
     choice->probe = probe;
 
@@ -424,14 +424,13 @@ ngx_http_payhub_route_choose(ngx_http_request_t *r,
     if (verdict != PH_SCAN_CLEAR) {
         word = "unclear";
         choice->text = ph_str_z(ph_scan_word(verdict));
-        rc = NGX_OK;
 
     } else if (ask.method.len == 0) {
         return NGX_DECLINED;            /* no payment */
 
     } else if (account.ptr) {
         word = "forced";
-        rc = ngx_http_payhub_route_forced(r, pr, routes, account, choice);
+        ngx_http_payhub_route_forced(pr, routes, account, choice);
 
     } else {
         if (pr->key && ngx_http_payhub_proven(r, pr)) {
@@ -439,13 +438,7 @@ ngx_http_payhub_route_choose(ngx_http_request_t *r,
             ask.merchant = ngx_http_payhub_view(&pr->key->merchant);
         }
 
-        word = ngx_http_payhub_route_rules(r, pr, routes, route, &ask,
-                                           choice);
-        rc = word ? NGX_OK : NGX_ERROR;
-    }
-
-    if (rc != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        word = ngx_http_payhub_route_rules(pr, routes, route, &ask, choice);
     }
 
     /* names and figures point into the table */

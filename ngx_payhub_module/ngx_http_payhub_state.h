@@ -11,6 +11,7 @@
 
 
 #include "ngx_http_payhub.h"
+#include "libpayhub/domain/key_table.h"
 #include "libpayhub/wire/seal.h"
 
 
@@ -57,8 +58,11 @@ typedef struct {
 char *ngx_http_payhub_state_set(ngx_conf_t *cf, char *code,
     ngx_str_t *directive, ngx_str_t *state, ngx_str_t *seal);
 
-/* in the master, over fresh memory */
+/* in the master, over fresh memory: the keys of the memory before it, NULL:
+   none; then what the files have and memory had not */
 
+void ngx_http_payhub_state_carry(ngx_cycle_t *cycle,
+    struct ph_key_table *from);
 void ngx_http_payhub_state_load(ngx_cycle_t *cycle,
     ngx_http_payhub_state_conf_t *state);
 

@@ -314,6 +314,47 @@ ngx_http_payhub_state_load_file(ngx_http_payhub_state_file_t *file,
 }
 
 
+/*
+ * A key that its holder changes or takes away meanwhile may be carried as it
+ * was: the new memory begins with a whole exchange, as after a state file.
+ */
+
+void
+ngx_http_payhub_state_carry(ngx_cycle_t *cycle, struct ph_key_table *from)
+{
+    void                  *area;
+    u_char                 material[PH_KEY_MATERIAL_MAX];
+    size_t                 size, at;
+    struct ph_str          id, text;
+    struct ph_key_table   *table;
+    struct ph_key_record   record;
+
+    area = ngx_http_payhub_area(NGX_HTTP_PAYHUB_AREA_KEYS, &size);
+    table = ph_key_table_open(area, size);
+    at = 0;
+
+    while (from && table && ph_key_next(from, &at, &record)) {
+
+        id = ph_str_make(record.id, record.id_len);
+
+        if (!ph_key_material(from, id, record.version, material)) {
+            continue;
+        }
+
+        text = ph_str_make((char *) material, record.material_len);
+
+        if (ph_key_put(table, &record, text) != PH_OK) {
+            ngx_log_error(NGX_LOG_ERR, cycle->log, 0,
+                          "payhub: found more keys than the new payhub_zone "
+                          "holds, took %uz", ph_key_count(table));
+            break;
+        }
+    }
+
+    ngx_explicit_memzero(material, sizeof(material));
+}
+
+
 void
 ngx_http_payhub_state_load(ngx_cycle_t *cycle,
     ngx_http_payhub_state_conf_t *state)
@@ -351,6 +392,11 @@ ngx_http_payhub_state_load(ngx_cycle_t *cycle,
             info->loaded = ngx_http_payhub_state_load_file(file, &state->path,
                                                            NULL);
             info->saved = head->word >> NGX_HTTP_PAYHUB_LIVE_LEN_BITS;
+            continue;
+        }
+
+        if (table && ph_key_count(table)) {
+            info->loaded = NGX_HTTP_PAYHUB_STATE_KEPT;
             continue;
         }
 

@@ -19,6 +19,9 @@
 #define NGX_HTTP_PAYHUB_WINDOW      300
 #define NGX_HTTP_PAYHUB_WINDOW_MAX  3600
 
+/* of a key that is being replaced: a batch of payhub_sync may do so often */
+#define NGX_HTTP_PAYHUB_FINDS_MAX   256
+
 
 static ngx_int_t ngx_http_payhub_verify_read(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr);
@@ -449,30 +452,28 @@ ngx_http_payhub_verify_context(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, ngx_http_payhub_task_t *task)
 {
     size_t                        len;
+    ngx_uint_t                    n;
     ngx_http_payhub_key_t        *dummy;
     ngx_http_payhub_main_conf_t  *pmcf;
 
     len = ngx_http_payhub_verify_raw_len(pr->auth.signature);
 
-    if (pr->claim) {
+    for (n = 0; pr->claim; n++) {
         task->context = ngx_http_payhub_context(r, pr->claim);
 
-        if (task->context == NULL && pr->claim->material.len == 0) {
-
-            /* its record was replaced since it was found */
-
-            pr->claim = ngx_http_payhub_key_find(r, pr, pr->auth.key_id);
-
-            if (pr->claim) {
-                task->context = ngx_http_payhub_context(r, pr->claim);
-            }
+        if (task->context || !pr->claim->stale
+            || n == NGX_HTTP_PAYHUB_FINDS_MAX)
+        {
+            break;
         }
 
-        /* nothing can be verified by it: like no key */
+        pr->claim = ngx_http_payhub_key_find(r, pr, pr->auth.key_id);
+    }
 
-        if (task->context == NULL && pr->claim && pr->claim->unfit) {
-            pr->claim = NULL;
-        }
+    /* nothing can be verified by it: like no key */
+
+    if (pr->claim && pr->claim->unfit) {
+        pr->claim = NULL;
     }
 
     if (pr->claim) {

@@ -795,7 +795,8 @@ ngx_http_payhub_state_conf(ngx_cycle_t *cycle)
 static ngx_int_t
 ngx_http_payhub_zone_init_module(ngx_cycle_t *cycle)
 {
-    void                         *old;
+    void                         *old, *keys;
+    size_t                        size;
     ngx_slab_pool_t              *shpool;
     ngx_http_payhub_zone_conf_t  *zcf;
     ngx_http_payhub_zone_head_t  *head;
@@ -803,6 +804,7 @@ ngx_http_payhub_zone_init_module(ngx_cycle_t *cycle)
     zcf = ngx_http_payhub_zone_conf(cycle);
 
     old = ngx_http_payhub_area(NGX_HTTP_PAYHUB_AREA_LIVE, NULL);
+    keys = ngx_http_payhub_area(NGX_HTTP_PAYHUB_AREA_KEYS, &size);
     shpool = NULL;
     head = NULL;
 
@@ -830,6 +832,7 @@ ngx_http_payhub_zone_init_module(ngx_cycle_t *cycle)
 
         if (old) {
             ngx_http_payhub_live_carry(old);
+            ngx_http_payhub_state_carry(cycle, ph_key_table_open(keys, size));
         }
 
         if (zcf->state.path.len) {

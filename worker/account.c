@@ -409,8 +409,9 @@ account_fits(const struct wk_account *account, const struct wk_choice *choice)
 struct wk_account *
 wk_account_choose(struct wk_accounts *accounts, const struct wk_choice *choice)
 {
-    struct ph_str meta = choice->frame_meta, value;
-    unsigned      type;
+    struct ph_str      meta = choice->frame_meta, value;
+    struct wk_account *full = NULL;
+    unsigned           type;
 
     if (choice->forced.len != 0) {
         struct wk_account *forced = wk_account_find(accounts, choice->forced);
@@ -422,16 +423,24 @@ wk_account_choose(struct wk_accounts *accounts, const struct wk_choice *choice)
                                          ? wk_account_find(accounts, value)
                                          : NULL;
 
-        if (account_fits(offered, choice)) {
+        if (!account_fits(offered, choice)) {
+            continue;
+        }
+        if (offered->inflight < choice->inflight_max) {
             return offered;
         }
+        full = full != NULL ? full : offered;
     }
     for (size_t i = 0; i < accounts->count && !choice->is_routed; i++) {
-        if (account_fits(accounts->list[i], choice)) {
+        if (!account_fits(accounts->list[i], choice)) {
+            continue;
+        }
+        if (accounts->list[i]->inflight < choice->inflight_max) {
             return accounts->list[i];
         }
+        full = full != NULL ? full : accounts->list[i];
     }
-    return NULL;
+    return full;
 }
 
 uint64_t

@@ -48,7 +48,11 @@ struct wk_choice {
     struct ph_str forced;     /* {NULL, 0} = free choice */
     struct ph_str frame_meta; /* CANDIDATE fields, best first */
     bool          is_routed;  /* no account but those */
+    size_t        inflight_max;
 };
+
+/* The first that fits and has room; when all that fit are full, the first of
+ * them; NULL when none fits. */
 struct wk_account *wk_account_choose(struct wk_accounts     *accounts,
                                      const struct wk_choice *choice);
 

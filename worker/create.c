@@ -593,8 +593,13 @@ static void
 create_choose(struct create *job)
 {
     const struct wk_choice choice
-        = { job->app_id, job->asked.method, job->asked.account,
-            job->request->frame.meta, job->offer != WK_OFFER_NONE };
+        = { .app_id     = job->app_id,
+            .method     = job->asked.method,
+            .forced     = job->asked.account,
+            .frame_meta = job->request->frame.meta,
+            .is_routed  = job->offer != WK_OFFER_NONE,
+            .inflight_max
+            = (size_t) wk_conf(job->worker, PH_CONF_pay_max_inflight_account) };
     struct wk_account *account
         = wk_account_choose(job->worker->accounts, &choice);
 
@@ -610,9 +615,7 @@ create_choose(struct create *job)
         job->no_account = PH_ERROR_NO_ACCOUNT;
         job->no_account_detail
             = "no active account of this app offers the method";
-    } else if (account->inflight >= (size_t) wk_conf(
-                   job->worker, PH_CONF_pay_max_inflight_account))
-    {
+    } else if (account->inflight >= choice.inflight_max) {
         job->no_account_type   = PH_FRAME_BUSY;
         job->no_account        = PH_ERROR_NOT_EXECUTED;
         job->no_account_detail = "too many calls of this account are under way";

@@ -30,6 +30,9 @@ wk_health_class(const struct wk_op *op)
 void
 wk_health_item(struct ph_buf *out, const struct wk_op *op)
 {
+    if (op->is_our_lack) {
+        return;
+    }
     ph_buf_add(out, op->account->face.id);
     ph_buf_byte(out, ':');
     ph_buf_add(out, ph_str_z(ph_call_class_word(wk_health_class(op))));
@@ -42,6 +45,9 @@ wk_health_later(struct wk_worker *worker, struct ph_str item)
 {
     struct ph_buf waiting;
 
+    if (item.len == 0) {
+        return;
+    }
     ph_buf_init(&waiting, worker->health, sizeof(worker->health));
     waiting.len = worker->health_len;
     if (waiting.len != 0) {

@@ -18,10 +18,11 @@
 /* the class that an operation's end counts as */
 enum ph_call_class wk_health_class(const struct wk_op *op);
 
-/* "ACCOUNT:CLASS:MS" of an operation that has ended */
+/* "ACCOUNT:CLASS:MS" of an operation that has ended; nothing when it ended by a
+ * lack of our own: a worker under load must not open breakers */
 void wk_health_item(struct ph_buf *out, const struct wk_op *op);
 
-/* an item for the next answer, whoever's */
+/* an item for the next answer, whoever's; none is none */
 void wk_health_later(struct wk_worker *worker, struct ph_str item);
 
 /* own items first, then those that wait and fit; waiting ones are taken */

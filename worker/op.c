@@ -88,6 +88,7 @@ op_send(struct wk_op *op)
     op->requests++;
     wk_crash_point(op->kind == PH_OP_CREATE ? "before_call" : NULL);
     if (!wk_call_start(op->worker->calls, &op->call)) {
+        op->is_our_lack = true;
         op_fail(op, "engine_full", "too many calls under way");
         return;
     }
@@ -114,6 +115,7 @@ op_wait(struct wk_op *op)
     }
     op->timer = wk_timer_start(op->worker, wait_ms, op_on_wait, op);
     if (op->timer == NULL) {
+        op->is_our_lack = true;
         op_fail(op, "no_memory", "no memory");
     }
 }
@@ -171,6 +173,7 @@ wk_op_start(struct wk_op *op)
     op->timer            = NULL;
     op->has_digest       = false;
     op->config_error     = PH_ERROR_NONE;
+    op->is_our_lack      = false;
     op->may_have_arrived = false;
     op->requests         = 0;
     op->step             = (struct ph_channel_call){ .op        = op->kind,

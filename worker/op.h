@@ -34,6 +34,7 @@ struct wk_op {
     uint8_t                  digest[PH_SHA256_LEN]; /* of the last answer */
     bool                     has_digest;
     enum ph_error            config_error;
+    bool is_our_lack; /* of room or memory: tells nothing of the account */
 
     /* private */
     struct ph_channel_call step;

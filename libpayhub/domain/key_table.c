@@ -353,8 +353,9 @@ ph_key_material(const struct ph_key_table *table, struct ph_str id,
     if (block == NULL || entry.entry.version != version) {
         return false;
     }
-    size_t skip = sizeof(struct entry) + texts_len(&entry.entry);
-    size_t len  = entry.entry.material_len;
+    uint64_t led  = load(at);
+    size_t   skip = sizeof(struct entry) + texts_len(&entry.entry);
+    size_t   len  = entry.entry.material_len;
 
     for (size_t done = 0; done < len;) {
         size_t   word = (skip + done) / 8, from = (skip + done) % 8;
@@ -365,7 +366,9 @@ ph_key_material(const struct ph_key_table *table, struct ph_str id,
         done += part;
     }
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return __atomic_load_n(block, __ATOMIC_RELAXED) == seq;
+    /* the sequence alone does not tell when the page was cut anew meanwhile */
+    return __atomic_load_n(block, __ATOMIC_RELAXED) == seq && load(at) == led
+           && block_of(table, led & BLOCK_MASK) == block;
 }
 
 bool

@@ -5,8 +5,78 @@
 
 #define B64_NONE 0x80 /* no digit */
 
-static const char b64_digits[]
-    = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+#define B64_STEP 6 /* bytes that are eight digits */
+#define B64_WORD 8
+
+/*
+ * Eight digits of 48 bits, the first in the lowest byte.  All at once and by
+ * arithmetic: what is encoded may be a secret, and a table's cache lines would
+ * tell of it.
+ */
+static inline uint64_t
+b64_eight(uint64_t bits)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+
+    bits = (bits & UINT64_C(0xffffff000000)) << 8
+           | (bits & UINT64_C(0x000000ffffff));
+    bits = (bits & UINT64_C(0x00fff00000fff000)) << 4
+           | (bits & UINT64_C(0x00000fff00000fff));
+    bits = (bits & UINT64_C(0x0fc00fc00fc00fc0)) << 2
+           | (bits & UINT64_C(0x003f003f003f003f));
+
+    /* A-Z, a-z, 0-9, + and / begin at 0, 26, 52, 62 and 63 */
+    uint64_t small = (bits + ones * (128 - 26)) >> 7 & ones;
+    uint64_t digit = (bits + ones * (128 - 52)) >> 7 & ones;
+    uint64_t plus  = (bits + ones * (128 - 62)) >> 7 & ones;
+    uint64_t slash = (bits + ones * (128 - 63)) >> 7 & ones;
+
+    bits += ones * 'A' + small * ('a' - 26 - 'A')
+            - digit * ('a' - 26 - ('0' - 52)) - plus * ('0' - 52 - ('+' - 62))
+            + slash * ('/' - 63 - ('+' - 62));
+    return __builtin_bswap64(bits);
+}
+
+/* As many of up to six bytes as are left, and its digits with their padding;
+ * the length of the text. */
+static inline size_t
+b64_step(const uint8_t *from, size_t left, uint64_t *word)
+{
+    uint64_t bits = 0;
+
+    if (left >= B64_WORD) {
+        memcpy(&bits, from, sizeof(bits));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        bits = __builtin_bswap64(bits);
+#endif
+        *word = b64_eight(bits >> 16);
+        return B64_WORD;
+    }
+    for (size_t i = 0; i < B64_STEP; i++) {
+        bits = bits << 8 | (i < left ? from[i] : 0);
+    }
+    *word = b64_eight(bits);
+    if (left < B64_STEP) {
+        uint64_t padding = ~UINT64_C(0) << (left * 8 + 5) / 6 * 8;
+
+        *word = (*word & ~padding)
+                | (UINT64_C(0x0101010101010101) * '=' & padding);
+    }
+    return left <= 3 ? B64_WORD / 2 : B64_WORD;
+}
+
+static inline void
+b64_put(char *to, uint64_t word, size_t len)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    if (len == B64_WORD) {
+        memcpy(to, &word, B64_WORD);
+    } else {
+        memcpy(to, &word, B64_WORD / 2);
+    }
+}
 
 void
 ph_b64_encode(struct ph_buf *buf, struct ph_str raw)
@@ -14,29 +84,13 @@ ph_b64_encode(struct ph_buf *buf, struct ph_str raw)
     const uint8_t *from = (const uint8_t *) raw.ptr;
     char          *to   = ph_buf_reserve(buf, PH_B64_LEN(raw.len));
 
-    if (to == NULL) {
-        return;
-    }
-    const uint8_t *last = from + raw.len / 3 * 3;
+    for (size_t left = raw.len; to != NULL && left > 0; from += B64_STEP) {
+        uint64_t word;
+        size_t   len = b64_step(from, left, &word);
 
-    for (; from < last; from += 3, to += 4) {
-        uint32_t bits
-            = (uint32_t) from[0] << 16 | (uint32_t) from[1] << 8 | from[2];
-
-        to[0] = b64_digits[bits >> 18];
-        to[1] = b64_digits[bits >> 12 & 63];
-        to[2] = b64_digits[bits >> 6 & 63];
-        to[3] = b64_digits[bits & 63];
-    }
-    if (raw.len % 3 != 0) {
-        bool     two = raw.len % 3 == 2;
-        uint32_t bits
-            = (uint32_t) from[0] << 16 | (two ? (uint32_t) from[1] << 8 : 0);
-
-        to[0] = b64_digits[bits >> 18];
-        to[1] = b64_digits[bits >> 12 & 63];
-        to[2] = two ? b64_digits[bits >> 6 & 63] : '=';
-        to[3] = '=';
+        b64_put(to, word, len);
+        to += len;
+        left -= left < B64_STEP ? left : B64_STEP;
     }
 }
 
@@ -120,47 +174,33 @@ ph_b64_decode(struct ph_buf *buf, struct ph_str text)
     return PH_OK;
 }
 
-/* Four digits against three bytes: 0 = the same.  No branch, and no address
- * that depends on `raw`. */
-static inline uint32_t
-b64_differ(const char *digits, uint32_t bits)
-{
-    uint32_t a = b64_value(digits[0]), b = b64_value(digits[1]);
-    uint32_t c = b64_value(digits[2]), d = b64_value(digits[3]);
-
-    return ((a << 18 | b << 12 | c << 6 | d) ^ bits)
-           | ((a | b | c | d) & B64_NONE);
-}
-
 bool
 ph_b64_same_secret(struct ph_str text, struct ph_str raw)
 {
     const uint8_t *from   = (const uint8_t *) raw.ptr;
-    const char    *digits = text.ptr;
-    size_t         left   = raw.len;
-    uint32_t       differ = 0;
+    const char    *at     = text.ptr;
+    uint64_t       differ = 0;
 
     if (text.len != PH_B64_LEN(raw.len)) {
         return false;
     }
-    for (; left >= 3; left -= 3, from += 3, digits += 4) {
-        differ |= b64_differ(digits, (uint32_t) from[0] << 16
-                                         | (uint32_t) from[1] << 8 | from[2]);
+    for (size_t left = raw.len; left > 0; from += B64_STEP) {
+        uint64_t word, have = 0;
+        char     want[B64_WORD] = { 0 };
+        size_t   len            = b64_step(from, left, &word);
+
+        b64_put(want, word, len);
+        memcpy(&word, want, B64_WORD);
+        if (len == B64_WORD) {
+            memcpy(&have, at, B64_WORD);
+        } else {
+            memcpy(&have, at, B64_WORD / 2);
+        }
+        differ |= word ^ have;
         /* or the compiler might leave at the first that differs */
         __asm__ volatile("" : "+r"(differ));
-    }
-    if (left != 0) {
-        char     whole[4] = { digits[0], digits[1], digits[2], 'A' };
-        uint32_t bits     = (uint32_t) from[0] << 16;
-
-        if (left == 2) {
-            bits |= (uint32_t) from[1] << 8;
-        } else {
-            differ |= digits[2] != '=';
-            whole[2] = 'A';
-        }
-        differ |= digits[3] != '=';
-        differ |= b64_differ(whole, bits);
+        at += len;
+        left -= left < B64_STEP ? left : B64_STEP;
     }
     return differ == 0;
 }

@@ -121,6 +121,13 @@ def cpu_ns(pid):
         return int(file.read().split()[0])
 
 
+def ticks(pid):
+    """(user, kernel) time in ticks: coarse, for sums over many requests."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return int(fields[11]), int(fields[12])
+
+
 def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return file.read().split()

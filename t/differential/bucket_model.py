@@ -7,15 +7,21 @@ exact denominator would double its length with every request: numbers of the
 warm-up are cut to 2^-256 ns instead, and nothing else is.
 
   usage: bucket_model.py < TRACES
-A wait may be off by 1 ns, however long the trace.  Stored tokens whose interval
-grows by another rate are worth more time, and so is what they were off: a change
-adds a quarter of a ns, after the growth of the interval, until the bucket was
-full again.  A decision may differ only where the exact one was as near.
+What a wait may be off follows from three roundings alone, in ns, and from the
+formulas' own slope; no number here is fitted to what was seen:
 
-One thing no finite arithmetic can follow: a warming bucket whose whole cold part
-goes in one grant answers a difference in the store by up to twice as much in the
-next free time, which is the next difference in the store.  The model follows
-this slope of Guava's formula (`blur`), from an eighth of a ns a grant.
+  TICK   the C code's unit of time is an eighth of a ns at most
+  ASK    a wait is told in whole ns (1/2), of a moment and a debt in whole ticks
+  FRESH  a refill happens at a moment in whole ticks (1/2 tick); one that warms
+         also makes next free time and store whole, both less by the same (1)
+  CHANGE another rate: moment before and after and the debt are rounded
+
+So after a refill the next free time is off by `fresh`, the store by `apart +
+fresh`.  A grant that takes part of what is cold answers what the store is off by
+`steep` times as much (0 to 2) of the next free time, and what the two differ by
+is what the store is off behind the next refill.  Whatever it was, it is gone
+when the bucket is full.  Where nothing is cold a wait is off by 1 ns at most.
+A decision may differ only where the exact wait was as near as that.
 """
 
 import sys
@@ -23,7 +29,9 @@ from fractions import Fraction
 
 CUT = 1 << 256
 NS = Fraction(1)
-NEAR = Fraction(7, 8)
+TICK = 1 / 8
+ASK = 1 / 2 + TICK
+CHANGE = 2 * TICK
 
 
 def cut(number):
@@ -31,31 +39,50 @@ def cut(number):
 
 
 class Bursty:
+    fresh = TICK / 2
+    whole = TICK / 2  # a full store is one of whole ticks
+
     def __init__(self, tokens, per_ns, burst_tokens, burst_ns, _):
         self.interval = Fraction(per_ns, tokens)
         self.burst_tokens = burst_tokens
         self.burst_ns = burst_ns
         self.stored = self.most = self.room()
         self.free = Fraction(0)
-        self.blur_stored = self.blur_free = self.blur_new = 0.0
+        self.is_changed = False
+        self.forget()
+
+    def forget(self):
+        """Nothing is off yet.  Parts of `apart` and of `fresh` by which free and
+        store are off, and what has no sign that is known."""
+        self.apart = self.whole
+        self.free_off, self.stored_off = (0.0, 0.0), (0.0, 0.0)
+        self.free_loose = self.stored_loose = 0.0
 
     def room(self):
         return Fraction(self.burst_tokens) if self.burst_tokens \
             else self.burst_ns / self.interval
 
-    def refill(self, now):
-        if now > self.free:
-            self.stored = min(self.most,
-                              self.stored + (now - self.free) / self.interval)
-            self.free = Fraction(now)
-            self.blur_stored = abs(self.blur_stored - self.blur_free) \
-                + self.blur_new
-            if self.stored == self.most:
-                self.blur_stored = 0.0
-            self.blur_free = self.blur_new = 0.0
+    def size(self, off):
+        return abs(off[0]) * self.apart + abs(off[1]) * self.fresh
 
-    def blur(self):
-        return Fraction(abs(self.blur_free) + self.blur_new)
+    def off(self):
+        """The most by which a wait may be off now."""
+        return ASK + self.size(self.free_off) + self.free_loose
+
+    def refill(self, now):
+        if now <= self.free:
+            return
+        self.stored = min(self.most,
+                          self.stored + (now - self.free) / self.interval)
+        self.free = Fraction(now)
+        self.apart = self.size((self.stored_off[0] - self.free_off[0],
+                                self.stored_off[1] - self.free_off[1])) \
+            + self.stored_loose + self.free_loose
+        self.stored_loose = self.free_loose = 0.0
+        self.free_off, self.stored_off = (0.0, 1.0), (1.0, 1.0)
+        if self.stored == self.most:
+            self.apart = self.whole
+            self.is_changed = False
 
     def take(self, now, cost):
         self.refill(now)
@@ -63,20 +90,43 @@ class Bursty:
         self.free += self.cold(spent) + (cost - spent) * self.interval
         self.stored -= spent
 
-    def cold(self, _):
+    def empty(self):
+        self.stored_off, self.stored_loose = (0.0, 0.0), 0.0
+
+    def cold(self, spent):
+        """What stored tokens cost: nothing.  What is not there is paid for."""
+        if spent == self.stored:
+            self.free_off = tuple(free - stored for free, stored
+                                  in zip(self.free_off, self.stored_off))
+            self.free_loose += self.stored_loose
+            self.empty()
         return 0
 
     def rate(self, now, tokens, per_ns):
         self.refill(now)
-        self.interval = Fraction(per_ns, tokens)
+        was, self.interval = self.interval, Fraction(per_ns, tokens)
         most, self.most = self.most, self.room()
         self.stored = self.stored * self.most / most if most else Fraction(0)
+        longer = float(self.interval / was) if self.burst_tokens else 1.0
+        stored = (self.size(self.stored_off) + self.stored_loose) * longer \
+            + CHANGE * max(1.0, longer)
+        owed = self.size(self.free_off) + self.free_loose + CHANGE
+        self.forget()
+        self.stored_loose = stored if self.stored else 0.0
+        if self.free > now:
+            self.free_loose = owed
+        else:
+            self.free_off = (0.0, 1.0)
+        self.is_changed = True
 
     def is_full(self, now):
         return now - self.free >= (self.most - self.stored) * self.interval
 
 
 class WarmUp(Bursty):
+    fresh = TICK / 2 + TICK
+    whole = 0.0
+
     def __init__(self, tokens, per_ns, _, __, warmup_ns):
         self.warmup = warmup_ns
         super().__init__(tokens, per_ns, 0, 0, warmup_ns)
@@ -92,10 +142,11 @@ class WarmUp(Bursty):
         above = max(self.stored - self.threshold, 0)
         taken = min(above, spent)
         steep = float(taken * self.slope / self.interval)
-        self.blur_free += steep * self.blur_stored
-        self.blur_new += steep / 8
+        self.free_off = tuple(free + steep * stored for free, stored
+                              in zip(self.free_off, self.stored_off))
+        self.free_loose += steep * self.stored_loose
         if spent == self.stored:
-            self.blur_stored = 0.0
+            self.empty()
         time = taken * (2 * self.interval
                         + (2 * above - taken) * self.slope) / 2
         return cut(time + (spent - taken) * self.interval)
@@ -109,28 +160,26 @@ def main():
     bucket = None
     waits = beyond = flips = wrong = 0
     worst = [0.0, 0.0]  # with no change of rate since it was full, and with one
-    slack = NS
+    widest = 0.0
     for line in sys.stdin:
         word, *rest = line.split()
         numbers = list(map(int, rest))
         if word == "T":
             bucket = (Bursty, WarmUp)[numbers[0]](*numbers[1:])
-            slack = NS
             continue
         if word == "R":
-            interval = bucket.interval
             bucket.rate(*numbers)
-            slack = slack * max(1, bucket.interval / interval) + NS / 4
             continue
         now, cost, wait_max, granted, told = numbers
-        if bucket.is_full(now):
-            slack = NS
         wait = max(bucket.free - now, 0)
         off = abs(wait - told)
+        allowed = bucket.off()
         waits += 1
-        worst[slack > NS] = max(worst[slack > NS], float(off))
-        allowed = slack - NS + NEAR + bucket.blur()
-        beyond += off > NS and slack == NS
+        if bucket.is_full(now):
+            bucket.is_changed = False
+        worst[bucket.is_changed] = max(worst[bucket.is_changed], float(off))
+        widest = max(widest, allowed)
+        beyond += off > NS and not bucket.is_changed
         wrong += off > allowed
         if (wait <= wait_max) != granted:
             flips += 1
@@ -139,7 +188,7 @@ def main():
             bucket.take(now, cost)
     print(f"waits {waits}, worst {worst[0]:.3f} ns, after a change of rate "
           f"{worst[1]:.3f} ns, beyond 1 ns by the slope {beyond}, flips {flips}, "
-          f"wrong {wrong}")
+          f"widest {widest:.3f} ns, wrong {wrong}")
     return 1 if wrong or not waits else 0
 
 

@@ -2,109 +2,9 @@
  * test_route.c - rules as texts, matches and refusals as tables, and what many
  * choices add up to.
  */
-#include "t/unit/support.h"
+#include "t/unit/route_table.h"
 
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "libpayhub/domain/route.h"
-
-#define S(text) PH_STR_INIT(text)
-
-static char memory[256 * 1024];
-
-/* ---- a route to play with ---- */
-
-struct table {
-    struct ph_arena         arena;
-    struct ph_route         route;
-    struct ph_route_rule    rules[PH_ROUTE_RULES_MAX];
-    struct ph_route_account accounts[8];
-    struct ph_route_sight   sights[8];
-    struct ph_str           unknown;
-};
-
-static struct table table;
-
-static void
-look(void *data, size_t account, struct ph_route_sight *out)
-{
-    const struct table *from = data;
-
-    *out = from->sights[account];
-}
-
-static const struct ph_route_eyes eyes = { look, &table };
-
-/* a, b, c, d at channel x, e at channel y */
-static void
-accounts_make(void)
-{
-    static const struct ph_str ids[]
-        = { S("a"), S("b"), S("c"), S("d"), S("e") };
-
-    memset(&table, 0, sizeof(table));
-    ph_arena_init(&table.arena, memory, sizeof(memory));
-    table.route.rules = table.rules;
-    for (size_t i = 0; i < PH_COUNT(ids); i++) {
-        table.accounts[i]
-            = (struct ph_route_account){ .id = ids[i],
-                                         .channel
-                                         = i < 4 ? PH_STR("x") : PH_STR("y"),
-                                         .priority = PH_ROUTE_PRIORITY,
-                                         .weight   = 1 };
-    }
-}
-
-static void
-rules_add(const char *const *texts)
-{
-    char          said[512];
-    struct ph_buf fault = PH_BUF_INIT(said);
-
-    for (; *texts != NULL; texts++) {
-        if (ph_route_rule_add(&table.route, &table.arena, ph_str_z(*texts),
-                              &fault)
-            != PH_OK)
-        {
-            fail_msg("%s: %s", *texts, ph_buf_z(&fault));
-        }
-    }
-    assert_true(ph_route_link(&table.route, &table.arena, table.accounts, 5,
-                              &table.unknown));
-}
-
-static void
-one_rule(const char *text)
-{
-    const char *const texts[] = { text, NULL };
-
-    accounts_make();
-    rules_add(texts);
-}
-
-static struct ph_route_ask
-usual_ask(void)
-{
-    return (struct ph_route_ask){ .method     = PH_STR("card"),
-                                  .currency   = PH_STR("CNY"),
-                                  .app        = PH_STR("shop"),
-                                  .merchant   = PH_STR("acme"),
-                                  .has_amount = true,
-                                  .amount     = 1000 };
-}
-
-static struct ph_route_choice
-choose(uint32_t draw)
-{
-    struct ph_route_ask    ask = usual_ask();
-    struct ph_route_choice choice;
-
-    ph_route_choose(&table.route, &ask, &eyes, draw, &choice);
-    return choice;
-}
 
 static struct ph_str
 reason_of(const struct ph_route_choice *choice)
@@ -364,14 +264,12 @@ test_out(void **state)
     table.accounts[0].is_drained = true;
     choice                       = choose(0);
     assert_string_equal(letters(&choice), "b");
-    t_same(reason_of(&choice),
-           PH_STR("rule=r by=priority b at=10 drained=a"));
+    t_same(reason_of(&choice), PH_STR("rule=r by=priority b at=10 drained=a"));
 
     table.sights[1].breaker = PH_BREAKER_OPEN;
     choice                  = choose(0);
     assert_int_equal(choice.verdict, PH_ROUTE_OUT);
-    t_same(reason_of(&choice),
-           PH_STR("rule=r drained=a breaker_open=b"));
+    t_same(reason_of(&choice), PH_STR("rule=r drained=a breaker_open=b"));
     table.sights[1].breaker = PH_BREAKER_PROBED;
     assert_int_equal(choose(0).verdict, PH_ROUTE_OUT);
     table.sights[1].breaker = PH_BREAKER_HALF_OPEN;
@@ -383,8 +281,7 @@ test_out(void **state)
     table.sights[1].inflight = 8;
     choice                   = choose(0);
     assert_int_equal(choice.verdict, PH_ROUTE_OUT);
-    t_same(reason_of(&choice),
-           PH_STR("rule=r drained=a full=b"));
+    t_same(reason_of(&choice), PH_STR("rule=r drained=a full=b"));
 }
 
 static void
@@ -402,8 +299,7 @@ test_not_offered(void **state)
     table.accounts[3].methods = (struct ph_route_list){ only_bar, 1 };
     choice                    = choose(0);
     assert_int_equal(choice.verdict, PH_ROUTE_NONE);
-    t_same(reason_of(&choice),
-           PH_STR("rule=r no account for it"));
+    t_same(reason_of(&choice), PH_STR("rule=r no account for it"));
 }
 
 /* ---- order ---- */
@@ -452,13 +348,11 @@ test_cost(void **state)
     table.accounts[2].fee_fixed = 30;
     choice                      = choose(0);
     assert_string_equal(letters(&choice), "abc"); /* 6, 6, 30 */
-    t_same(reason_of(&choice),
-           PH_STR("rule=r by=cost a fee=6"));
+    t_same(reason_of(&choice), PH_STR("rule=r by=cost a fee=6"));
     ask.amount = 1001;
     ph_route_choose(&table.route, &ask, &eyes, 0, &choice);
     assert_string_equal(letters(&choice), "bac"); /* 6.006, 6.001, 30 */
-    t_same(reason_of(&choice),
-           PH_STR("rule=r by=cost b fee=6.001"));
+    t_same(reason_of(&choice), PH_STR("rule=r by=cost b fee=6.001"));
     ask.amount = 999999999999999;
     ph_route_choose(&table.route, &ask, &eyes, 0, &choice);
     assert_string_equal(letters(&choice), "cba");
@@ -479,8 +373,7 @@ test_success(void **state)
     table.sights[1] = (struct ph_route_sight){ .calls = 100, .good = 95 };
     choice          = choose(PH_ROUTE_DRAWS - 1); /* c has none: 90 % */
     assert_string_equal(letters(&choice), "bca");
-    t_same(reason_of(&choice),
-           PH_STR("rule=r by=success b 94.5454% of 100"));
+    t_same(reason_of(&choice), PH_STR("rule=r by=success b 94.5454% of 100"));
     choice = choose(499 + 2 * PH_ROUTE_DRAWS);
     assert_string_equal(letters(&choice), "abc");
     t_same(reason_of(&choice),
@@ -500,203 +393,6 @@ test_success(void **state)
 }
 
 /* ---- shares ---- */
-
-static void
-counts_of(unsigned choices, unsigned counts[5])
-{
-    memset(counts, 0, 5 * sizeof(counts[0]));
-    for (unsigned i = 0; i < choices; i++) {
-        struct ph_route_choice choice = choose(i * 7919);
-
-        assert_int_equal(choice.verdict, PH_ROUTE_CHOSEN);
-        counts[choice.accounts[0]]++;
-    }
-}
-
-static void
-test_weights(void **state)
-{
-    static const struct {
-        const char *rule;
-        unsigned    choices;
-        unsigned    want[5];
-    } rows[] = {
-        { "r -> a b", 100, { 50, 50 } },
-        { "r -> a:70 b:30", 100, { 70, 30 } },
-        { "r -> a:70 b:30", 10, { 7, 3 } },
-        { "r -> a:5 b:1 c:1", 7, { 5, 1, 1 } },
-        { "r -> a:5 b:1 c:1", 700, { 500, 100, 100 } },
-        { "r -> a:1000 b:1", 1001, { 1000, 1 } },
-        { "r -> a:7 b:5 c:3 d:2 e:1", 1800, { 700, 500, 300, 200, 100 } },
-        { "r -> a:0 b:3 c:1", 400, { 0, 300, 100 } },
-        { "r -> a:0 b:0", 100, { 50, 50 } },
-        { "r -> a:3@1 b:1@1 c:100@2", 400, { 300, 100, 0 } },
-        { "r -> a:3 b:1 fallback=c", 400, { 300, 100, 0 } },
-        { "r -> a:3 b:1 by=cost", 400, { 300, 100 } },
-    };
-
-    (void) state;
-    for (size_t i = 0; i < PH_COUNT(rows); i++) {
-        unsigned counts[5];
-
-        one_rule(rows[i].rule);
-        counts_of(rows[i].choices, counts);
-        for (size_t k = 0; k < 5; k++) {
-            if (counts[k] != rows[i].want[k]) {
-                fail_msg("%s: account %zu found %u, expected %u", rows[i].rule,
-                         k, counts[k], rows[i].want[k]);
-            }
-        }
-    }
-}
-
-/* at every point each has its share within one payment: nobody gets a run */
-static void
-test_smooth(void **state)
-{
-    int counts[2] = { 0 };
-
-    (void) state;
-    one_rule("r -> a:70 b:30");
-    for (int i = 1; i <= 1000; i++) {
-        struct ph_route_choice choice = choose(0);
-        int                    off;
-
-        counts[choice.accounts[0]]++;
-        off = counts[0] * 10 - i * 7;
-        assert_true(off > -10 && off < 10);
-        assert_int_equal(choice.count, 2);
-    }
-}
-
-/* who comes back is not owed what it missed */
-static void
-test_comes_back(void **state)
-{
-    static const char *const rules[]
-        = { "r -> a:1 b:1 c:2", "r -> a:1 b:1 c:2 by=volume" };
-    unsigned counts[5];
-
-    (void) state;
-    for (size_t i = 0; i < PH_COUNT(rules); i++) {
-        one_rule(rules[i]);
-        table.accounts[1].is_drained = true;
-        counts_of(3000, counts);
-        assert_int_equal(counts[0], 1000);
-        assert_int_equal(counts[1], 0);
-        assert_int_equal(counts[2], 2000);
-        table.accounts[1].is_drained = false;
-        counts_of(400, counts);
-        assert_in_range(counts[0], 98, 100);
-        assert_in_range(counts[1], 100, 103);
-        assert_in_range(counts[2], 198, 200);
-    }
-}
-
-/* ... also when the table is built anew, or another process chooses next: a
-   live change of `drained` does both */
-static void
-test_comes_back_anew(void **state)
-{
-    static const char *const rules[]
-        = { "r -> a b c", "r -> a b c by=volume" };
-    uint64_t shares[3];
-    unsigned counts[5];
-
-    (void) state;
-    for (size_t i = 0; i < PH_COUNT(rules); i++) {
-        memset(shares, 0, sizeof(shares));
-        for (int drained = 1; drained >= 0; drained--) {
-            one_rule(rules[i]);
-            for (size_t k = 0; k < PH_COUNT(shares); k++) {
-                table.rules[0].seats[k].share = &shares[k];
-            }
-            table.accounts[1].is_drained = drained != 0;
-            counts_of(300, counts);
-            assert_in_range(counts[1], drained ? 0 : 99, drained ? 0 : 102);
-        }
-        assert_in_range(ph_route_given(&table.rules[0].seats[1]),
-                        i == 0 ? 249 : 249000, i == 0 ? 252 : 252000);
-    }
-}
-
-/* an amount beyond what a payment may have does not put a seat out of reach */
-static void
-test_huge_amount(void **state)
-{
-    struct ph_route_ask    ask = usual_ask();
-    struct ph_route_choice choice;
-    unsigned               counts[5];
-
-    (void) state;
-    one_rule("r -> a b by=volume");
-    ask.amount = INT64_MAX;
-    for (int i = 0; i < 4; i++) {
-        ph_route_choose(&table.route, &ask, &eyes, 0, &choice);
-        assert_int_equal(choice.accounts[0], i % 2);
-    }
-    counts_of(100, counts);
-    assert_int_equal(counts[0], 50);
-}
-
-static void
-test_volume(void **state)
-{
-    uint64_t               given[2] = { 0 };
-    uint32_t               seed     = 7;
-    struct ph_route_ask    ask      = usual_ask();
-    struct ph_route_choice choice;
-
-    (void) state;
-    one_rule("r -> a:3 b:1 by=volume");
-    for (int i = 0; i < 10000; i++) {
-        ask.amount = 1 + t_next(&seed) % 100000;
-        ph_route_choose(&table.route, &ask, &eyes, 0, &choice);
-        given[choice.accounts[0]] += (uint64_t) ask.amount;
-        /* within one largest payment of its share, always */
-        int64_t off = (int64_t) given[0] - (int64_t) given[1] * 3;
-        assert_true(off > -300000 && off < 300000);
-    }
-    assert_true(given[0] + given[1] > 100000000);
-}
-
-/* four processes choose from one table in shared memory: still exact */
-static void
-test_processes(void **state)
-{
-    struct shared {
-        uint64_t shares[3];
-        uint64_t counts[5];
-    } *shared = t_shared(sizeof(*shared));
-
-    (void) state;
-    one_rule("r -> a:7 b:2 c:1");
-    for (size_t i = 0; i < 3; i++) {
-        table.rules[0].seats[i].share = &shared->shares[i];
-    }
-    for (int child = 0; child < 4; child++) {
-        pid_t pid = fork();
-
-        assert_true(pid >= 0);
-        if (pid != 0) {
-            continue;
-        }
-        for (int i = 0; i < 2500; i++) {
-            struct ph_route_choice choice = choose(0);
-
-            (void) __atomic_fetch_add(&shared->counts[choice.accounts[0]], 1,
-                                      __ATOMIC_RELAXED);
-        }
-        _exit(0);
-    }
-    for (int child = 0; child < 4; child++) {
-        assert_true(wait(NULL) > 0);
-    }
-    assert_true(shared->counts[0] == 7000);
-    assert_true(shared->counts[1] == 2000);
-    assert_true(shared->counts[2] == 1000);
-    assert_int_equal(munmap(shared, sizeof(*shared)), 0);
-}
 
 static void
 test_reason_fits(void **state)
@@ -741,13 +437,6 @@ main(void)
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_cost),
         cmocka_unit_test(test_success),
-        cmocka_unit_test(test_weights),
-        cmocka_unit_test(test_smooth),
-        cmocka_unit_test(test_comes_back),
-        cmocka_unit_test(test_comes_back_anew),
-        cmocka_unit_test(test_huge_amount),
-        cmocka_unit_test(test_volume),
-        cmocka_unit_test(test_processes),
         cmocka_unit_test(test_reason_fits),
     };
 

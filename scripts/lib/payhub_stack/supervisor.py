@@ -106,7 +106,8 @@ class Supervisor:
         self.say("schema, app and sandbox account ready")
         for number in range(1, options.workers + 1):
             self.start(services.worker(layout, options, number))
-        self.start(services.sidecar(layout, options))
+        if layout.has_store:
+            self.start(services.sidecar(layout, options))
         self.keys_seen = self.keys_mark()
         self.nginx = services.nginx(layout, options)
         self.start(self.nginx)

@@ -167,6 +167,9 @@ http {{
     payhub_limit_zone payhub_address:1m key=address rate=100000/s burst=1s;
     payhub_limit_zone payhub_app:1m key=app rate=100000/s burst=1s;
     payhub_limit_zone payhub_notice:1m key=address rate=100000/s burst=1s;
+    payhub_route default {{
+        rule all -> any;
+    }}
     include {layout.keys_conf};
 
     server {{

@@ -3,12 +3,9 @@ workers with the role admin, any number of nginx that sync with them, each with
 a zone of its own as if it were a host."""
 
 import base64
-import hashlib
-import hmac
 import http.client
 import json
 import os
-import secrets
 import shutil
 import signal
 import socket
