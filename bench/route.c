@@ -38,8 +38,7 @@ look(void *data, size_t account, struct ph_route_sight *out)
     }
     ph_health_look(&health[account], now_ms, &window);
     out->calls = window.calls;
-    out->good
-        = window.calls - window.refused - window.failed - window.unknown;
+    out->good  = window.calls - window.refused - window.failed - window.unknown;
 }
 
 static bool

@@ -17,6 +17,7 @@
 #define NGX_HTTP_PAYHUB_TOLD_TRIES   100
 #define NGX_HTTP_PAYHUB_SHARES       8      /* places an account */
 #define NGX_HTTP_PAYHUB_SHARE_PROBES 64
+#define NGX_HTTP_PAYHUB_RENEW_TIME   60     /* s, the least between two */
 
 
 typedef struct {
@@ -29,7 +30,9 @@ typedef struct {
     uint64_t                 accounts;      /* places */
     uint64_t                 text_size;
     uint64_t                 told;          /* generation << 20 | length */
-    uint64_t                 spare[5];
+    uint64_t                 renewed;       /* times shares were emptied */
+    uint64_t                 renewed_at;
+    uint64_t                 spare[3];
 } ngx_http_payhub_health_head_t;
 
 
@@ -259,6 +262,71 @@ ngx_http_payhub_health_share(uint64_t key)
     }
 
     return NULL;
+}
+
+
+uint64_t
+ngx_http_payhub_health_renewed(void)
+{
+    ngx_http_payhub_health_head_t  *head;
+
+    head = ngx_http_payhub_health_head();
+
+    return head ? __atomic_load_n(&head->renewed, __ATOMIC_ACQUIRE) : 0;
+}
+
+
+/*
+ * Weights that changed leave places that nobody counts in any more.  When a
+ * table finds no room all are emptied, and turns begin anew; tables built
+ * before the number moved are built again.  Not for one that would not fit.
+ */
+
+ngx_uint_t
+ngx_http_payhub_health_renew(ngx_uint_t wanted)
+{
+    uint64_t                        i, n;
+    ngx_uint_t                      locked, done;
+    ngx_http_payhub_share_t        *share;
+    ngx_http_payhub_health_head_t  *head;
+
+    head = ngx_http_payhub_health_head();
+    if (head == NULL) {
+        return 0;
+    }
+
+    n = head->accounts * NGX_HTTP_PAYHUB_SHARES;
+
+    if (wanted > n / 2) {
+        return 0;
+    }
+
+    locked = ngx_http_payhub_zone_lock();
+
+    if (!locked && head != ngx_http_payhub_health_private) {
+        return 0;
+    }
+
+    done = (uint64_t) ngx_time() >= head->renewed_at
+                                    + NGX_HTTP_PAYHUB_RENEW_TIME;
+
+    if (done) {
+        share = ngx_http_payhub_health_shares(head);
+
+        for (i = 0; i < n; i++) {
+            __atomic_store_n(&share[i].given, 0, __ATOMIC_RELAXED);
+            __atomic_store_n(&share[i].key, 0, __ATOMIC_RELEASE);
+        }
+
+        head->renewed_at = (uint64_t) ngx_time();
+        (void) __atomic_add_fetch(&head->renewed, 1, __ATOMIC_ACQ_REL);
+    }
+
+    if (locked) {
+        ngx_http_payhub_zone_unlock();
+    }
+
+    return done;
 }
 
 

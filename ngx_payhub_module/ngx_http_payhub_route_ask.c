@@ -11,6 +11,22 @@
 #define NGX_HTTP_PAYHUB_ROUTE_FIELDS  4
 
 
+struct ph_route *
+ngx_http_payhub_routes_find(ngx_http_payhub_routes_t *routes,
+    struct ph_str name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < routes->routes_n; i++) {
+        if (ph_str_eq(routes->routes[i].name, name)) {
+            return &routes->routes[i];
+        }
+    }
+
+    return NULL;
+}
+
+
 /* the four that every route reads, and the keys of metadata of this one */
 
 enum ph_scan

@@ -74,6 +74,9 @@ typedef struct {
     uint64_t                 generation;    /* of live changes */
     uint64_t                 epoch;
     uint64_t                 told;          /* of accounts by sync */
+    uint64_t                 renewed;       /* of shares */
+    ngx_uint_t               shared;        /* seats that found their place */
+    ngx_uint_t               unshared;
     struct ph_arena          arena;
 
     struct ph_route_account *accounts;
@@ -91,8 +94,6 @@ ngx_http_payhub_routes_t *ngx_http_payhub_routes(
     ngx_http_payhub_live_t *live);
 void ngx_http_payhub_routes_release(void *data);
 void ngx_http_payhub_routes_forget(void);
-struct ph_route *ngx_http_payhub_routes_find(ngx_http_payhub_routes_t *routes,
-    struct ph_str name);
 char *ngx_http_payhub_route_rules_check(ngx_pool_t *pool, ngx_str_t *rules,
     ngx_uint_t n, ngx_http_payhub_route_main_conf_t *rmcf);
 
@@ -103,6 +104,8 @@ ngx_int_t ngx_http_payhub_route_variable(ngx_http_request_t *r,
 
 /* ngx_http_payhub_route_ask.c */
 
+struct ph_route *ngx_http_payhub_routes_find(ngx_http_payhub_routes_t *routes,
+    struct ph_str name);
 enum ph_scan ngx_http_payhub_route_ask(struct ph_route *route,
     struct ph_str body, struct ph_route_ask *ask, struct ph_str *account);
 
@@ -110,6 +113,8 @@ enum ph_scan ngx_http_payhub_route_ask(struct ph_route *route,
 
 ngx_http_payhub_health_t *ngx_http_payhub_health_find(struct ph_str id);
 uint64_t *ngx_http_payhub_health_share(uint64_t key);
+uint64_t ngx_http_payhub_health_renewed(void);
+ngx_uint_t ngx_http_payhub_health_renew(ngx_uint_t wanted);
 ngx_uint_t ngx_http_payhub_health_inflight(ngx_http_payhub_health_t *health);
 void ngx_http_payhub_health_begin(ngx_http_payhub_health_t *health);
 void ngx_http_payhub_health_end(ngx_http_payhub_health_t *health);

@@ -94,12 +94,21 @@ ngx_http_payhub_routes(ngx_http_payhub_live_t *live)
     if (now
         && now->generation == live->generation
         && now->epoch == ngx_http_payhub_epoch()
-        && now->told == ngx_http_payhub_health_told())
+        && now->told == ngx_http_payhub_health_told()
+        && now->renewed == ngx_http_payhub_health_renewed())
     {
         return now;
     }
 
     next = ngx_http_payhub_routes_build(live);
+
+    if (next && next->unshared
+        && ngx_http_payhub_health_renew(next->shared + next->unshared))
+    {
+        ngx_http_payhub_routes_release(next);
+        next = ngx_http_payhub_routes_build(live);
+    }
+
     if (next == NULL) {
         return now;
     }
@@ -111,22 +120,6 @@ ngx_http_payhub_routes(ngx_http_payhub_live_t *live)
     ngx_http_payhub_routes_current = next;
 
     return next;
-}
-
-
-struct ph_route *
-ngx_http_payhub_routes_find(ngx_http_payhub_routes_t *routes,
-    struct ph_str name)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < routes->routes_n; i++) {
-        if (ph_str_eq(routes->routes[i].name, name)) {
-            return &routes->routes[i];
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -376,9 +369,13 @@ ngx_http_payhub_route_shares(ngx_http_payhub_routes_t *routes,
 
     for (i = 0; i < rule->seat_count; i++) {
         share = ngx_http_payhub_health_share((hash.lo ^ hash.hi) + i);
-        if (share) {
-            rule->seats[i].share = share;
+        if (share == NULL) {
+            routes->unshared++;
+            continue;
         }
+
+        rule->seats[i].share = share;
+        routes->shared++;
     }
 }
 
@@ -590,6 +587,7 @@ ngx_http_payhub_routes_build(ngx_http_payhub_live_t *live)
 
         routes->pool = pool;
         routes->refs = 1;
+        routes->renewed = ngx_http_payhub_health_renewed();
         routes->generation = live->generation;
         routes->epoch = ngx_http_payhub_epoch();
         routes->told = word;

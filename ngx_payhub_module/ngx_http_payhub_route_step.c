@@ -113,7 +113,7 @@ ngx_http_payhub_route_take(ngx_http_request_t *r,
 
     route = ngx_http_payhub_routes_find(routes,
                                         ngx_http_payhub_view(&rlcf->name));
-    /* who knows no account at all, since no worker told one yet, is no judge */
+    /* who knows no account, since no worker told one yet, is no judge */
 
     if (route == NULL || routes->accounts_n == 0) {
         return NGX_DECLINED;

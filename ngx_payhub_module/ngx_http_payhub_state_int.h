@@ -75,7 +75,7 @@ ngx_http_payhub_state_place(ngx_http_payhub_state_file_t *file,
     p = ngx_hex_dump(memory, file->id, NGX_HTTP_PAYHUB_STATE_ID);
 
     place->table = PH_STR("edge state");
-    place->owner = ph_str_make((char *) memory, p - memory);
+    place->owner = ph_str_make((char *) memory, (size_t) (p - memory));
 
     memory = p;
 
@@ -84,7 +84,7 @@ ngx_http_payhub_state_place(ngx_http_payhub_state_file_t *file,
                                                              : "changes",
                     file->chunk, last ? " last" : "");
 
-    place->column = ph_str_make((char *) memory, p - memory);
+    place->column = ph_str_make((char *) memory, (size_t) (p - memory));
 }
 
 

@@ -28,6 +28,8 @@ static ngx_int_t ngx_http_payhub_sync_share_take(
 static ngx_int_t ngx_http_payhub_sync_share_name(
     ngx_http_payhub_limit_used_t *used, u_char *hex);
 static void ngx_http_payhub_sync_share_zone(ngx_uint_t n, json_t *answer);
+static void ngx_http_payhub_sync_share_changes(
+    ngx_http_payhub_limit_zone_t *zone);
 static ngx_uint_t ngx_http_payhub_sync_share_whole(
     ngx_http_payhub_limit_zone_t *zone, struct ph_str key,
     struct ph_bucket_spec *spec, time_t *until);
@@ -53,6 +55,19 @@ typedef struct {
 
 static ngx_http_payhub_sync_zone_t
     ngx_http_payhub_sync_zones[NGX_HTTP_PAYHUB_LIMITS_MAX];
+
+
+/* the live changes about one zone; borrowed until back in the loop */
+
+typedef struct {
+    json_t                  *everybody;     /* or NULL */
+    json_t                  *change[NGX_HTTP_PAYHUB_CHANGES_MAX];
+    struct ph_str            key[NGX_HTTP_PAYHUB_CHANGES_MAX];
+    ngx_uint_t               n;
+} ngx_http_payhub_sync_changes_t;
+
+
+static ngx_http_payhub_sync_changes_t  ngx_http_payhub_sync_changes;
 
 
 /* whether any limit is the cluster's */
@@ -110,6 +125,8 @@ ngx_http_payhub_sync_share_ask(ngx_http_payhub_sync_link_t *link,
         sz->n = ngx_http_payhub_limit_usage(zone, sz->used,
                                             NGX_HTTP_PAYHUB_SHARE_KEYS);
         keys = json_array();
+
+        ngx_http_payhub_sync_share_changes(zone);
 
         for (i = 0; i < sz->n; i++) {
             used = &sz->used[i];
@@ -258,6 +275,8 @@ ngx_http_payhub_sync_share_zone(ngx_uint_t n, json_t *answer)
                                 ? NGX_HTTP_PAYHUB_LIMIT_PARTS
                                 : NGX_HTTP_PAYHUB_LIMIT_PARTS / (2 * hosts));
 
+    ngx_http_payhub_sync_share_changes(zone);
+
     for (i = 0; i < sz->n; i++) {
         used = &sz->used[i];
         parts = json_integer_value(json_array_get(shares, i));
@@ -353,62 +372,101 @@ ngx_http_payhub_sync_share_change(json_t *change, struct ph_bucket_spec *spec)
 }
 
 
+static ngx_uint_t
+ngx_http_payhub_sync_share_about(json_t *change,
+    ngx_http_payhub_limit_zone_t *zone)
+{
+    json_int_t   ends;
+    const char  *kind, *name;
+
+    kind = json_string_value(json_object_get(change, "kind"));
+    name = json_string_value(json_object_get(change, "name"));
+    ends = json_integer_value(json_object_get(change, "until"));
+
+    return kind && name
+           && ngx_strcmp(kind, "limit") == 0
+           && ngx_strlen(name) == zone->name.len
+           && ngx_memcmp(name, zone->name.data, zone->name.len) == 0
+           && (ends == 0 || ends > (json_int_t) ngx_time());
+}
+
+
+/* looks through all changes once, for many keys of the zone */
+
+static void
+ngx_http_payhub_sync_share_changes(ngx_http_payhub_limit_zone_t *zone)
+{
+    size_t                           i;
+    json_t                          *change, *key;
+    ngx_http_payhub_live_t          *live;
+    ngx_http_payhub_sync_changes_t  *all;
+
+    all = &ngx_http_payhub_sync_changes;
+    all->everybody = NULL;
+    all->n = 0;
+
+    live = ngx_http_payhub_live_now();
+
+    if (live == NULL) {
+        return;
+    }
+
+    json_array_foreach(live->changes, i, change) {
+
+        if (!ngx_http_payhub_sync_share_about(change, zone)) {
+            continue;
+        }
+
+        key = json_object_get(change, "key");
+
+        if (!json_is_string(key)) {
+            all->everybody = change;
+
+        } else if (all->n < NGX_HTTP_PAYHUB_CHANGES_MAX) {
+            all->change[all->n] = change;
+            all->key[all->n++] = ph_str_make(json_string_value(key),
+                                             json_string_length(key));
+        }
+    }
+}
+
+
 /*
- * What the cluster may use of a key, or of any key when `key` is empty:
- * nginx.conf and the live changes over it.  True: a live change is about just
- * this, and ends at `until`.
+ * What the cluster may use of a key: nginx.conf and the live changes over it,
+ * as share_changes() found them.  True: a live change is about just this key,
+ * and ends at `until`.
  */
 
 static ngx_uint_t
 ngx_http_payhub_sync_share_whole(ngx_http_payhub_limit_zone_t *zone,
     struct ph_str key, struct ph_bucket_spec *spec, time_t *until)
 {
-    size_t                   i;
-    json_t                  *change, *value;
-    json_int_t               ends;
-    ngx_uint_t               pass, found;
-    const char              *name;
-    ngx_http_payhub_live_t  *live;
+    json_int_t                       ends;
+    ngx_uint_t                       i;
+    ngx_http_payhub_sync_changes_t  *all;
+
+    all = &ngx_http_payhub_sync_changes;
 
     *spec = zone->base;
     *until = ngx_time() + NGX_HTTP_PAYHUB_SHARE_LONG;
 
-    live = ngx_http_payhub_live_now();
-    found = 0;
-
-    /* what is for everybody first, then what is for the key alone */
-
-    for (pass = 0; live && pass < (key.len ? 2u : 1u); pass++) {
-
-        json_array_foreach(live->changes, i, change) {
-
-            name = json_string_value(json_object_get(change, "name"));
-            value = json_object_get(change, "key");
-            ends = json_integer_value(json_object_get(change, "until"));
-
-            if (ngx_strcmp(json_string_value(json_object_get(change, "kind")),
-                           "limit")
-                != 0
-                || name == NULL
-                || ngx_strlen(name) != zone->name.len
-                || ngx_memcmp(name, zone->name.data, zone->name.len) != 0
-                || (ends && ends <= (json_int_t) ngx_time())
-                || json_is_string(value) != (int) pass
-                || (pass && !ph_str_eq(ph_str_make(json_string_value(value),
-                                                json_string_length(value)),
-                                       key)))
-            {
-                continue;
-            }
-
-            if (ngx_http_payhub_sync_share_change(change, spec)
-                && (pass || key.len == 0))
-            {
-                found = 1;
-                *until = ends ? (time_t) ends : *until;
-            }
-        }
+    if (all->everybody) {
+        (void) ngx_http_payhub_sync_share_change(all->everybody, spec);
     }
 
-    return found;
+    for (i = 0; i < all->n; i++) {
+
+        if (!ph_str_eq(all->key[i], key)
+            || !ngx_http_payhub_sync_share_change(all->change[i], spec))
+        {
+            continue;
+        }
+
+        ends = json_integer_value(json_object_get(all->change[i], "until"));
+        *until = ends ? (time_t) ends : *until;
+
+        return 1;
+    }
+
+    return 0;
 }

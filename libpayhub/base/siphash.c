@@ -64,6 +64,12 @@ sip_tail(const uint8_t *bytes, size_t left, size_t len)
 {
     uint64_t word = (uint64_t) len << 56;
 
+    if (left == 0) {
+        return word;
+    }
+    if (len >= 8) { /* the end of the last eight bytes */
+        return word | sip_word(bytes + left - 8) >> (64 - 8 * left);
+    }
     for (size_t i = 0; i < left; i++) {
         word |= (uint64_t) bytes[i] << 8 * i;
     }

@@ -98,12 +98,15 @@ block_of(const struct ph_key_table *table, uint64_t unit)
 }
 
 /* 96, 128 ... 512, then eight sizes each time it doubles, as far as a page
- * goes; 0 = there is no such class */
+ * goes */
 static size_t
 class_size(size_t klass)
 {
     if (klass < 14) {
         return 96 + klass * UNIT;
+    }
+    if (klass >= CLASSES_MAX) {
+        return PAGE_SIZE;
     }
     size_t step = (klass - 14) / 8, rest = (klass - 14) % 8 + 1;
     size_t base = (size_t) 512 << step;

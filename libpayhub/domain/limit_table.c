@@ -196,7 +196,7 @@ heal(struct ph_limit_table *table, const struct ph_limit_ask *ask,
     uint64_t             tag   = ph_limit_tag(ask->key);
     unsigned             first = ph_limit_find(table, ask->key, &seen);
 
-    unsigned             tries = 0;
+    unsigned tries = 0;
 
     for (unsigned place = first + 1; place < PH_LIMIT_PLACES; place++) {
         void *cell = ph_limit_place(table, ask->key, place);
@@ -295,9 +295,8 @@ limit_step_quick(struct ph_limit_table *table, const struct ph_limit_ask *ask,
     if (word.lo != (ph_limit_tag(ask->key) | top % PH_LIMIT_RULES)) {
         return STEP_AGAIN;
     }
-    bool is_granted
-        = ph_bucket_take_bursty(&base->rule, &state, ask->cost, ask->now_ns,
-                                ask->wait_max_ns, answer);
+    bool is_granted = ph_bucket_take_bursty(
+        &base->rule, &state, ask->cost, ask->now_ns, ask->wait_max_ns, answer);
 
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     if (__atomic_load_n(&table->top, __ATOMIC_ACQUIRE) != top) {

@@ -217,8 +217,7 @@ own_tidy(struct ph_limit_table *table, struct ph_limit_moment moment)
     struct ph_limit_own *owns = ph_limit_owns(table);
 
     for (uint64_t i = 0; i < PH_LIMIT_PROBES && i < table->owns; i++) {
-        struct ph_limit_own *own
-            = &owns[table->own_hand++ & (table->owns - 1)];
+        struct ph_limit_own *own = &owns[table->own_hand++ & (table->owns - 1)];
 
         if (own->hi > 1 && own_is_over(own, moment)) {
             own_free(table, own, moment);

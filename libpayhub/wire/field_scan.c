@@ -70,31 +70,35 @@ escape_skip(struct scan *scan)
     return true;
 }
 
-/* From the opening quote; the view is what stands between the quotes.  What it
- * looks like in sixteens is known on the way: *high false = surely ASCII. */
+struct string {
+    struct ph_str text; /* what stands between the quotes */
+    bool          escaped;
+    bool          high; /* false = surely ASCII */
+};
+
+/* from the opening quote */
 static inline bool
-string_take(struct scan *scan, struct ph_str *text, bool *escaped, bool *high)
+string_take(struct scan *scan, struct string *string)
 {
-    const char *from = ++scan->at, *end = scan->end;
+    const char *from = scan->at + 1, *end = scan->end, *at = from;
+    bool        high = false;
 
-    *escaped = false;
-    *high    = false;
-    for (;;) {
-        const char *at = ph_span_text(scan->at, end, high);
-
-        if (at == end) {
-            return false;
-        }
-        scan->at = at + 1;
+    string->escaped = false;
+    while ((at = ph_span_text(at, end, &high)) < end) {
         if (*at == '"') {
-            *text = ph_str_make(from, (size_t) (at - from));
+            string->text = ph_str_make(from, (size_t) (at - from));
+            string->high = high;
+            scan->at     = at + 1;
             return true;
         }
+        scan->at = at + 1;
         if (*at != '\\' || !escape_skip(scan)) {
             return false;
         }
-        *escaped = true;
+        string->escaped = true;
+        at              = scan->at;
     }
+    return false;
 }
 
 static size_t
@@ -225,12 +229,11 @@ name_judge(struct scan *scan, struct ph_str name, bool escaped)
 static enum ph_scan
 key_take(struct scan *scan)
 {
-    struct ph_str name;
-    bool          escaped, high;
+    struct string name;
 
     scan->field       = NULL;
     scan->is_metadata = false;
-    if (*scan->at != '"' || !string_take(scan, &name, &escaped, &high)) {
+    if (*scan->at != '"' || !string_take(scan, &name)) {
         return PH_SCAN_BROKEN;
     }
     blanks_skip(scan);
@@ -238,7 +241,7 @@ key_take(struct scan *scan)
         return PH_SCAN_BROKEN;
     }
     scan->expect = EXPECT_VALUE;
-    return name_judge(scan, name, escaped);
+    return name_judge(scan, name.text, name.escaped);
 }
 
 /* ---- values ---- */
@@ -278,10 +281,9 @@ close_take(struct scan *scan)
 static enum ph_scan
 text_value(struct scan *scan)
 {
-    struct ph_str text;
-    bool          escaped, high;
+    struct string string;
 
-    if (!string_take(scan, &text, &escaped, &high)) {
+    if (!string_take(scan, &string)) {
         return PH_SCAN_BROKEN;
     }
     if (scan->is_metadata) {
@@ -293,13 +295,13 @@ text_value(struct scan *scan)
     if (scan->field->is_integer) {
         return PH_SCAN_TYPE;
     }
-    if (escaped) {
+    if (string.escaped) {
         return PH_SCAN_ESCAPE;
     }
-    if (high && ph_str_utf8_count(text) == SIZE_MAX) {
+    if (string.high && ph_str_utf8_count(string.text) == SIZE_MAX) {
         return PH_SCAN_ENCODING;
     }
-    scan->field->text = text;
+    scan->field->text = string.text;
     return PH_SCAN_CLEAR;
 }
 
@@ -348,7 +350,16 @@ value_take(struct scan *scan)
     return verdict;
 }
 
-/* a name and its value */
+static void
+comma_take(struct scan *scan)
+{
+    scan->at++;
+    scan->field       = NULL;
+    scan->is_metadata = false;
+    scan->expect      = is_open(scan, true) ? EXPECT_KEY : EXPECT_VALUE;
+}
+
+/* a name and its value, and mostly the comma behind it */
 static enum ph_scan
 member_take(struct scan *scan)
 {
@@ -358,7 +369,15 @@ member_take(struct scan *scan)
         return verdict;
     }
     blanks_skip(scan);
-    return scan->at < scan->end ? value_take(scan) : PH_SCAN_BROKEN;
+    if (scan->at == scan->end) {
+        return PH_SCAN_BROKEN;
+    }
+    verdict = value_take(scan);
+    if (scan->expect == EXPECT_NEXT && scan->at < scan->end && *scan->at == ',')
+    {
+        comma_take(scan);
+    }
+    return verdict;
 }
 
 /* one part of what is open; at least one byte is left */
@@ -385,10 +404,7 @@ step(struct scan *scan)
     if (ch != ',') {
         return PH_SCAN_BROKEN;
     }
-    scan->at++;
-    scan->field       = NULL;
-    scan->is_metadata = false;
-    scan->expect      = is_open(scan, true) ? EXPECT_KEY : EXPECT_VALUE;
+    comma_take(scan);
     return PH_SCAN_CLEAR;
 }
 

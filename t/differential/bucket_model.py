@@ -160,7 +160,7 @@ def main():
     bucket = None
     waits = beyond = flips = wrong = 0
     worst = [0.0, 0.0]  # with no change of rate since it was full, and with one
-    widest = 0.0
+    widest = 0.0  # with no change
     for line in sys.stdin:
         word, *rest = line.split()
         numbers = list(map(int, rest))
@@ -178,7 +178,8 @@ def main():
         if bucket.is_full(now):
             bucket.is_changed = False
         worst[bucket.is_changed] = max(worst[bucket.is_changed], float(off))
-        widest = max(widest, allowed)
+        if not bucket.is_changed:
+            widest = max(widest, allowed)
         beyond += off > NS and not bucket.is_changed
         wrong += off > allowed
         if (wait <= wait_max) != granted:

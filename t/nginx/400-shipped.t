@@ -174,7 +174,7 @@ sub admin {
     return scalar qx(curl -sS -i --max-time 10 --unix-socket $dir/edge.sock @more 'http://localhost$path' 2>&1);
 }
 like(admin('/status'),         qr{^HTTP/1.1 200.*Content-Security-Policy.*<html}s, 'the page of the admin socket');
-like(admin('/status?as=json'), qr{"limit": "payhub_app"},                           'knows the shipped limits');
+like(admin('/status?as=json'), qr{"(?:limit|name)": "payhub_app"},                           'knows the shipped limits');
 like(admin('/metrics'),        qr{^payhub_edge_\w+}m,                              'Prometheus text');
 like(admin('/control'),        qr{^HTTP/1.1 200.*"generation":}s,                  'and control answers there');
 like(admin('/v1/call'),        qr{^HTTP/1.1 404}s,                                 'nothing else does');

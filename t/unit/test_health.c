@@ -253,7 +253,7 @@ test_probes_meet(void **state)
     struct shared {
         struct ph_health health[ROUNDS];
         unsigned         at[ROUNDS];
-    } *shared = t_shared(sizeof(*shared));
+    } *shared                         = t_shared(sizeof(*shared));
     const struct ph_breaker_spec four = { false, 50, 20, 5000, CHILDREN };
 
     (void) state;

@@ -106,7 +106,7 @@ is_whole(const struct ph_key_record *found, unsigned n)
     expected.version = found->version;
     expected.material_len
         = (uint16_t) material_len(n, (unsigned) found->not_before);
-    // NOLINTNEXTLINE(bugprone-*,cert-*): both begin as zeros
+    /* NOLINTNEXTLINE(bugprone-*,cert-*): both begin as zeros */
     return memcmp(&expected, found, sizeof(expected)) == 0;
 }
 

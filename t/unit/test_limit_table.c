@@ -32,7 +32,7 @@ static const struct ph_bucket_spec warm
 static struct ph_limit_table *
 new_table(size_t size, const struct ph_bucket_spec *spec)
 {
-    void *memory = t_shared(size);
+    void                  *memory = t_shared(size);
     struct ph_limit_table *table
         = ph_limit_table_make(memory, size, spec->kind, secret);
     assert_non_null(table);
@@ -334,16 +334,16 @@ static void
 test_overrides_end(void **state)
 {
     struct ph_limit_table *table = new_table(SIZE, &ten);
-    unsigned               each  = (unsigned) table->owns / 20, in_use = 0;
+    unsigned               each = (unsigned) table->owns / 20, in_use = 0;
 
     (void) state;
     for (unsigned s = 0; s < 100; s++) {
         assert_int_equal(take(table, 0, s * S), PH_LIMIT_GRANTED);
         for (unsigned i = 0; i < each; i++) {
-            assert_int_equal(
-                ph_limit_set(table, ask_at(table, s * each + i, 0).key, &ten,
-                             NOW_S + s + 3, NOW + s * S),
-                PH_OK);
+            assert_int_equal(ph_limit_set(table,
+                                          ask_at(table, s * each + i, 0).key,
+                                          &ten, NOW_S + s + 3, NOW + s * S),
+                             PH_OK);
         }
     }
     for (uint64_t i = 0; i < table->owns; i++) {
@@ -416,6 +416,49 @@ test_hammer(void **state)
         }
         assert_int_equal(places, 1);
     }
+}
+
+/* Two limits, as a request has them: both are looked at, then both are taken;
+ * the first is given back where another process was quicker at the second. */
+static void
+work_two_limits(struct ph_limit_table *table, unsigned number)
+{
+    for (unsigned i = 0; i < 20000; i++) {
+        struct ph_limit_ask     first  = ask_at(table, 1, 0);
+        struct ph_limit_ask     second = ask_at(table, 2 + i / 4, 0);
+        struct ph_bucket_answer answer;
+
+        first.shard = second.shard = number;
+        first.cost                 = 3;
+        first.wait_max_ns          = UINT64_MAX;
+        if (ph_limit_peek(table, &second, &answer) != PH_LIMIT_GRANTED
+            || ph_limit_take(table, &first, &answer) != PH_LIMIT_GRANTED)
+        {
+            continue;
+        }
+        if (ph_limit_take(table, &second, &answer) != PH_LIMIT_GRANTED) {
+            ph_limit_give(table, &first);
+        }
+    }
+}
+
+static void
+test_give_back(void **state)
+{
+    struct ph_limit_table  *table = new_table(SIZE, &ten);
+    struct ph_limit_usage   usage;
+    struct ph_bucket_answer answer;
+    struct ph_limit_ask     first = ask_at(table, 1, 0);
+
+    (void) state;
+    in_processes(work_two_limits, table);
+    ph_limit_usage_read(table, 0, &usage);
+    first.wait_max_ns = UINT64_MAX;
+    assert_int_equal(ph_limit_take(table, &first, &answer), PH_LIMIT_GRANTED);
+    /* half of all grants are the first limit's, of three tokens, ten of which
+     * were stored; how long it owes tells how many were taken for good */
+    assert_int_equal(usage.granted % 2, 0);
+    assert_int_equal(answer.wait_ns, (usage.granted / 2 * 3 - 10) * (S / 10));
 }
 
 /* Many keys over few cells, so that all of them claim, evict and heal. */
@@ -549,6 +592,7 @@ main(void)
         cmocka_unit_test(test_overrides_full),
         cmocka_unit_test(test_overrides_end),
         cmocka_unit_test(test_hammer),
+        cmocka_unit_test(test_give_back),
         cmocka_unit_test(test_claims),
         cmocka_unit_test(test_kills),
         cmocka_unit_test(test_writer_killed),
