@@ -7,38 +7,6 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 
-char *
-ph_buf_reserve(struct ph_buf *buf, size_t need)
-{
-    if (buf->full || need > buf->size - buf->len) {
-        buf->full = true;
-        return NULL;
-    }
-    char *at = buf->ptr + buf->len;
-    buf->len += need;
-    return at;
-}
-
-void
-ph_buf_add(struct ph_buf *buf, struct ph_str bytes)
-{
-    char *at = ph_buf_reserve(buf, bytes.len);
-
-    if (at != NULL && bytes.len != 0) {
-        memcpy(at, bytes.ptr, bytes.len);
-    }
-}
-
-void
-ph_buf_byte(struct ph_buf *buf, char byte)
-{
-    char *at = ph_buf_reserve(buf, 1);
-
-    if (at != NULL) {
-        *at = byte;
-    }
-}
-
 void
 ph_buf_u64(struct ph_buf *buf, uint64_t value)
 {
@@ -78,24 +46,6 @@ ph_buf_hex(struct ph_buf *buf, struct ph_str bytes)
         *at++ = hex_digits[byte >> 4];
         *at++ = hex_digits[byte & 15];
     }
-}
-
-void
-ph_buf_le(struct ph_buf *buf, uint64_t value, size_t width)
-{
-    assert(width >= 1 && width <= 8);
-
-    char *at = ph_buf_reserve(buf, width);
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-    if (at != NULL) {
-        memcpy(at, &value, width);
-    }
-#else
-    for (size_t i = 0; at != NULL && i < width; i++) {
-        at[i] = (char) (unsigned char) (value >> (8 * i));
-    }
-#endif
 }
 
 static void

@@ -29,7 +29,12 @@ static const struct field_row field_rows[] = {
 #undef FIELD
 };
 
-#define FIELD_ROWS PH_COUNT(field_rows)
+enum field_row_index {
+#define FIELD(name, number, len_max, meaning) ROW_##name,
+#include "libpayhub/wire/frame_fields.def"
+#undef FIELD
+    FIELD_ROWS
+};
 
 _Static_assert(FIELD_ROWS <= 64, "one bit a row in field_check");
 
@@ -54,15 +59,18 @@ ph_frame_type_name(unsigned type)
 }
 
 /* index into field_rows, FIELD_ROWS when unknown */
-static size_t
+static inline size_t
 field_row_find(unsigned type)
 {
-    size_t i = 0;
-
-    while (i < FIELD_ROWS && field_rows[i].number != type) {
-        i++;
+    switch (type) {
+#define FIELD(name, number, len_max, meaning)                                  \
+    case (number):                                                             \
+        return ROW_##name;
+#include "libpayhub/wire/frame_fields.def"
+#undef FIELD
+    default:
+        return FIELD_ROWS;
     }
-    return i;
 }
 
 const char *
@@ -312,8 +320,7 @@ ph_field_find(struct ph_str meta, enum ph_field type)
 void
 ph_field_add(struct ph_buf *meta, enum ph_field type, struct ph_str value)
 {
-    size_t i    = field_row_find((unsigned) type);
-    size_t mark = meta->len;
+    size_t i = field_row_find((unsigned) type);
 
     assert(i < FIELD_ROWS);
 
@@ -321,10 +328,16 @@ ph_field_add(struct ph_buf *meta, enum ph_field type, struct ph_str value)
         meta->full = true;
         return;
     }
-    ph_buf_le(meta, (uint64_t) type, 2);
-    ph_buf_le(meta, value.len, 2);
-    ph_buf_add(meta, value);
-    if (meta->full) {
-        meta->len = mark;
+    char *at = ph_buf_reserve(meta, FIELD_HEAD_LEN + value.len);
+
+    if (at == NULL) {
+        return;
+    }
+    at[0] = (char) (unsigned char) ((unsigned) type & 0xff);
+    at[1] = (char) (unsigned char) ((unsigned) type >> 8);
+    at[2] = (char) (unsigned char) (value.len & 0xff);
+    at[3] = (char) (unsigned char) (value.len >> 8);
+    if (value.len != 0) {
+        memcpy(at + FIELD_HEAD_LEN, value.ptr, value.len);
     }
 }
