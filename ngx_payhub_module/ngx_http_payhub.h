@@ -31,7 +31,6 @@
 
 #define NGX_HTTP_PAYHUB_KEY_BUCKETS     64          /* a power of two */
 #define NGX_HTTP_PAYHUB_KEYS_MAX        65536
-#define NGX_HTTP_PAYHUB_CONTEXTS_MAX    4096
 #define NGX_HTTP_PAYHUB_SECRET_MIN      16
 #define NGX_HTTP_PAYHUB_SECRET_MAX      512
 #define NGX_HTTP_PAYHUB_NAME_MAX        32
@@ -212,15 +211,13 @@ ngx_int_t ngx_http_payhub_limit_route_step(ngx_http_request_t *r);
 
 ngx_int_t ngx_http_payhub_route_step(ngx_http_request_t *r);
 
-/* gives back what pr->route holds; may be NULL */
-
 void ngx_http_payhub_route_end(void *choice);
 
 /* payhub_route_by names a route here */
 
 ngx_uint_t ngx_http_payhub_route_on(ngx_http_request_t *r);
 
-/* ngx_http_payhub_live.c: gives back pr->live; may be NULL */
+/* ngx_http_payhub_live.c */
 
 void ngx_http_payhub_live_end(void *live);
 

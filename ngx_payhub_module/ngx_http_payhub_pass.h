@@ -46,5 +46,10 @@ ngx_int_t ngx_http_payhub_pass_result(ngx_http_request_t *r,
 ngx_int_t ngx_http_payhub_pass_local(ngx_http_request_t *r,
     ngx_http_payhub_pass_ctx_t *ctx, enum ph_error error, char *detail);
 
+/* ngx_http_payhub_pass_sign.c: fields that sign the answer */
+
+ngx_int_t ngx_http_payhub_pass_sign(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx, ngx_uint_t status, struct ph_str body);
+
 
 #endif /* _NGX_HTTP_PAYHUB_PASS_H_INCLUDED_ */

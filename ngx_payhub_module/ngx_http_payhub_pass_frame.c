@@ -47,11 +47,6 @@ static ngx_int_t ngx_http_payhub_pass_field(ngx_http_request_t *r,
     ngx_http_payhub_pass_ctx_t *ctx, ngx_uint_t type, struct ph_str value);
 static ngx_int_t ngx_http_payhub_pass_dup(ngx_http_request_t *r,
     ngx_str_t *dst, struct ph_str value);
-static ngx_int_t ngx_http_payhub_pass_sign(ngx_http_request_t *r,
-    ngx_http_payhub_pass_ctx_t *ctx, ngx_uint_t status, struct ph_str body);
-static ngx_int_t ngx_http_payhub_pass_answer_sum(ngx_http_request_t *r,
-    ngx_http_payhub_pass_ctx_t *ctx, struct ph_str head, struct ph_str body,
-    u_char *sum);
 
 
 static ngx_str_t  ngx_http_payhub_traceparent = ngx_string("traceparent");
@@ -769,82 +764,6 @@ ngx_http_payhub_pass_dup(ngx_http_request_t *r, ngx_str_t *dst,
 
     (void) ngx_cpymem(dst->data, value.ptr, value.len);
     dst->len = value.len;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payhub_pass_sign(ngx_http_request_t *r,
-    ngx_http_payhub_pass_ctx_t *ctx, ngx_uint_t status, struct ph_str body)
-{
-    char                        head[NGX_TIME_T_LEN + PH_NONCE_LEN_MAX + 8];
-    char                        text[PH_B64_LEN(PH_SHA256_LEN)];
-    u_char                      when[NGX_TIME_T_LEN];
-    u_char                      sum[PH_SHA256_LEN];
-    struct ph_buf               buf, b64;
-    struct ph_str               now;
-    ngx_http_payhub_request_t  *pr;
-
-    pr = ctx->pr;
-
-    /* other callers' answers are for the platform's key, which is not here */
-
-    if (pr->key->alg != PH_ALG_HMAC_SHA256) {
-        return NGX_OK;
-    }
-
-    now.ptr = (char *) when;
-    now.len = ngx_sprintf(when, "%T", ngx_time()) - when;
-
-    ph_buf_init(&buf, head, sizeof(head));
-    ph_answer_v3_prefix(&buf, now, pr->auth.nonce, (unsigned) status);
-
-    if (buf.full
-        || ngx_http_payhub_pass_answer_sum(r, ctx, ph_buf_str(&buf), body, sum)
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ph_buf_init(&b64, text, sizeof(text));
-    ph_b64_encode(&b64, ph_str_make((char *) sum, sizeof(sum)));
-
-    if (b64.full
-        || ngx_http_payhub_add_header(r, "Payhub-Key-Id",
-                                   ngx_http_payhub_view(&pr->key->id))
-           != NGX_OK
-        || ngx_http_payhub_add_header(r, "Payhub-Timestamp", now) != NGX_OK
-        || ngx_http_payhub_add_header(r, "Payhub-Nonce", pr->auth.nonce)
-           != NGX_OK
-        || ngx_http_payhub_add_header(r, "Payhub-Signature", ph_buf_str(&b64))
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_http_payhub_pass_answer_sum(ngx_http_request_t *r,
-    ngx_http_payhub_pass_ctx_t *ctx, struct ph_str head, struct ph_str body,
-    u_char *sum)
-{
-    struct ph_hmac  *mac;
-
-    mac = ngx_http_payhub_key_mac(r, ctx->pr->key);
-
-    if (mac == NULL
-        || !ph_hmac_begin(mac)
-        || !ph_hmac_add(mac, head)
-        || !ph_hmac_add(mac, body)
-        || !ph_hmac_add(mac, PH_STR("\n"))
-        || !ph_hmac_end(mac, sum))
-    {
-        return NGX_ERROR;
-    }
 
     return NGX_OK;
 }

@@ -19,6 +19,7 @@
 #define NGX_HTTP_PAYHUB_SM2_LEN_MIN  66
 #define NGX_HTTP_PAYHUB_SM2_LEN_MAX  72
 
+#define NGX_HTTP_PAYHUB_CONTEXTS_MAX 4096   /* kept by a process */
 #define NGX_HTTP_PAYHUB_TASKS_MAX    1024   /* with threads, a process */
 
 #define NGX_HTTP_PAYHUB_ALG(alg)     ((ngx_uint_t) 1 << (alg))

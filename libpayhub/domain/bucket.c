@@ -86,7 +86,9 @@ ph_bucket_spec_times(struct ph_bucket_spec *spec, uint64_t by, uint64_t of)
     }
     reduce(&more, &less);
     reduce(&tokens, &less);
-    reduce(&more, &per);
+    if ((u128) per * less > PH_RATE_PER_NS_MAX) {
+        reduce(&more, &per); /* else people keep the time that they wrote */
+    }
     u128 top = (u128) tokens * more, base = (u128) per * less;
     if (base > PH_RATE_PER_NS_MAX) {
         /* as many whole tokens as a day gives, in their time, rounded up */

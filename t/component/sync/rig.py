@@ -2,7 +2,6 @@
 workers with the role admin, any number of nginx that sync with them, each with
 a zone of its own as if it were a host."""
 
-import base64
 import http.client
 import json
 import os
@@ -11,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
 sys.path.insert(0, os.path.join(ROOT, "t/lib"))
