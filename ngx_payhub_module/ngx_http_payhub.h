@@ -212,14 +212,11 @@ ngx_int_t ngx_http_payhub_limit_route_step(ngx_http_request_t *r);
 ngx_int_t ngx_http_payhub_route_step(ngx_http_request_t *r);
 
 void ngx_http_payhub_route_end(void *choice);
+void ngx_http_payhub_live_end(void *live);
 
 /* payhub_route_by names a route here */
 
 ngx_uint_t ngx_http_payhub_route_on(ngx_http_request_t *r);
-
-/* ngx_http_payhub_live.c */
-
-void ngx_http_payhub_live_end(void *live);
 
 /* ngx_http_payhub_control_module.c */
 
