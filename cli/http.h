@@ -21,7 +21,7 @@ struct cli_http {
     const char   *base;   /* https://host:port */
     const char   *target; /* as it goes into the request line */
     const char   *method;
-    const char   *unix_socket; /* NULL = by the address */
+    const char   *unix_socket;                   /* NULL = by the address */
     const char   *ca_file;                       /* NULL or "" = the system's */
     const char   *headers[CLI_HTTP_HEADERS_MAX]; /* "Name: value" */
     size_t        header_count;

@@ -6,6 +6,7 @@
  */
 #include "sidecar/words.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "libpayhub/domain/counter.h"
@@ -77,6 +78,7 @@ bl_words_add(struct bl_words *words, struct ph_str word)
         return;
     }
     if (word.len != 0) {
+        assert(word.ptr != NULL);
         memcpy(words->text + words->len, word.ptr, word.len);
     }
     words->from[words->count++] = words->len;

@@ -423,7 +423,7 @@ wk_account_choose(struct wk_accounts *accounts, const struct wk_choice *choice)
                                          ? wk_account_find(accounts, value)
                                          : NULL;
 
-        if (!account_fits(offered, choice)) {
+        if (offered == NULL || !account_fits(offered, choice)) {
             continue;
         }
         if (offered->inflight < choice->inflight_max) {

@@ -44,9 +44,9 @@ is_same(const struct ph_scan_field *field, json_t *value)
                                                  json_string_length(value)));
 }
 
-/* as deep as jansson parses: 2,048 */
 static size_t
-depth_of(json_t *value) // NOLINT(misc-no-recursion)
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as jansson parses, 2,048 */
+depth_of(json_t *value)
 {
     size_t      deepest = 0;
     const char *key;

@@ -76,7 +76,7 @@ t_shared(size_t size)
 {
     void *memory
         = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-               // cppcheck-suppress invalidFunctionArg ; of anonymous memory
+               /* cppcheck-suppress invalidFunctionArg ; no file */
                -1, 0);
 
     assert_true(memory != MAP_FAILED);
