@@ -32,9 +32,21 @@ __extension__ typedef unsigned __int128 ph_cas16_bits
 PH_CAS16_TARGET static inline bool
 ph_cas16(struct ph_cas16 *at, struct ph_cas16 old, struct ph_cas16 next)
 {
+#if defined(__x86_64__) && defined(__clang__)                                  \
+    && !defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_16)
+    /* clang looks at its flags alone, and would call a library's function */
+    bool is_done;
+
+    __asm__ volatile("lock cmpxchg16b %1"
+                     : "=@ccz"(is_done), "+m"(*at), "+a"(old.lo), "+d"(old.hi)
+                     : "b"(next.lo), "c"(next.hi)
+                     : "memory");
+    return is_done;
+#else
     return __sync_bool_compare_and_swap(
         (ph_cas16_bits *) at, (ph_cas16_bits) old.hi << 64 | old.lo,
         (ph_cas16_bits) next.hi << 64 | next.lo);
+#endif
 }
 
 /*
