@@ -627,8 +627,14 @@ ngx_http_payhub_file_public(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
     ngx_str_t *path, struct ph_str pem)
 {
     char                *found;
+    ngx_uint_t           kept;
+    enum ph_rc           rc;
     struct ph_str        alg;
     struct ph_verifier  *verifier;
+
+    /* only a process that serves requests goes on with the algorithms */
+
+    kept = ph_digest_is_ready();
 
     if (!ph_digest_init()) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -638,10 +644,16 @@ ngx_http_payhub_file_public(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
 
     verifier = NULL;
 
-    switch (ph_verifier_new(&verifier, key->alg, pem)) {
+    rc = ph_verifier_new(&verifier, key->alg, pem);
+    ph_verifier_free(verifier);
+
+    if (!kept) {
+        ph_digest_deinit();
+    }
+
+    switch (rc) {
 
     case PH_OK:
-        ph_verifier_free(verifier);
         return NGX_CONF_OK;
 
     case PH_E_RANGE:

@@ -52,6 +52,12 @@ ph_digest_init(void)
            && digest_mds[PH_DIGEST_SHA512] != NULL;
 }
 
+bool
+ph_digest_is_ready(void)
+{
+    return digest_mds[PH_DIGEST_SHA256] != NULL;
+}
+
 void
 ph_digest_deinit(void)
 {

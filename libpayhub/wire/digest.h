@@ -19,6 +19,7 @@ struct ph_hmac; /* opaque */
 
 /* Fetches the algorithms; call once at start, false = no usable OpenSSL. */
 bool ph_digest_init(void) PH_MUST_CHECK;
+bool ph_digest_is_ready(void);
 void ph_digest_deinit(void);
 
 /* over the concatenation of `count` pieces */
