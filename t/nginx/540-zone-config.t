@@ -136,7 +136,7 @@ __DATA__
 --- http_config
     payhub_zone z540:4m;
 --- config
-    location = /t { stub_status; payhub_control; }
+    location = /t { empty_gif; payhub_control; }
 --- must_die
 --- error_log: PH-C106 payhub_control: found another content handler in this location, expected it alone
 

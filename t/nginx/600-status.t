@@ -142,7 +142,7 @@ Content-Security-Policy: default-src 'none'; connect-src 'self'; img-src data:; 
 
 === TEST 12: beside another handler, whichever comes first
 --- config
-    location = /s { stub_status; payhub_status; }
+    location = /s { empty_gif; payhub_status; }
 --- must_die
 --- error_log: PH-C107 payhub_status: found another content handler in this location, expected it alone
 
