@@ -99,7 +99,9 @@ http {{
 """, 0o644)
 
     def up(self, **settings):
-        self.configure_nginx(**settings)
+        """Without settings: on the configuration that stands."""
+        if settings or not os.path.exists(self.path("nginx.conf")):
+            self.configure_nginx(**settings)
         if os.path.exists(self.control):
             os.unlink(self.control)
         self.nginx = self.start(
@@ -115,6 +117,11 @@ http {{
             for pid in workers:
                 os.kill(pid, number)
         self.nginx.wait(TIMEOUT_S)
+
+    def restart(self, **settings):
+        self.down()
+        self.configure_nginx(**settings)
+        self.up()
 
     def workers(self):
         pid = self.nginx.pid
