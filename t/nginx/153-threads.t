@@ -11,7 +11,8 @@ add_block_preprocessor(sub {
 
     $block->set_value('http_config', main::http_config() . alg_key_lines());
     $block->set_value('main_config', 'thread_pool one threads=1 max_queue=16;
-thread_pool none threads=1 max_queue=1;')
+thread_pool few threads=1 max_queue=1;
+thread_pool none threads=1 max_queue=0;')
         if !defined $block->main_config;
 });
 run_tests();
@@ -44,7 +45,7 @@ sm2-app
 
 === TEST 3: a pool with room for one
 --- config
-    payhub_verify_threads pool=none;
+    payhub_verify_threads pool=few;
     location /v/ { payhub_verify payhub-v3; return 200 "$payhub_app\n"; }
 --- more_headers eval: main::v3("sm2", "GET", "/v/a")
 --- request
@@ -54,7 +55,7 @@ sm2-app
 
 
 
-=== TEST 4: other algorithms pass it by
+=== TEST 4: a full pool does not hold up other algorithms
 --- config
     payhub_verify_threads pool=none;
     location /v/ { payhub_verify payhub-v3; return 200 "$payhub_app\n"; }
