@@ -13,6 +13,8 @@
 #define SCAN_ROUNDS_MAX 1000000
 #define CAPTURE_KEYS_MAX 512
 #define SQL_MAX 1024
+#define MINUTE_MS UINT64_C(60000)
+#define TIME_MAX_MS UINT64_C(253370764800000) /* 9999-01-01 */
 
 static bool
 redis_refuse(struct cli_counts *counts, const char *what,
@@ -84,6 +86,32 @@ day_offset_read(struct cli_counts *counts)
     return ok;
 }
 
+/* From when on ends by account are whole.  Where nobody noted it they are not
+ * counted, or by a hand. */
+static bool
+accounts_from_read(struct cli_counts *counts)
+{
+    char          memory[PH_COUNTER_KEY_MAX + 1];
+    struct ph_buf key = PH_BUF_INIT(memory);
+    bool          ok  = true;
+
+    counts->accounts_from_ms = UINT64_MAX;
+    ph_counter_position_key(&key, counts->prefix, counts->epoch);
+    redisReply *reply = redisCommand(
+        counts->redis, "HGET %b " PH_COUNTER_ACCOUNTS_FROM, key.ptr, key.len);
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        ok = redis_refuse(counts, "HGET " PH_COUNTER_ACCOUNTS_FROM, reply);
+    } else if (reply->type == REDIS_REPLY_STRING
+               && !ph_str_u64(text_of(reply), TIME_MAX_MS,
+                              &counts->accounts_from_ms))
+    {
+        ok = redis_refuse(counts, "the epoch's accounts_from is no time",
+                          reply);
+    }
+    freeReplyObject(reply);
+    return ok;
+}
+
 bool
 cli_counts_open(struct cli *cli, struct cli_counts *counts, bool with_sql)
 {
@@ -115,7 +143,8 @@ cli_counts_open(struct cli *cli, struct cli_counts *counts, bool with_sql)
             return false;
         }
     }
-    return epoch_read(counts) && day_offset_read(counts);
+    return epoch_read(counts) && day_offset_read(counts)
+           && accounts_from_read(counts);
 }
 
 void
@@ -212,7 +241,7 @@ scan_page(struct cli_counts *counts, struct ph_str pattern, uint64_t *cursor,
 bool
 cli_counts_keys(struct cli_counts *counts, struct cli_cells *keys)
 {
-    for (const char *grain = "md"; *grain != '\0'; grain++) {
+    for (const char *grain = "mda"; *grain != '\0'; grain++) {
         char          memory[2 * PH_COUNTER_KEY_MAX];
         struct ph_buf pattern = PH_BUF_INIT(memory);
         uint64_t      cursor  = 0;
@@ -389,14 +418,62 @@ cli_counts_capture(struct cli_counts *counts, const struct cli_cells *keys,
 }
 
 static bool
+sum_refuse(void)
+{
+    cli_say("found a sum of payments beyond 64 bits");
+    return false;
+}
+
+/* bucket, account, n */
+static bool
+sql_account_take(struct ph_str key, const char *state, MYSQL_ROW row,
+                 struct cli_cells *out)
+{
+    char          memory[PH_COUNTER_FIELD_MAX + 1];
+    struct ph_buf field = PH_BUF_INIT(memory);
+    uint64_t      n     = 0;
+
+    if (!ph_str_u64(ph_str_z(row[2]), INT64_MAX, &n)) {
+        return sum_refuse();
+    }
+    ph_counter_account_field(&field, ph_str_z(row[1]), ph_str_z(state));
+    return cli_cells_add(out, key, ph_buf_str(&field), (int64_t) n);
+}
+
+/* bucket, channel, method, currency, n, amount */
+static bool
+sql_sums_take(struct ph_str key, const char *state, MYSQL_ROW row,
+              struct cli_cells *out)
+{
+    char          memory[PH_COUNTER_FIELD_MAX + 1];
+    struct ph_buf field = PH_BUF_INIT(memory);
+    uint64_t      n = 0, amount = 0;
+
+    if (!ph_str_u64(ph_str_z(row[4]), INT64_MAX, &n)
+        || !ph_str_u64(ph_str_z(row[5]), INT64_MAX, &amount))
+    {
+        return sum_refuse();
+    }
+    ph_counter_field(&field, ph_str_z(row[1]), ph_str_z(row[2]),
+                     ph_str_z(state), PH_STR("n"));
+    if (!cli_cells_add(out, key, ph_buf_str(&field), (int64_t) n)) {
+        return false;
+    }
+    ph_buf_cut(&field, 0);
+    ph_counter_field(&field, ph_str_z(row[1]), ph_str_z(row[2]),
+                     ph_str_z(state), ph_str_z(row[3]));
+    return cli_cells_add(out, key, ph_buf_str(&field), (int64_t) amount);
+}
+
+static bool
 sql_row_take(struct cli_counts *counts, const char *state,
              enum ph_counter_grain grain, MYSQL_ROW row, struct cli_cells *out)
 {
-    char          key_text[PH_COUNTER_KEY_MAX + 1];
-    char          field_text[PH_COUNTER_FIELD_MAX + 1];
-    struct ph_buf key   = PH_BUF_INIT(key_text);
-    struct ph_buf field = PH_BUF_INIT(field_text);
-    uint64_t      n = 0, amount = 0;
+    static const char letters[] = { [PH_COUNTER_MINUTE]  = 'm',
+                                    [PH_COUNTER_DAY]     = 'd',
+                                    [PH_COUNTER_ACCOUNT] = 'a' };
+    char              memory[PH_COUNTER_KEY_MAX + 1];
+    struct ph_buf     key = PH_BUF_INIT(memory);
 
     if (row[0] == NULL) {
         cli_say("found a payment %s at a time that is no calendar day, "
@@ -404,30 +481,17 @@ sql_row_take(struct cli_counts *counts, const char *state,
                 state);
         return false;
     }
-    if (!ph_str_u64(ph_str_z(row[4]), INT64_MAX, &n)
-        || !ph_str_u64(ph_str_z(row[5]), INT64_MAX, &amount))
-    {
-        cli_say("found a sum of payments beyond 64 bits");
-        return false;
-    }
     ph_buf_byte(&key, '{');
     ph_buf_add(&key, counts->prefix);
     ph_buf_add(&key, PH_STR(":c0}:"));
     ph_buf_u64(&key, counts->epoch);
-    ph_buf_add(&key,
-               grain == PH_COUNTER_MINUTE ? PH_STR(":m:") : PH_STR(":d:"));
+    ph_buf_byte(&key, ':');
+    ph_buf_byte(&key, letters[grain]);
+    ph_buf_byte(&key, ':');
     ph_buf_add(&key, ph_str_z(row[0]));
-    ph_counter_field(&field, ph_str_z(row[1]), ph_str_z(row[2]),
-                     ph_str_z(state), PH_STR("n"));
-    if (!cli_cells_add(out, ph_buf_str(&key), ph_buf_str(&field), (int64_t) n))
-    {
-        return false;
-    }
-    ph_buf_cut(&field, 0);
-    ph_counter_field(&field, ph_str_z(row[1]), ph_str_z(row[2]),
-                     ph_str_z(state), ph_str_z(row[3]));
-    return cli_cells_add(out, ph_buf_str(&key), ph_buf_str(&field),
-                         (int64_t) amount);
+    return grain == PH_COUNTER_ACCOUNT
+               ? sql_account_take(ph_buf_str(&key), state, row, out)
+               : sql_sums_take(ph_buf_str(&key), state, row, out);
 }
 
 static bool
@@ -450,15 +514,42 @@ sql_one(struct cli_counts *counts, const struct ph_counter_happening *what,
     return ok;
 }
 
+uint64_t
+cli_counts_from(const struct cli_counts *counts, enum ph_counter_grain grain,
+                uint64_t minute_from_ms, uint64_t day_from_ms)
+{
+    if (grain == PH_COUNTER_DAY) {
+        return day_from_ms;
+    }
+    if (grain == PH_COUNTER_MINUTE
+        || counts->accounts_from_ms <= minute_from_ms) {
+        return minute_from_ms;
+    }
+    if (counts->accounts_from_ms == UINT64_MAX) {
+        return UINT64_MAX;
+    }
+    return (counts->accounts_from_ms + MINUTE_MS - 1) / MINUTE_MS * MINUTE_MS;
+}
+
 bool
 cli_counts_sql(struct cli_counts *counts, uint64_t minute_from_ms,
                uint64_t day_from_ms, struct cli_cells *out)
 {
-    for (size_t i = 0; i < ph_counter_happening_count; i++) {
-        const struct ph_counter_happening *what = &ph_counter_happenings[i];
-        if (!sql_one(counts, what, PH_COUNTER_MINUTE, minute_from_ms, out)
-            || !sql_one(counts, what, PH_COUNTER_DAY, day_from_ms, out))
-        {
+    static const enum ph_counter_grain grains[]
+        = { PH_COUNTER_MINUTE, PH_COUNTER_DAY, PH_COUNTER_ACCOUNT };
+
+    for (size_t i = 0; i < ph_counter_happening_count * PH_COUNT(grains); i++) {
+        enum ph_counter_grain              grain = grains[i % PH_COUNT(grains)];
+        const struct ph_counter_happening *what
+            = &ph_counter_happenings[i / PH_COUNT(grains)];
+        uint64_t from_ms
+            = cli_counts_from(counts, grain, minute_from_ms, day_from_ms);
+
+        if ((grain == PH_COUNTER_ACCOUNT && !what->is_end)
+            || from_ms == UINT64_MAX) {
+            continue;
+        }
+        if (!sql_one(counts, what, grain, from_ms, out)) {
             counts->failure = CLI_FAILED;
             return false;
         }

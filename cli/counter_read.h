@@ -18,7 +18,8 @@ struct cli_counts { /* where counters are, and how they are cut */
     struct ph_str        prefix;
     uint64_t             epoch;
     int                  day_offset_min;
-    enum cli_exit        failure; /* what to exit with after a false */
+    uint64_t             accounts_from_ms; /* UINT64_MAX: nobody counts them */
+    enum cli_exit        failure;          /* what to exit with after a false */
 };
 
 struct cli_position {
@@ -48,7 +49,13 @@ bool cli_counts_capture(struct cli_counts *counts, const struct cli_cells *keys,
                         struct cli_position *position,
                         struct cli_cells    *out) PH_MUST_CHECK;
 
-/* The SQL twins of all buckets of events at or after the two times. */
+/* where buckets of a grain are whole and kept, when minutes and days are from
+ * these times on; UINT64_MAX = nowhere */
+uint64_t cli_counts_from(const struct cli_counts *counts,
+                         enum ph_counter_grain grain, uint64_t minute_from_ms,
+                         uint64_t day_from_ms);
+
+/* The SQL twins of all buckets of events at or after those times. */
 bool cli_counts_sql(struct cli_counts *counts, uint64_t minute_from_ms,
                     uint64_t day_from_ms, struct cli_cells *out) PH_MUST_CHECK;
 

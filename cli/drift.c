@@ -214,12 +214,24 @@ is_before(const struct drift *drift, struct ph_str key,
            && number < first;
 }
 
-/* a bucket that may already have expired on one side is left alone */
+/* a bucket that may already have expired on one side, or that was begun when
+ * nobody counted such, is left alone */
 static bool
 is_too_old(const struct drift *drift, struct ph_str key)
 {
-    return is_before(drift, key, PH_COUNTER_MINUTE, drift->minute_from_ms)
-           || is_before(drift, key, PH_COUNTER_DAY, drift->day_from_ms);
+    static const enum ph_counter_grain grains[]
+        = { PH_COUNTER_MINUTE, PH_COUNTER_DAY, PH_COUNTER_ACCOUNT };
+
+    for (size_t i = 0; i < PH_COUNT(grains); i++) {
+        uint64_t from_ms
+            = cli_counts_from(&drift->counts, grains[i], drift->minute_from_ms,
+                              drift->day_from_ms);
+
+        if (is_before(drift, key, grains[i], from_ms)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool

@@ -176,9 +176,12 @@ void ngx_http_payhub_mark_server(ngx_conf_t *cf);
 char *ngx_http_payhub_duplicate(ngx_conf_t *cf, ngx_command_t *cmd,
     char *code);
 
-/* ngx_http_payhub_key.c */
+/* ngx_http_payhub_key_conf.c */
 
 char *ngx_http_payhub_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
+/* ngx_http_payhub_key.c */
+
 ngx_int_t ngx_http_payhub_keys_init(ngx_conf_t *cf,
     ngx_http_payhub_main_conf_t *pmcf);
 ngx_http_payhub_key_t *ngx_http_payhub_key_find(ngx_http_request_t *r,
@@ -194,6 +197,8 @@ ngx_uint_t ngx_http_payhub_verify_on(ngx_http_request_t *r);
 
 time_t ngx_http_payhub_verify_skew(ngx_http_request_t *r);
 time_t ngx_http_payhub_verify_conf_skew(ngx_conf_t *cf);
+
+/* ngx_http_payhub_verify_step.c */
 
 ngx_int_t ngx_http_payhub_verify_step(ngx_http_request_t *r);
 

@@ -9,7 +9,7 @@
 #define _NGX_HTTP_PAYHUB_PASS_H_INCLUDED_
 
 
-#include "ngx_http_payhub.h"
+#include "ngx_http_payhub_link.h"
 
 
 /* one a call, in the request's context */
@@ -23,7 +23,8 @@ typedef struct {
     ngx_msec_t                  timeout;
     ngx_uint_t                  attempt;    /* from 1 */
     unsigned                    verified:1;
-    unsigned                    goaway:1;
+
+    ngx_http_payhub_call_t      call;
 } ngx_http_payhub_pass_ctx_t;
 
 

@@ -520,59 +520,28 @@ ngx_http_payhub_pass_seal(ngx_http_payhub_pass_ctx_t *ctx, u_char *head,
 }
 
 
+/* The link has checked the frame; here are its bytes, piece by piece. */
+
 ngx_int_t
 ngx_http_payhub_pass_read(ngx_http_request_t *r,
     ngx_http_payhub_pass_ctx_t *ctx, struct ph_frame *frame)
 {
-    size_t                len, total;
-    ngx_buf_t            *b;
-    struct ph_str         bytes;
-    ngx_http_upstream_t  *u;
+    size_t      len, total;
+    ngx_buf_t  *b;
 
-    u = r->upstream;
-    b = &u->buffer;
+    b = &r->upstream->buffer;
 
-    for ( ;; ) {
+    *frame = *ctx->call.answer;
 
-        len = b->last - b->pos;
+    len = b->last - b->pos;
+    total = PH_FRAME_HEAD_LEN + frame->meta.len + frame->body.len;
 
-        if (len < PH_FRAME_HEAD_LEN) {
-            return NGX_AGAIN;
-        }
-
-        bytes = ph_str_make((char *) b->pos, PH_FRAME_HEAD_LEN);
-
-        if (ph_frame_length(bytes, &total) != PH_OK) {
-            return ngx_http_payhub_pass_garbled(r, "no frame of ours");
-        }
-
-        if (len < total) {
-            return ngx_http_payhub_pass_grow(r, total);
-        }
-
-        bytes = ph_str_make((char *) b->pos, total);
-
-        if (ph_frame_read(bytes, frame) != PH_OK) {
-            return ngx_http_payhub_pass_garbled(r, "a damaged frame");
-        }
-
-        if (frame->type != PH_FRAME_GOAWAY || ctx->goaway) {
-            break;
-        }
-
-        /* the worker answers what is in flight and takes nothing new */
-
-        ctx->goaway = 1;
-        ngx_memmove(b->pos, b->pos + total, len - total);
-        b->last -= total;
+    if (len < total) {
+        return ngx_http_payhub_pass_grow(r, total);
     }
 
-    if (ngx_memcmp(frame->id, ctx->pr->id, PH_FRAME_ID_LEN) != 0) {
-        return ngx_http_payhub_pass_garbled(r, "the answer to another call");
-    }
-
-    /* one frame with nothing glued to it, or the connection is not kept */
-    u->keepalive = (len == total && !ctx->goaway);
+    frame->meta.ptr = (char *) b->pos + PH_FRAME_HEAD_LEN;
+    frame->body.ptr = frame->meta.ptr + frame->meta.len;
 
     return NGX_OK;
 }

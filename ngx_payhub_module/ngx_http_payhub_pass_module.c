@@ -2,9 +2,9 @@
 /*
  * payhub_pass: calls of workers through nginx's upstream.
  *
- * What may have happened is never sent again.  Before the first byte leaves,
- * another peer may be tried; at the first byte u->conf changes to one that
- * knows no next peer, and reinit_request() vetoes a second sending whatever
+ * What may have happened is never sent again.  Before the first byte leaves
+ * the link (ngx_http_payhub_link.c), another peer may be tried; at the first
+ * byte u->conf changes to one that knows no next peer, and reinit_request() vetoes a second sending whatever
  * the configuration says.  Only BUSY, by which a worker proves that it did
  * nothing, lifts the veto.
  *
@@ -21,14 +21,27 @@
 #define NGX_HTTP_PAYHUB_PASS_TIMEOUT_MAX  600000
 #define NGX_HTTP_PAYHUB_CONNECT_TIMEOUT   2000
 #define NGX_HTTP_PAYHUB_TRIES_MAX         16
-#define NGX_HTTP_PAYHUB_BUFFER_SIZE       4096
+#define NGX_HTTP_PAYHUB_BUFFER_SIZE       1024
+
+
+/* one an upstream that payhub_pass names */
+
+typedef struct {
+    ngx_http_upstream_srv_conf_t    *upstream;
+    ngx_http_upstream_init_peer_pt   init;  /* of its balancer */
+} ngx_http_payhub_pass_peers_t;
 
 
 typedef struct {
-    ngx_http_upstream_conf_t   upstream;    /* nothing is out */
-    ngx_http_upstream_conf_t   out;         /* a byte may be out */
-    ngx_http_upstream_conf_t   busy;        /* a worker has said BUSY */
-    ngx_msec_t                 timeout;
+    ngx_array_t                      peers; /* of the above */
+} ngx_http_payhub_pass_main_conf_t;
+
+
+typedef struct {
+    ngx_http_upstream_conf_t         upstream;  /* nothing is out */
+    ngx_http_upstream_conf_t         out;       /* a byte may be out */
+    ngx_http_upstream_conf_t         busy;      /* a worker has said BUSY */
+    ngx_msec_t                       timeout;
 } ngx_http_payhub_pass_loc_conf_t;
 
 
@@ -39,7 +52,10 @@ static void ngx_http_payhub_pass_body_handler(ngx_http_request_t *r);
 
 static ngx_int_t ngx_http_payhub_pass_create_request(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payhub_pass_reinit_request(ngx_http_request_t *r);
+static ngx_int_t ngx_http_payhub_pass_init_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us);
 static ngx_int_t ngx_http_payhub_pass_output(void *data, ngx_chain_t *in);
+static void ngx_http_payhub_pass_leaves(ngx_http_payhub_call_t *call);
 static ngx_int_t ngx_http_payhub_pass_process_header(ngx_http_request_t *r);
 static ngx_int_t ngx_http_payhub_pass_busy(ngx_http_request_t *r,
     ngx_http_payhub_pass_ctx_t *ctx);
@@ -53,6 +69,10 @@ static char *ngx_http_payhub_pass(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_payhub_pass_timeout(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static ngx_int_t ngx_http_payhub_pass_add_peers(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *uscf);
+static ngx_int_t ngx_http_payhub_pass_init(ngx_conf_t *cf);
+static void *ngx_http_payhub_pass_create_main_conf(ngx_conf_t *cf);
 static void *ngx_http_payhub_pass_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_payhub_pass_merge_loc_conf(ngx_conf_t *cf,
     void *parent, void *child);
@@ -80,9 +100,9 @@ static ngx_command_t  ngx_http_payhub_pass_commands[] = {
 
 static ngx_http_module_t  ngx_http_payhub_pass_module_ctx = {
     NULL,                                  /* preconfiguration */
-    NULL,                                  /* postconfiguration */
+    ngx_http_payhub_pass_init,             /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
+    ngx_http_payhub_pass_create_main_conf, /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
@@ -100,10 +120,10 @@ ngx_module_t  ngx_http_payhub_pass_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     NULL,                                  /* init module */
-    NULL,                                  /* init process */
+    ngx_http_payhub_link_init_process,     /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_http_payhub_link_exit_process,     /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -305,52 +325,92 @@ ngx_http_payhub_pass_reinit_request(ngx_http_request_t *r)
     u->request_bufs = ctx->out;
     u->conf = &plcf->upstream;
 
-    ctx->goaway = 0;
-
     return NGX_OK;
 }
 
 
-/* the one way out: from the first call on a byte may have left */
+/* in place of the balancer's own, which goes before */
+
+static ngx_int_t
+ngx_http_payhub_pass_init_peer(ngx_http_request_t *r,
+    ngx_http_upstream_srv_conf_t *us)
+{
+    ngx_http_payhub_pass_ctx_t        *ctx;
+    ngx_http_payhub_pass_peers_t      *peers;
+    ngx_http_payhub_pass_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_get_module_main_conf(r, ngx_http_payhub_pass_module);
+
+    for (peers = pmcf->peers.elts; peers->upstream != us; peers++) {
+        /* void: it is there, or this were not its init */
+    }
+
+    if (peers->init(r, us) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    /* another module may call the same upstream, in its own language */
+
+    if (r->upstream->create_request != ngx_http_payhub_pass_create_request) {
+        return NGX_OK;
+    }
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_payhub_pass_module);
+
+    ctx->call.id = ctx->pr->id;
+    ctx->call.leaves = ngx_http_payhub_pass_leaves;
+
+    ngx_http_payhub_link_wrap(r, &ctx->call);
+
+    return NGX_OK;
+}
+
 
 static ngx_int_t
 ngx_http_payhub_pass_output(void *data, ngx_chain_t *in)
 {
     ngx_http_request_t *r = data;
 
-    ngx_http_upstream_t              *u;
+    ngx_http_payhub_pass_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_payhub_pass_module);
+
+    return ngx_http_payhub_link_send(&ctx->call, in);
+}
+
+
+/* the first byte is out */
+
+static void
+ngx_http_payhub_pass_leaves(ngx_http_payhub_call_t *call)
+{
+    ngx_http_request_t               *r;
     ngx_http_payhub_pass_ctx_t       *ctx;
     ngx_http_payhub_pass_loc_conf_t  *plcf;
 
-    u = r->upstream;
+    r = call->request;
+
     ctx = ngx_http_get_module_ctx(r, ngx_http_payhub_pass_module);
+    plcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_pass_module);
 
-    if (!ctx->pr->sent) {
-        plcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_pass_module);
+    r->upstream->conf = &plcf->out;
 
-        u->conf = &plcf->out;
-
-        ctx->pr->sent = 1;
-        ctx->pr->sent_us = ngx_http_payhub_pass_now_us();
-    }
-
-    return ngx_chain_writer(&u->writer, in);
+    ctx->pr->sent = 1;
+    ctx->pr->sent_us = ngx_http_payhub_pass_now_us();
 }
 
 
 static ngx_int_t
 ngx_http_payhub_pass_process_header(ngx_http_request_t *r)
 {
-    ngx_int_t                         rc;
-    struct ph_frame                   frame;
-    ngx_http_upstream_t              *u;
-    ngx_http_payhub_request_t        *pr;
-    ngx_http_payhub_pass_ctx_t       *ctx;
-    ngx_http_payhub_pass_loc_conf_t  *plcf;
+    ngx_int_t                    rc;
+    struct ph_frame              frame;
+    ngx_http_upstream_t         *u;
+    ngx_http_payhub_request_t   *pr;
+    ngx_http_payhub_pass_ctx_t  *ctx;
 
     u = r->upstream;
     ctx = ngx_http_get_module_ctx(r, ngx_http_payhub_pass_module);
-    plcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_pass_module);
 
     rc = ngx_http_payhub_pass_read(r, ctx, &frame);
 
@@ -396,19 +456,13 @@ ngx_http_payhub_pass_process_header(ngx_http_request_t *r)
     }
 
     if (rc == NGX_ERROR) {
-        u->keepalive = 0;
         return NGX_HTTP_UPSTREAM_INVALID_HEADER;
     }
 
     pr->upstream_us = ngx_http_payhub_pass_now_us() - pr->sent_us;
 
-    if (rc == NGX_OK) {
-        if (u->state->status == 0) {
-            u->state->status = u->headers_in.status_n;
-        }
-
-        /* the cache of kept connections may go by this address */
-        u->conf = &plcf->upstream;
+    if (rc == NGX_OK && u->state->status == 0) {
+        u->state->status = u->headers_in.status_n;
     }
 
     return NGX_OK;
@@ -556,6 +610,12 @@ ngx_http_payhub_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_http_payhub_pass_add_peers(cf, plcf->upstream.upstream)
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_payhub_pass_handler;
 
@@ -593,6 +653,79 @@ ngx_http_payhub_pass_timeout(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_pass_add_peers(ngx_conf_t *cf,
+    ngx_http_upstream_srv_conf_t *uscf)
+{
+    ngx_uint_t                         i;
+    ngx_http_payhub_pass_peers_t      *peers;
+    ngx_http_payhub_pass_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payhub_pass_module);
+
+    peers = pmcf->peers.elts;
+
+    for (i = 0; i < pmcf->peers.nelts; i++) {
+        if (peers[i].upstream == uscf) {
+            return NGX_OK;
+        }
+    }
+
+    peers = ngx_array_push(&pmcf->peers);
+    if (peers == NULL) {
+        return NGX_ERROR;
+    }
+
+    peers->upstream = uscf;
+    peers->init = NULL;
+
+    return NGX_OK;
+}
+
+
+/* the balancers have been chosen */
+
+static ngx_int_t
+ngx_http_payhub_pass_init(ngx_conf_t *cf)
+{
+    ngx_uint_t                         i;
+    ngx_http_payhub_pass_peers_t      *peers;
+    ngx_http_payhub_pass_main_conf_t  *pmcf;
+
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_payhub_pass_module);
+
+    peers = pmcf->peers.elts;
+
+    for (i = 0; i < pmcf->peers.nelts; i++) {
+        peers[i].init = peers[i].upstream->peer.init;
+        peers[i].upstream->peer.init = ngx_http_payhub_pass_init_peer;
+    }
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_payhub_pass_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_payhub_pass_main_conf_t  *pmcf;
+
+    pmcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_payhub_pass_main_conf_t));
+    if (pmcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&pmcf->peers, cf->pool, 2,
+                       sizeof(ngx_http_payhub_pass_peers_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return pmcf;
 }
 
 
@@ -664,19 +797,21 @@ ngx_http_payhub_pass_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ucf->send_timeout = conf->timeout;
     ucf->read_timeout = conf->timeout;
     ucf->next_upstream_timeout = conf->timeout;
+
+    /* u->request_sent is set as soon as the link has the frame: for nginx a
+     * POST is out then, though it may still wait; pr->sent knows */
+
     ucf->next_upstream = NGX_CONF_BITMASK_SET
                          |NGX_HTTP_UPSTREAM_FT_ERROR
-                         |NGX_HTTP_UPSTREAM_FT_TIMEOUT;
+                         |NGX_HTTP_UPSTREAM_FT_TIMEOUT
+                         |NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
 
     conf->out = *ucf;
     conf->out.next_upstream = NGX_CONF_BITMASK_SET
                               |NGX_HTTP_UPSTREAM_FT_OFF;
 
-    /* u->request_sent stays set, so POST needs the bit; pr->sent is clear */
-
     conf->busy = *ucf;
-    conf->busy.next_upstream |= NGX_HTTP_UPSTREAM_FT_HTTP_404
-                                |NGX_HTTP_UPSTREAM_FT_NON_IDEMPOTENT;
+    conf->busy.next_upstream |= NGX_HTTP_UPSTREAM_FT_HTTP_404;
     conf->busy.next_upstream_timeout = 0;
 
     return NGX_CONF_OK;

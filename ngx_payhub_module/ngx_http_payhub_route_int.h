@@ -15,6 +15,10 @@
 
 #define NGX_HTTP_PAYHUB_ROUTES_MAX      16
 #define NGX_HTTP_PAYHUB_ROUTE_FRESH     30      /* s, of figures by sync */
+#define NGX_HTTP_PAYHUB_ROUTE_FAULT     512
+
+/* an item of two bytes of text takes its copy, 16-aligned, and a target */
+#define NGX_HTTP_PAYHUB_ROUTE_SPREAD    48
 
 
 /* payhub_channel; len 0 and -1: not given */
@@ -88,12 +92,22 @@ typedef struct {
 } ngx_http_payhub_routes_t;
 
 
-/* ngx_http_payhub_route_live.c */
+/* ngx_http_payhub_route_table.c */
+
+ngx_http_payhub_route_main_conf_t *ngx_http_payhub_route_conf(void);
+struct ph_str ngx_http_payhub_route_text(json_t *object, const char *name);
+ngx_uint_t ngx_http_payhub_route_account_find(
+    ngx_http_payhub_routes_t *routes, struct ph_str id);
+
+/* NULL: the one that was built last, which may be none */
 
 ngx_http_payhub_routes_t *ngx_http_payhub_routes(
     ngx_http_payhub_live_t *live);
 void ngx_http_payhub_routes_release(void *data);
 void ngx_http_payhub_routes_forget(void);
+
+/* ngx_http_payhub_route_live.c */
+
 char *ngx_http_payhub_route_rules_check(ngx_pool_t *pool, ngx_str_t *rules,
     ngx_uint_t n, ngx_http_payhub_route_main_conf_t *rmcf);
 

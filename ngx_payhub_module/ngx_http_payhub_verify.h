@@ -72,12 +72,14 @@ void ngx_http_payhub_contexts_cleanup(void *data);
 
 /* ngx_http_payhub_key.c */
 
+ngx_http_payhub_key_t *ngx_http_payhub_key_static(
+    ngx_http_payhub_main_conf_t *pmcf, struct ph_str id, uint32_t hash);
 ngx_uint_t ngx_http_payhub_key_material(ngx_http_payhub_key_t *key,
     u_char *out);
 ngx_uint_t ngx_http_payhub_key_algs(ngx_http_payhub_main_conf_t *pmcf);
 ngx_uint_t ngx_http_payhub_key_conf_algs(ngx_conf_t *cf);
 
-/* ngx_http_payhub_verify_module.c */
+/* ngx_http_payhub_verify_step.c */
 
 ngx_uint_t ngx_http_payhub_verify_in_window(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr);

@@ -83,6 +83,11 @@ ngx_uint_t ngx_http_payhub_slot_info(ngx_uint_t slot,
 
 void ngx_http_payhub_slot_serves(uint64_t generation);
 
+/* for the zone's module: at the start of a process and at its end */
+
+void ngx_http_payhub_slot_claim(ngx_log_t *log);
+void ngx_http_payhub_slot_release(void);
+
 /* A process as a word that no later process of the same pid has; for leases
    kept in shared memory, taken by compare-and-swap. */
 
@@ -119,6 +124,8 @@ ngx_http_payhub_count(ngx_http_payhub_counter_e counter)
     ngx_http_payhub_counts[counter]++;
 }
 
+
+extern ngx_http_payhub_area_t  ngx_http_payhub_counters_area;
 
 /* sum over all slots */
 

@@ -9,7 +9,7 @@ PURE_EDGE_SRCS := \
   libpayhub/wire/content_digest.c libpayhub/wire/digest.c \
   libpayhub/wire/field_scan.c \
   libpayhub/wire/frame.c libpayhub/wire/seal.c libpayhub/wire/sfield.c \
-  libpayhub/wire/verify.c \
+  libpayhub/wire/sha256.c libpayhub/wire/verify.c \
   libpayhub/domain/bucket.c libpayhub/domain/error.c libpayhub/domain/health.c \
   libpayhub/domain/key_table.c libpayhub/domain/limit_cell.c \
   libpayhub/domain/limit_rules.c libpayhub/domain/limit_table.c \

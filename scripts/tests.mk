@@ -97,6 +97,7 @@ $(B)/bench/http/responder: $(call obj,bench/http/responder.c) $(B)/libpayhub.a
 $(B)/t/test_vectors_v3: LIBS_PURE += -ljansson
 $(B)/t/test_address: $(call obj,worker/address.c)
 $(B)/t/test_worker_offer: $(call obj,worker/offer.c)
+$(B)/t/test_worker_cut: $(call obj,worker/cut.c)
 $(B)/t/test_worker_judge: $(call obj,worker/judge.c)
 $(B)/t/test_worker_schedule: $(call obj,worker/schedule.c)
 $(B)/t/test_worker_texts: $(call obj,$(addprefix worker/,address.c \
@@ -129,6 +130,10 @@ SIDECAR_PURE_SRCS := $(addprefix sidecar/,count.c decoder.c event.c out.c \
 $(B)/t/test_sidecar $(B)/t/replay_binlog: $(call obj,$(SIDECAR_PURE_SRCS))
 $(B)/t/test_sidecar $(B)/t/replay_binlog build/fuzz/fuzz_binlog: LIBS_PURE += -lz
 build/fuzz/fuzz_binlog: $(SIDECAR_PURE_SRCS) $(wildcard sidecar/*.h)
+
+# The worker's cutter of frames.
+$(B)/t/replay_cut: $(call obj,worker/cut.c)
+build/fuzz/fuzz_cut: worker/cut.c worker/cut.h
 
 # The judge of the field scanner is a parser.
 $(B)/t/replay_scan build/fuzz/fuzz_scan: LIBS_PURE += -ljansson

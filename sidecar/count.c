@@ -18,6 +18,7 @@
 enum slot {
     SLOT_CHANNEL,
     SLOT_METHOD,
+    SLOT_ACCOUNT,
     SLOT_CURRENCY,
     SLOT_AMOUNT,
     SLOT_HAPPENINGS /* the first of them */
@@ -31,6 +32,7 @@ type_fits(enum slot slot, const struct bl_column *column)
     switch (slot) {
     case SLOT_CHANNEL:
     case SLOT_METHOD:
+    case SLOT_ACCOUNT:
         return column->type == BL_COL_VARCHAR;
     case SLOT_CURRENCY:
         return column->type == BL_COL_STRING;
@@ -66,7 +68,7 @@ static bool
 count_table(void *context, struct bl_decoder *decoder, struct bl_table *table)
 {
     static const char *const names[SLOT_HAPPENINGS]
-        = { "channel", "method", "currency", "amount" };
+        = { "channel", "method", "account_id", "currency", "amount" };
     const struct bl_count *count = context;
 
     table->wanted = ph_str_eq(table->name, TABLE)
@@ -163,6 +165,20 @@ rc_refuse(struct bl_decoder *decoder, enum ph_rc rc)
                            "schema/0001_core.sql, or a sum beyond 64 bits");
 }
 
+static enum ph_rc
+account_add(struct bl_count *count, struct ph_str account, uint32_t minute,
+            unsigned which, int64_t sign)
+{
+    uint16_t   dim;
+    enum ph_rc rc = bl_sums_account(count->sums, account, &dim);
+
+    return rc != PH_OK ? rc
+                       : bl_cells_add(&count->sums->cells,
+                                      bl_cell_key(minute, which, count->xa, dim)
+                                          | BL_CELL_ACCOUNT,
+                                      sign, 0);
+}
+
 /* Adds the happening `which` of an image, times `sign`. */
 static bool
 happening_add(struct bl_count *count, struct bl_decoder *decoder,
@@ -191,6 +207,9 @@ happening_add(struct bl_count *count, struct bl_decoder *decoder,
                  : bl_cells_add(&count->sums->cells,
                                 bl_cell_key(minute, which, count->xa, dim),
                                 sign, sign * amount);
+    }
+    if (rc == PH_OK && ph_counter_happenings[which].is_end) {
+        rc = account_add(count, value[SLOT_ACCOUNT], minute, which, sign);
     }
     return rc == PH_OK || rc_refuse(decoder, rc);
 }
@@ -269,7 +288,7 @@ count_row(void *context, struct bl_decoder *decoder, const struct bl_row *row)
             || (row->change != BL_DELETE && row->after.value[i].ptr == NULL))
         {
             return bl_refuse(decoder, "table payment: found NULL in channel, "
-                                      "method, currency or amount");
+                                      "method, account_id, currency or amount");
         }
     }
     switch (row->change) {

@@ -10,12 +10,14 @@
 #include <stdlib.h>
 
 #include "libpayhub/domain/counter.h"
+#include "libpayhub/io/daemon.h"
 #include "libpayhub/io/db.h"
 #include "libpayhub/io/log.h"
 #include "sidecar/words.h"
 
 #define ARGV_STEP 512
 #define EPOCH_FIRST "1"
+#define ACCOUNTS_MARGIN_MS 120000
 
 bool
 bl_sink_init(struct bl_sink *sink, const struct ph_conf *conf,
@@ -194,6 +196,29 @@ day_offset_check(struct bl_sink *sink, struct ph_str key, struct ph_buf *why)
     return same ? BL_LOAD_OK : BL_LOAD_REFUSED;
 }
 
+/*
+ * Ends by account are counted from the first sidecar on that knows them.  An
+ * epoch that it did not begin has them whole from a later minute: rows that
+ * it reads may have ended a little before their commit.
+ */
+static enum bl_load
+accounts_from_note(struct bl_sink *sink, struct ph_str key, struct ph_buf *why)
+{
+    char          memory[24];
+    struct ph_buf from = PH_BUF_INIT(memory);
+
+    ph_buf_u64(&from,
+               sink->stored[0] == '\0' ? 0 : ph_now_ms() + ACCOUNTS_MARGIN_MS);
+    redisReply *reply
+        = CALL(sink, why, PH_STR("HSETNX"), key,
+               PH_STR(PH_COUNTER_ACCOUNTS_FROM), ph_buf_str(&from));
+    if (reply == NULL) {
+        return BL_LOAD_DOWN;
+    }
+    freeReplyObject(reply);
+    return BL_LOAD_OK;
+}
+
 static enum bl_load
 position_load(struct bl_sink *sink, struct ph_str key,
               struct bl_position *position, struct ph_buf *why)
@@ -247,7 +272,9 @@ bl_sink_load(struct bl_sink *sink, struct bl_position *position,
     if (load != BL_LOAD_OK) {
         return load;
     }
-    return position_load(sink, ph_buf_str(&key), position, why);
+    load = position_load(sink, ph_buf_str(&key), position, why);
+    return load != BL_LOAD_OK ? load
+                              : accounts_from_note(sink, ph_buf_str(&key), why);
 }
 
 /*

@@ -119,6 +119,7 @@ bl_sums_clear(struct bl_sums *sums)
     bl_cells_clear(&sums->cells);
     sums->dims         = 0;
     sums->dim_last     = 0;
+    sums->account_last = 0;
     sums->xids         = 0;
     sums->has_pending  = false;
     sums->transactions = 0;
@@ -134,13 +135,14 @@ bl_sums_is_idle(const struct bl_sums *sums)
 }
 
 static bool
-dim_is(const struct bl_dim *dim, struct ph_str channel, struct ph_str method,
-       struct ph_str currency)
+dim_is(const struct bl_dim *dim, const struct bl_dim *like)
 {
-    return dim->channel_len == channel.len && dim->method_len == method.len
-           && memcmp(dim->channel, channel.ptr, channel.len) == 0
-           && memcmp(dim->method, method.ptr, method.len) == 0
-           && memcmp(dim->currency, currency.ptr, BL_CURRENCY_LEN) == 0;
+    return dim->is_account == like->is_account
+           && dim->channel_len == like->channel_len
+           && dim->method_len == like->method_len
+           && memcmp(dim->channel, like->channel, like->channel_len) == 0
+           && memcmp(dim->method, like->method, like->method_len) == 0
+           && memcmp(dim->currency, like->currency, BL_CURRENCY_LEN) == 0;
 }
 
 static bool
@@ -165,42 +167,67 @@ dims_grow(struct bl_sums *sums)
 
 /*
  * A batch meets a handful of dimensions, mostly the one before again: that
- * one first, then the others from the last added on.
+ * one first, then the others from the first on.
  */
-enum ph_rc
-bl_sums_dim(struct bl_sums *sums, struct ph_str channel, struct ph_str method,
-            struct ph_str currency, uint16_t *dim)
+static enum ph_rc
+dim_find(struct bl_sums *sums, const struct bl_dim *like, size_t *last,
+         uint16_t *dim)
 {
-    if (channel.len > BL_DIM_TEXT_MAX || method.len > BL_DIM_TEXT_MAX
-        || currency.len != BL_CURRENCY_LEN)
-    {
-        return PH_E_RANGE;
-    }
-    if (sums->dims != 0
-        && dim_is(&sums->dim[sums->dim_last], channel, method, currency))
-    {
-        *dim = (uint16_t) sums->dim_last;
-        return PH_OK;
-    }
-    size_t at = 0;
-    while (at < sums->dims
-           && !dim_is(&sums->dim[at], channel, method, currency)) {
-        at++;
+    size_t at = *last;
+
+    if (at >= sums->dims || !dim_is(&sums->dim[at], like)) {
+        at = 0;
+        while (at < sums->dims && !dim_is(&sums->dim[at], like)) {
+            at++;
+        }
     }
     if (at == sums->dims) {
         if (!dims_grow(sums)) {
             return PH_E_FULL;
         }
-        struct bl_dim *fresh = &sums->dim[sums->dims++];
-        fresh->channel_len   = (uint8_t) channel.len;
-        fresh->method_len    = (uint8_t) method.len;
-        memcpy(fresh->channel, channel.ptr, channel.len);
-        memcpy(fresh->method, method.ptr, method.len);
-        memcpy(fresh->currency, currency.ptr, BL_CURRENCY_LEN);
+        sums->dim[sums->dims++] = *like;
     }
-    sums->dim_last = at;
-    *dim           = (uint16_t) at;
+    *last = at;
+    *dim  = (uint16_t) at;
     return PH_OK;
+}
+
+static void
+dim_text(char *to, uint8_t *len, struct ph_str text)
+{
+    *len = (uint8_t) text.len;
+    if (text.len != 0) {
+        memcpy(to, text.ptr, text.len);
+    }
+}
+
+enum ph_rc
+bl_sums_dim(struct bl_sums *sums, struct ph_str channel, struct ph_str method,
+            struct ph_str currency, uint16_t *dim)
+{
+    struct bl_dim like = { .is_account = false };
+
+    if (channel.len > BL_DIM_TEXT_MAX || method.len > BL_DIM_TEXT_MAX
+        || currency.len != BL_CURRENCY_LEN)
+    {
+        return PH_E_RANGE;
+    }
+    dim_text(like.channel, &like.channel_len, channel);
+    dim_text(like.method, &like.method_len, method);
+    memcpy(like.currency, currency.ptr, BL_CURRENCY_LEN);
+    return dim_find(sums, &like, &sums->dim_last, dim);
+}
+
+enum ph_rc
+bl_sums_account(struct bl_sums *sums, struct ph_str account, uint16_t *dim)
+{
+    struct bl_dim like = { .is_account = true };
+
+    if (account.len > BL_DIM_TEXT_MAX) {
+        return PH_E_RANGE;
+    }
+    dim_text(like.channel, &like.channel_len, account);
+    return dim_find(sums, &like, &sums->account_last, dim);
 }
 
 uint8_t

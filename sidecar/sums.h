@@ -2,9 +2,10 @@
  * sums.h - what one batch of transactions adds up to.
  *
  * A cell is (minute, happening, dimension, XA transaction) -> count, amount;
- * a dimension is (channel, method, currency).  Open addressing over one array;
- * memory is kept from batch to batch, so that the steady state allocates
- * nothing.  Bounded by BL_CELLS_MAX, BL_DIMS_MAX and BL_XIDS_MAX.
+ * a dimension is (channel, method, currency), or an account, whose cells have
+ * counts alone.  Open addressing over one array; memory is kept from batch to
+ * batch, so that the steady state allocates nothing.  Bounded by BL_CELLS_MAX,
+ * BL_DIMS_MAX and BL_XIDS_MAX.
  */
 #ifndef SIDECAR_SUMS_H
 #define SIDECAR_SUMS_H
@@ -16,13 +17,14 @@
 #define BL_CELLS_MAX (1u << 18)
 #define BL_DIMS_MAX 4096
 #define BL_XIDS_MAX 250
-#define BL_DIM_TEXT_MAX 32 /* of a channel or a method, as in the schema */
+#define BL_DIM_TEXT_MAX 32 /* of each of its texts, as in the schema */
 #define BL_CURRENCY_LEN 3
 #define BL_XID_TEXT_MAX 320 /* format, gtrid and bqual in hex */
 #define BL_HINT_MAX 288     /* file name and position */
 #define BL_UNSURE_MAX 96
 
 struct bl_dim {
+    bool    is_account; /* channel is its id, the others are empty */
     uint8_t channel_len;
     uint8_t method_len;
     char    channel[BL_DIM_TEXT_MAX];
@@ -54,7 +56,8 @@ struct bl_sums {
     struct bl_dim  *dim;
     size_t          dim_size;
     size_t          dims;
-    size_t          dim_last; /* the one used last */
+    size_t          dim_last;     /* the one used last */
+    size_t          account_last; /* the account */
     struct bl_xid   xid[BL_XIDS_MAX];
     size_t          xids; /* cells with XA number n belong to xid[n - 1] */
     bool            has_pending;
@@ -82,6 +85,8 @@ bool bl_sums_is_idle(const struct bl_sums *sums);
 enum ph_rc bl_sums_dim(struct bl_sums *sums, struct ph_str channel,
                        struct ph_str method, struct ph_str currency,
                        uint16_t *dim) PH_MUST_CHECK;
+enum ph_rc bl_sums_account(struct bl_sums *sums, struct ph_str account,
+                           uint16_t *dim) PH_MUST_CHECK;
 
 /* the number of an XA transaction in this batch, from 1; 0 = too many */
 uint8_t bl_sums_xid(struct bl_sums *sums, struct ph_str text);
@@ -92,7 +97,12 @@ enum ph_rc bl_cells_add(struct bl_cells *cells, uint64_t key, int64_t count,
 bool       bl_cells_init(struct bl_cells *cells);
 void       bl_cells_clear(struct bl_cells *cells);
 
-/* key parts: minute 32 bits, happening 8 (stored + 1), XA 8, dimension 16 */
+/*
+ * Key parts: minute 32 bits, whether the dimension is an account 1, happening
+ * 7 (stored + 1), XA 8, dimension 16.
+ */
+#define BL_CELL_ACCOUNT (UINT64_C(1) << 31)
+
 static inline uint64_t
 bl_cell_key(uint32_t bucket, unsigned happening, uint8_t xa, uint16_t dim)
 {
@@ -109,7 +119,13 @@ bl_cell_bucket(uint64_t key)
 static inline unsigned
 bl_cell_happening(uint64_t key)
 {
-    return (unsigned) (key >> 24 & 0xff) - 1;
+    return (unsigned) (key >> 24 & 0x7f) - 1;
+}
+
+static inline bool
+bl_cell_is_account(uint64_t key)
+{
+    return (key & BL_CELL_ACCOUNT) != 0;
 }
 
 static inline uint8_t

@@ -18,6 +18,7 @@
 #define ROOM_STEP 512
 #define XA_DAY 255 /* in place of an XA number: the cell is a day's */
 #define XA_PARTS 7
+#define XA_ACCOUNT_PARTS 4
 
 void
 bl_words_clear(struct bl_words *words)
@@ -132,7 +133,9 @@ days_make(struct bl_sink *sink, const struct bl_cells *minutes)
     for (size_t i = 0; i < minutes->size && minutes->used != 0; i++) {
         const struct bl_cell *cell = &minutes->cell[i];
 
-        if (!has_news(cell) || bl_cell_xa(cell->key) != 0) {
+        if (!has_news(cell) || bl_cell_xa(cell->key) != 0
+            || bl_cell_is_account(cell->key))
+        {
             continue;
         }
         int64_t minute
@@ -200,7 +203,8 @@ hash_end(const struct bl_sink *sink, size_t from)
 
         if (bl_cell_xa(key) != xa
             || ((xa == 0 || xa == XA_DAY)
-                && bl_cell_bucket(key) != bl_cell_bucket(first)))
+                && (bl_cell_bucket(key) != bl_cell_bucket(first)
+                    || bl_cell_is_account(key) != bl_cell_is_account(first))))
         {
             break;
         }
@@ -223,14 +227,35 @@ key_add(struct bl_sink *sink, const struct bl_sums *sums, uint64_t cell_key)
         minute = minute > 0 ? minute : 0;
     }
     if (xa == 0 || is_day) {
-        ph_counter_bucket_key(&key, sink->prefix, sink->epoch,
-                              is_day ? PH_COUNTER_DAY : PH_COUNTER_MINUTE,
-                              (uint64_t) minute * MS_PER_MINUTE,
-                              sink->day_offset_min);
+        ph_counter_bucket_key(
+            &key, sink->prefix, sink->epoch,
+            is_day                         ? PH_COUNTER_DAY
+            : bl_cell_is_account(cell_key) ? PH_COUNTER_ACCOUNT
+                                           : PH_COUNTER_MINUTE,
+            (uint64_t) minute * MS_PER_MINUTE, sink->day_offset_min);
     } else {
         bl_xa_key(sink, sums->xid[xa - 1].text, &key);
     }
     bl_words_add(&sink->words, ph_buf_str(&key));
+}
+
+/* the same of an account; of a prepared row, MINUTE|... */
+static void
+account_field_add(struct bl_sink *sink, const struct bl_dim *dim,
+                  const struct bl_cell *cell)
+{
+    char          memory[PH_COUNTER_FIELD_MAX + 32];
+    struct ph_buf field = PH_BUF_INIT(memory);
+
+    if (bl_cell_xa(cell->key) != 0) {
+        ph_buf_u64(&field, bl_cell_bucket(cell->key));
+        ph_buf_byte(&field, '|');
+    }
+    ph_counter_account_field(
+        &field, ph_str_make(dim->channel, dim->channel_len),
+        ph_str_z(ph_counter_happenings[bl_cell_happening(cell->key)].state));
+    bl_words_add(&sink->words, ph_buf_str(&field));
+    bl_words_i64(&sink->words, cell->count);
 }
 
 /* a field and its increment; of a prepared row, MINUTE|CUR|n or a|... */
@@ -244,6 +269,10 @@ field_add(struct bl_sink *sink, const struct bl_sums *sums,
     uint8_t              xa       = bl_cell_xa(cell->key);
     struct ph_str        currency = ph_str_make(dim->currency, BL_CURRENCY_LEN);
 
+    if (dim->is_account) {
+        account_field_add(sink, dim, cell);
+        return;
+    }
     if (xa != 0 && xa != XA_DAY) {
         ph_buf_u64(&field, bl_cell_bucket(cell->key));
         ph_buf_byte(&field, '|');
@@ -358,6 +387,16 @@ number_parse(struct ph_str text, int64_t *number)
     return true;
 }
 
+/* takes a prepared sum out of the pending ones, and counts it if committed */
+static bool
+pending_settle(struct bl_sums *sums, uint8_t xa, uint64_t pending,
+               uint64_t counted, int64_t count, int64_t amount)
+{
+    return bl_cells_add(&sums->cells, pending, -count, -amount) == PH_OK
+           && (!sums->xid[xa - 1].is_committed
+               || bl_cells_add(&sums->cells, counted, count, amount) == PH_OK);
+}
+
 bool
 bl_xa_resolve(struct bl_sums *sums, uint8_t xa, struct ph_str field,
               struct ph_str value)
@@ -371,26 +410,25 @@ bl_xa_resolve(struct bl_sums *sums, uint8_t xa, struct ph_str field,
     while (parts < XA_PARTS && ph_str_next(&field, '|', &part[parts])) {
         parts++;
     }
-    if (parts != XA_PARTS || !ph_str_u64(part[0], UINT32_MAX, &minute)
+    bool is_account = parts == XA_ACCOUNT_PARTS;
+
+    if ((parts != XA_PARTS && !is_account)
+        || !ph_str_u64(part[0], UINT32_MAX, &minute)
         || !number_parse(value, &delta)
-        || bl_sums_dim(sums, part[3], part[4], part[1], &dim) != PH_OK)
+        || (is_account ? bl_sums_account(sums, part[1], &dim)
+                       : bl_sums_dim(sums, part[3], part[4], part[1], &dim))
+               != PH_OK)
     {
         return false;
     }
-    unsigned happening = happening_find(part[5]);
-    bool     is_count  = ph_str_eq(part[2], PH_STR("n"));
-    int64_t  count     = is_count ? delta : 0;
-    int64_t  amount    = is_count ? 0 : delta;
+    unsigned happening = happening_find(part[is_account ? 2 : 5]);
+    uint64_t kind      = is_account ? BL_CELL_ACCOUNT : 0;
+    bool     is_count  = is_account || ph_str_eq(part[2], PH_STR("n"));
     uint32_t bucket    = (uint32_t) minute;
 
     return happening < ph_counter_happening_count
-           && bl_cells_add(&sums->cells,
-                           bl_cell_key(bucket, happening, xa, dim), -count,
-                           -amount)
-                  == PH_OK
-           && (!sums->xid[xa - 1].is_committed
-               || bl_cells_add(&sums->cells,
-                               bl_cell_key(bucket, happening, 0, dim), count,
-                               amount)
-                      == PH_OK);
+           && pending_settle(sums, xa,
+                             bl_cell_key(bucket, happening, xa, dim) | kind,
+                             bl_cell_key(bucket, happening, 0, dim) | kind,
+                             is_count ? delta : 0, is_count ? 0 : delta);
 }

@@ -1,10 +1,11 @@
 /*
  * server.h - frames in, frames out: the unix socket that edge and CLI talk to.
  *
- * One request at a time on a connection.  While it is answered the connection
- * reads nothing, so the views of a request live until its reply.  Buffers grow
- * only as a frame announces itself, up to PH_FRAME_MAX, and all of them
- * together stay under a maximum.  @thread loop.
+ * Any number of requests is at work on a connection, and their replies leave
+ * in the order in which they are made.  A request owns the bytes of its frame,
+ * so its views live until its reply.  Memory is taken only as a frame announces
+ * itself; at the maxima of server_int.h connections are not read.
+ * @thread loop.
  */
 #ifndef WK_SERVER_H
 #define WK_SERVER_H
@@ -68,7 +69,8 @@ struct ph_buf *wk_server_text(struct wk_worker *worker);
 
 size_t wk_server_requests(const struct wk_server *server);
 
-/* GOAWAY: no new connections, idle ones are told and closed. */
+/* GOAWAY on every connection and no new ones; a call that crosses it is BUSY.
+ * A job of the worker, until every edge has gone or is quiet. */
 void wk_server_drain(struct wk_server *server);
 
 /* Closes everything; who still waits reads the end of the connection. */

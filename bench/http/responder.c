@@ -4,7 +4,8 @@
  *
  *   responder SOCKET
  *
- * One thread, epoll, unix socket; ends when its standard input closes.
+ * One thread, epoll, unix socket; ends when its standard input closes.  All
+ * frames of one read are answered by one write.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +20,8 @@
 #define EVENTS_MAX 64
 #define CONNECTIONS_MAX 256
 #define IN_MAX 65536
+#define OUT_MAX 65536
+#define ANSWER_MAX 1024
 
 struct conn {
     int    fd;
@@ -31,48 +34,77 @@ static const char answer[] = "{\"id\":\"P0000000000000000000000000\",\"order_no"
 
 static struct conn *conns[CONNECTIONS_MAX];
 
+static char   meta_memory[128];
+static char   out_memory[OUT_MAX]; /* the answers of one read */
+static size_t out_len;
+
 static bool
-frame_answer(int fd, const struct ph_frame *call)
+out_write(int fd)
 {
-    char            meta_memory[128], memory[1024];
-    struct ph_buf   meta  = PH_BUF_INIT(meta_memory);
-    struct ph_buf   out   = PH_BUF_INIT(memory);
+    for (size_t from = 0; from < out_len;) {
+        ssize_t sent
+            = send(fd, out_memory + from, out_len - from, MSG_NOSIGNAL);
+        if (sent <= 0) {
+            return false;
+        }
+        from += (size_t) sent;
+    }
+    out_len = 0;
+    return true;
+}
+
+static bool
+frame_answer(int fd, const struct ph_frame *call, struct ph_str meta)
+{
+    struct ph_buf   out;
     struct ph_frame reply = { .version = PH_FRAME_VERSION,
                               .type    = PH_FRAME_RESULT,
                               .status  = 200,
-                              .attempt = call->attempt };
+                              .attempt = call->attempt,
+                              .meta    = meta,
+                              .body = ph_str_make(answer, sizeof(answer) - 1) };
 
     memcpy(reply.id, call->id, sizeof(reply.id));
-    ph_field_add(&meta, PH_FIELD_CONTENT_TYPE, PH_STR("application/json"));
-    reply.meta = ph_buf_str(&meta);
-    reply.body = ph_str_make(answer, sizeof(answer) - 1);
-    return ph_frame_write(&out, &reply) == PH_OK
-           && send(fd, out.ptr, out.len, MSG_NOSIGNAL) == (ssize_t) out.len;
+    if (out_len + ANSWER_MAX > OUT_MAX && !out_write(fd)) {
+        return false;
+    }
+    ph_buf_init(&out, out_memory + out_len, OUT_MAX - out_len);
+    if (ph_frame_write(&out, &reply) != PH_OK) {
+        return false;
+    }
+    out_len += out.len;
+    return true;
 }
 
 /* answers the frames that are whole; false = the connection is done */
 static bool
-conn_read(struct conn *conn)
+conn_read(struct conn *conn, struct ph_str meta)
 {
-    ssize_t got = recv(conn->fd, conn->in + conn->len, IN_MAX - conn->len, 0);
+    ssize_t got  = recv(conn->fd, conn->in + conn->len, IN_MAX - conn->len, 0);
+    size_t  from = 0;
 
     if (got <= 0) {
         return false;
     }
     conn->len += (size_t) got;
+    out_len = 0;
     for (;;) {
         struct ph_frame frame;
-        enum ph_rc rc = ph_frame_read(ph_str_make(conn->in, conn->len), &frame);
+        enum ph_rc      rc = ph_frame_read(
+                 ph_str_make(conn->in + from, conn->len - from), &frame);
         if (rc == PH_E_MORE) {
-            return conn->len < IN_MAX;
+            break;
         }
-        if (rc != PH_OK || !frame_answer(conn->fd, &frame)) {
+        if (rc != PH_OK || !frame_answer(conn->fd, &frame, meta)) {
             return false;
         }
-        size_t len = PH_FRAME_HEAD_LEN + frame.meta.len + frame.body.len;
-        conn->len -= len;
-        memmove(conn->in, conn->in + len, conn->len);
+        from += PH_FRAME_HEAD_LEN + frame.meta.len + frame.body.len;
     }
+    conn->len -= from;
+    if (from != 0 && conn->len != 0) {
+        memmove(conn->in, conn->in + from, conn->len);
+    }
+    return out_write(conn->fd) && conn->len < IN_MAX;
 }
 
 static void
@@ -102,7 +134,9 @@ static void
 serve(int poll_fd, int listen_fd)
 {
     struct epoll_event events[EVENTS_MAX];
+    struct ph_buf      meta = PH_BUF_INIT(meta_memory);
 
+    ph_field_add(&meta, PH_FIELD_CONTENT_TYPE, PH_STR("application/json"));
     for (;;) {
         int count = epoll_wait(poll_fd, events, EVENTS_MAX, -1);
         for (int i = 0; i < count; i++) {
@@ -112,7 +146,7 @@ serve(int poll_fd, int listen_fd)
             }
             if (which == 1) {
                 conn_accept(poll_fd, listen_fd);
-            } else if (!conn_read(conns[which - 2])) {
+            } else if (!conn_read(conns[which - 2], ph_buf_str(&meta))) {
                 (void) close(conns[which - 2]->fd);
                 free(conns[which - 2]);
                 conns[which - 2] = NULL;

@@ -5,7 +5,8 @@
  * warm-up time; the upper half of it is cold: taking v of it down to v - a
  * costs G(v) - G(v-a) beyond the usual interval a token, G(v) = 2v^2/span.
  * The state holds not the next free time F but H = F + G(v): a take of n
- * tokens then is H + n and v - n, whole numbers, whatever is cold.
+ * tokens then is H + n and v - n, whole numbers, whatever is cold.  H is kept
+ * to an eighth of a tick, in bits that the word of the store has to spare.
  */
 #include "libpayhub/domain/bucket_bursty.h"
 
@@ -13,6 +14,8 @@ typedef ph_bucket_u128         u128;
 __extension__ typedef __int128 s128;
 
 #define TICKS_PER_NS_MIN 8
+#define PART_BITS 3 /* of H, below a tick; the store's are fewer by so many */
+#define SPAN_BITS (PH_BUCKET_LACK_BITS - PART_BITS)
 
 /* -- rates as texts ---------------------------------------------------------
  */
@@ -161,15 +164,15 @@ rule_make_warmup(struct ph_bucket_rule *rule)
     if (ns < PH_WARMUP_NS_MIN || ns > PH_WARMUP_NS_MAX) {
         return PH_E_RANGE;
     }
-    /* a span of PH_BUCKET_LACK_BITS bits, whatever its length: fine ticks */
-    uint64_t ticks = rule_ticks(rule, ns, 0);
-    rule->fine_bits
-        = (uint32_t) (__builtin_clzll(ticks) - (64 - PH_BUCKET_LACK_BITS));
-    rule->span = rule_ticks(rule, ns, rule->fine_bits);
-    if (rule->span >> PH_BUCKET_LACK_BITS != 0) {
+    /* a span of SPAN_BITS bits, whatever its length: fine ticks */
+    uint64_t ticks  = rule_ticks(rule, ns, 0);
+    rule->fine_bits = (uint32_t) (__builtin_clzll(ticks) - (64 - SPAN_BITS));
+    rule->span      = rule_ticks(rule, ns, rule->fine_bits);
+    if (rule->span >> SPAN_BITS != 0) {
         rule->span--; /* rounded up to a power of two */
     }
-    rule->inverse = (uint64_t) (((u128) 1 << 120) / (rule->span / 2));
+    rule->inverse
+        = (uint64_t) (((u128) 1 << (SPAN_BITS + 61)) / (rule->span / 2));
     return PH_OK;
 }
 
@@ -249,6 +252,30 @@ struct warm {
     uint64_t stored;
 };
 
+static inline u128
+warm_ticks_at(const struct ph_bucket_rule *rule, uint64_t now_ns)
+{
+    uint64_t ns   = now_ns < PH_BUCKET_NS_MAX ? now_ns : PH_BUCKET_NS_MAX;
+    uint32_t bits = 60 - rule->fine_bits;
+
+    return ((u128) (ns + PH_BUCKET_EPOCH_NS) * rule->ticks_q60
+            + ((u128) 1 << (bits - 1)))
+           >> bits;
+}
+
+static inline uint64_t
+warm_lack(struct ph_bucket_state state)
+{
+    return state.lack >> PART_BITS;
+}
+
+/* with the part of H that is there */
+static inline uint64_t
+warm_lack_set(struct ph_bucket_state state, uint64_t lack)
+{
+    return lack << PART_BITS | (state.lack & ((1U << PART_BITS) - 1));
+}
+
 static inline uint64_t
 warm_cold(const struct ph_bucket_rule *rule, uint64_t stored)
 {
@@ -261,7 +288,7 @@ warm_cold(const struct ph_bucket_rule *rule, uint64_t stored)
 static inline uint64_t
 warm_share(const struct ph_bucket_rule *rule, uint64_t cold)
 {
-    return (uint64_t) ((u128) (cold << 6) * rule->inverse >> 64);
+    return (uint64_t) ((u128) (cold << (65 - SPAN_BITS)) * rule->inverse >> 64);
 }
 
 /* what taking all that is cold costs beyond the tokens' intervals */
@@ -275,9 +302,12 @@ static struct warm
 warm_read(const struct ph_bucket_rule *rule, struct ph_bucket_state state)
 {
     struct warm warm;
+    uint64_t    lack = warm_lack(state);
+    uint64_t    part = state.lack & ((1U << PART_BITS) - 1);
 
-    warm.stored = state.lack < rule->span ? rule->span - state.lack : 0;
-    warm.free   = (s128) ((u128) state.at << rule->fine_bits)
+    warm.stored = lack < rule->span ? rule->span - lack : 0;
+    warm.free   = (s128) (((u128) state.at << rule->fine_bits)
+                        + (part << (rule->fine_bits - PART_BITS)))
                 - warm_extra(rule, warm_cold(rule, warm.stored));
     return warm;
 }
@@ -296,29 +326,32 @@ warm_refill(const struct ph_bucket_rule *rule, struct warm *warm, s128 now)
 }
 
 /*
- * H must be whole ticks.  What is cut off it is taken off the free time and
- * off the stored tokens alike, so that their difference, on which all that
- * follows depends, stays: cold' + G(cold') = cold + G(cold) - cut, by one step
- * of Newton's.
+ * H must be whole eighths of a tick.  What is cut off it is taken off the free
+ * time and off the stored tokens alike, so that their difference, on which all
+ * that follows depends, stays: cold' + G(cold') = cold + G(cold) - cut, by one
+ * step of Newton's.
  */
 static struct ph_bucket_state
 warm_write(const struct ph_bucket_rule *rule, struct warm warm)
 {
-    uint64_t cold  = warm_cold(rule, warm.stored);
-    u128     h     = (u128) warm.free + warm_extra(rule, cold);
-    uint64_t cut   = (uint64_t) h & ((UINT64_C(1) << rule->fine_bits) - 1);
-    uint64_t whole = h >> rule->fine_bits > UINT64_MAX
-                         ? UINT64_MAX
-                         : (uint64_t) (h >> rule->fine_bits);
+    uint64_t cold = warm_cold(rule, warm.stored);
+    u128     h    = (u128) warm.free + warm_extra(rule, cold);
+    uint32_t bits = rule->fine_bits - PART_BITS;
+    uint64_t cut  = (uint64_t) h & ((UINT64_C(1) << bits) - 1);
+    uint64_t part = (uint64_t) (h >> bits) & ((1U << PART_BITS) - 1);
 
     if (cold > 0 && cut > 0) {
-        uint32_t spare = rule->fine_bits > 34 ? rule->fine_bits - 34 : 0;
+        uint32_t spare = bits > 34 ? bits - 34 : 0;
         uint64_t slope = (UINT64_C(1) << 30) + (warm_share(rule, cold) >> 31);
         uint64_t step  = ((cut >> spare << 30) + slope / 2) / slope << spare;
 
         warm.stored -= step < cold ? step : cold;
     }
-    return (struct ph_bucket_state){ whole, rule->span - warm.stored };
+    return (struct ph_bucket_state){ h >> rule->fine_bits > UINT64_MAX
+                                         ? UINT64_MAX
+                                         : (uint64_t) (h >> rule->fine_bits),
+                                     (rule->span - warm.stored) << PART_BITS
+                                         | part };
 }
 
 static bool
@@ -326,8 +359,8 @@ warm_take(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
           uint64_t cost, uint64_t now_ns, uint64_t wait_max_ns,
           struct ph_bucket_answer *answer)
 {
-    u128 now  = (u128) ph_bucket_ticks_at(rule, now_ns) << rule->fine_bits;
-    u128 half = ((u128) 1 << rule->fine_bits) / 2;
+    u128        now  = warm_ticks_at(rule, now_ns);
+    u128        half = ((u128) 1 << rule->fine_bits) / 2;
     struct warm warm = warm_read(rule, *state);
     uint64_t    debt = 0;
 
@@ -345,21 +378,21 @@ warm_take(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
     }
     if (warm_refill(rule, &warm, (s128) now)) {
         *state      = warm_write(rule, warm);
-        warm.stored = rule->span - state->lack;
+        warm.stored = rule->span - warm_lack(*state);
     }
 
     uint64_t ticks = ph_bucket_cost(rule, cost);
     u128     fine  = (u128) ticks << rule->fine_bits;
     warm.stored    = warm.stored > fine ? warm.stored - (uint64_t) fine : 0;
     state->at      = ph_bucket_add(state->at, ticks);
-    state->lack    = rule->span - warm.stored;
+    state->lack    = warm_lack_set(*state, rule->span - warm.stored);
 
     warm            = warm_read(rule, *state);
     debt            = warm.free > (s128) now
                           ? (uint64_t) (((u128) warm.free - now) >> rule->fine_bits)
                           : 0;
     answer->full_ns = ph_bucket_ticks_to_ns(
-        rule, ph_bucket_add(debt, state->lack >> rule->fine_bits));
+        rule, ph_bucket_add(debt, warm_lack(*state) >> rule->fine_bits));
     return true;
 }
 
@@ -367,13 +400,13 @@ static struct ph_bucket_state
 warm_convert(const struct ph_bucket_rule *from, const struct ph_bucket_rule *to,
              struct ph_bucket_state state, uint64_t at_ns)
 {
-    s128 now
-        = (s128) ((u128) ph_bucket_ticks_at(from, at_ns) << from->fine_bits);
-    u128        then = (u128) ph_bucket_ticks_at(to, at_ns) << to->fine_bits;
+    s128        now  = (s128) warm_ticks_at(from, at_ns);
+    u128        then = warm_ticks_at(to, at_ns);
+    u128        half = ((u128) 1 << from->fine_bits) / 2;
     struct warm warm = warm_read(from, state);
 
     (void) warm_refill(from, &warm, now);
-    u128 debt   = (u128) (warm.free - now) >> from->fine_bits;
+    u128 debt   = ((u128) (warm.free - now) + half) >> from->fine_bits;
     warm.free   = (s128) (then
                         + ((u128) debt_ticks(from, to, (uint64_t) debt)
                            << to->fine_bits));
@@ -404,10 +437,12 @@ ph_bucket_give(const struct ph_bucket_rule *rule, struct ph_bucket_state *state,
     uint64_t ticks = ph_bucket_cost(rule, cost);
 
     state->at -= ticks < state->at ? ticks : state->at;
-    if (rule->spec.kind == PH_BUCKET_WARMUP && state->lack < rule->span) {
-        u128 fine = (u128) ticks << rule->fine_bits;
+    if (rule->spec.kind == PH_BUCKET_WARMUP && warm_lack(*state) < rule->span) {
+        uint64_t lack = warm_lack(*state);
+        u128     fine = (u128) ticks << rule->fine_bits;
 
-        state->lack -= fine < state->lack ? (uint64_t) fine : state->lack;
+        state->lack
+            = warm_lack_set(*state, fine < lack ? lack - (uint64_t) fine : 0);
     }
 }
 
@@ -415,14 +450,12 @@ bool
 ph_bucket_is_full(const struct ph_bucket_rule *rule,
                   struct ph_bucket_state state, uint64_t now_ns)
 {
-    uint64_t now = ph_bucket_ticks_at(rule, now_ns);
-
     if (rule->spec.kind == PH_BUCKET_BURSTY) {
-        return state.at <= now - rule->span;
+        return state.at <= ph_bucket_ticks_at(rule, now_ns) - rule->span;
     }
     struct warm warm = warm_read(rule, state);
-    return warm.free + (s128) state.lack
-           <= (s128) ((u128) now << rule->fine_bits);
+    return warm.free + (s128) warm_lack(state)
+           <= (s128) warm_ticks_at(rule, now_ns);
 }
 
 struct ph_bucket_state
@@ -440,6 +473,6 @@ ph_bucket_drained(const struct ph_bucket_rule *rule, uint64_t now_ns)
 {
     return (struct ph_bucket_state){ ph_bucket_ticks_at(rule, now_ns),
                                      rule->spec.kind == PH_BUCKET_WARMUP
-                                         ? rule->span
+                                         ? rule->span << PART_BITS
                                          : 0 };
 }

@@ -64,7 +64,8 @@ struct ph_bucket_rule {
 /* bursty: `lack` is not used, `at` = next free time - stored */
 struct ph_bucket_state {
     uint64_t at;   /* warm-up: next free time + what being cold still costs */
-    uint64_t lack; /* warm-up: fine ticks of stored tokens that are missing;
+    uint64_t lack; /* warm-up: fine ticks of stored tokens that are missing,
+                      then the part of `at` below a tick;
                       < 2^PH_BUCKET_LACK_BITS */
 };
 

@@ -52,7 +52,7 @@ ph_bucket_cost(const struct ph_bucket_rule *rule, uint64_t cost)
                                                    : tokens << rule->token_bits;
 }
 
-static inline bool
+static inline __attribute__((always_inline)) bool
 ph_bucket_take_bursty(const struct ph_bucket_rule *rule,
                       struct ph_bucket_state *state, uint64_t cost,
                       uint64_t now_ns, uint64_t wait_max_ns,

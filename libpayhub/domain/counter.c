@@ -16,9 +16,9 @@
 #define COUNTER_MS_MAX UINT64_C(253402300799999) /* 9999-12-31T23:59:59.999 */
 
 const struct ph_counter_happening ph_counter_happenings[] = {
-    { "created", "created_at" }, { "sent", "sent_at" },
-    { "paid", "paid_at" },       { "failed", "failed_at" },
-    { "closed", "closed_at" },   { "conflict", "conflict_at" },
+    { "created", "created_at", false }, { "sent", "sent_at", false },
+    { "paid", "paid_at", true },        { "failed", "failed_at", true },
+    { "closed", "closed_at", true },    { "conflict", "conflict_at", true },
 };
 
 const size_t ph_counter_happening_count = PH_COUNT(ph_counter_happenings);
@@ -112,8 +112,9 @@ ph_counter_bucket_key(struct ph_buf *buf, struct ph_str prefix, uint64_t epoch,
 {
     counter_tag(buf, prefix);
     ph_buf_u64(buf, epoch);
-    if (grain == PH_COUNTER_MINUTE) {
-        ph_buf_add(buf, PH_STR(":m:"));
+    if (grain != PH_COUNTER_DAY) {
+        ph_buf_add(buf,
+                   grain == PH_COUNTER_MINUTE ? PH_STR(":m:") : PH_STR(":a:"));
         ph_buf_u64(buf, at_ms / MINUTE_MS);
         return;
     }
@@ -137,12 +138,33 @@ ph_counter_field(struct ph_buf *buf, struct ph_str channel,
     ph_buf_add(buf, measure);
 }
 
+void
+ph_counter_account_field(struct ph_buf *buf, struct ph_str account,
+                         struct ph_str state)
+{
+    ph_buf_add(buf, account);
+    ph_buf_byte(buf, '|');
+    ph_buf_add(buf, state);
+    ph_buf_add(buf, PH_STR("|n"));
+}
+
+bool
+ph_counter_account_parse(struct ph_str field, struct ph_str *account,
+                         struct ph_str *state)
+{
+    struct ph_str rest, measure;
+
+    return ph_str_cut(field, '|', account, &rest)
+           && ph_str_cut(rest, '|', state, &measure)
+           && ph_str_eq(measure, PH_STR("n"));
+}
+
 /* start of the bucket that holds from_ms, in unix ms */
 static uint64_t
 counter_bucket_start(enum ph_counter_grain grain, uint64_t from_ms,
                      int day_offset_min)
 {
-    if (grain == PH_COUNTER_MINUTE) {
+    if (grain != PH_COUNTER_DAY) {
         return from_ms - from_ms % MINUTE_MS;
     }
     int64_t shift = (int64_t) day_offset_min * (int64_t) MINUTE_MS;
@@ -157,7 +179,7 @@ static void
 counter_sql_bucket(struct ph_buf *buf, struct ph_str column,
                    enum ph_counter_grain grain, int day_offset_min)
 {
-    if (grain == PH_COUNTER_MINUTE) {
+    if (grain != PH_COUNTER_DAY) {
         ph_buf_add(buf, PH_STR("TIMESTAMPDIFF(SECOND,'1970-01-01 00:00:00',"));
         ph_buf_add(buf, column);
         ph_buf_add(buf, PH_STR(") DIV 60"));
@@ -191,16 +213,21 @@ ph_counter_sql(struct ph_buf *buf, const struct ph_counter_happening *what,
                enum ph_counter_grain grain, uint64_t from_ms,
                int day_offset_min)
 {
-    struct ph_str column = ph_str_z(what->column);
+    struct ph_str column     = ph_str_z(what->column);
+    bool          by_account = grain == PH_COUNTER_ACCOUNT;
 
     ph_buf_add(buf, PH_STR("SELECT "));
     counter_sql_bucket(buf, column, grain, day_offset_min);
-    ph_buf_add(buf, PH_STR(" AS bucket,channel,method,currency,COUNT(*) AS n,"
-                           "SUM(amount) AS amount FROM payment WHERE "));
+    ph_buf_add(buf, by_account ? PH_STR(" AS bucket,account_id,COUNT(*) AS n")
+                               : PH_STR(" AS bucket,channel,method,currency,"
+                                        "COUNT(*) AS n,SUM(amount) AS amount"));
+    ph_buf_add(buf, PH_STR(" FROM payment WHERE "));
     ph_buf_add(buf, column);
     ph_buf_add(buf, PH_STR(" >= "));
     counter_sql_time(buf, counter_bucket_start(grain, from_ms, day_offset_min));
-    ph_buf_add(buf, PH_STR(" GROUP BY bucket,channel,method,currency"));
+    ph_buf_add(buf, by_account
+                        ? PH_STR(" GROUP BY bucket,account_id")
+                        : PH_STR(" GROUP BY bucket,channel,method,currency"));
 }
 
 /* two digits at `at`, or -1 */

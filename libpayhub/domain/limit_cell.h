@@ -187,8 +187,8 @@ ph_limit_swap_bursty(struct ph_limit_bursty *cell, struct ph_cas16 seen,
     if (seen.lo != tag_gen) {
         return ph_cas16(&cell->word, seen, (struct ph_cas16){ tag_gen, at });
     }
-    return __atomic_compare_exchange_n(&cell->word.hi, &seen.hi, at, false,
-                                       __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    /* not __atomic: that takes seen's address, and its caller gets a canary */
+    return __sync_bool_compare_and_swap(&cell->word.hi, seen.hi, at);
 }
 
 /* Gives the cell to another key. */

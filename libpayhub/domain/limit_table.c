@@ -5,7 +5,7 @@
 #include "libpayhub/domain/bucket_bursty.h"
 #include "libpayhub/domain/limit_cell.h"
 
-#define MAGIC UINT64_C(0x314d494c50504850)
+#define MAGIC UINT64_C(0x324d494c50504850)
 #define NS_PER_S UINT64_C(1000000000)
 #define OWNS_SHARE 8 /* an eighth of the memory is for overrides */
 #define OWNS_MIN 4
@@ -272,7 +272,7 @@ limit_step(struct ph_limit_table *table, const struct ph_limit_ask *ask,
  * the base settings, where no key has others.  The same as limit_step(), in one
  * piece.
  */
-static inline enum step
+static inline __attribute__((always_inline)) enum step
 limit_step_quick(struct ph_limit_table *table, const struct ph_limit_ask *ask,
                  bool is_take, struct ph_bucket_answer *answer)
 {
@@ -312,11 +312,11 @@ limit_step_quick(struct ph_limit_table *table, const struct ph_limit_ask *ask,
                : STEP_AGAIN;
 }
 
-static inline enum step
-limit_decide(struct ph_limit_table *table, const struct ph_limit_ask *ask,
-             bool is_take, struct ph_bucket_answer *answer)
+static __attribute__((noinline)) enum step
+limit_steps(struct ph_limit_table *table, const struct ph_limit_ask *ask,
+            bool is_take, struct ph_bucket_answer *answer)
 {
-    enum step step = limit_step_quick(table, ask, is_take, answer);
+    enum step step = STEP_AGAIN;
 
     for (unsigned i = 0; step == STEP_AGAIN && i < PH_LIMIT_TRIES_MAX; i++) {
         step = limit_step(table, ask, is_take, answer);
@@ -327,6 +327,15 @@ limit_decide(struct ph_limit_table *table, const struct ph_limit_ask *ask,
     /* so many others were quicker: as one that came too late */
     *answer = (struct ph_bucket_answer){ 1, 0, 1 };
     return STEP_DENIED;
+}
+
+static inline __attribute__((always_inline)) enum step
+limit_decide(struct ph_limit_table *table, const struct ph_limit_ask *ask,
+             bool is_take, struct ph_bucket_answer *answer)
+{
+    enum step step = limit_step_quick(table, ask, is_take, answer);
+
+    return step != STEP_AGAIN ? step : limit_steps(table, ask, is_take, answer);
 }
 
 static inline enum ph_limit_verdict

@@ -3,6 +3,10 @@
  */
 #include "libpayhub/wire/b64.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #define B64_NONE 0x80 /* no digit */
 
 #define B64_STEP 6 /* bytes that are eight digits */
@@ -37,25 +41,44 @@ b64_eight(uint64_t bits)
     return __builtin_bswap64(bits);
 }
 
-/* As many of up to six bytes as are left, and its digits with their padding;
- * the length of the text. */
-static inline size_t
-b64_step(const uint8_t *from, size_t left, uint64_t *word)
+/* eight bytes, the first in the highest */
+static inline uint64_t
+b64_load(const uint8_t *from)
+{
+    uint64_t bits;
+
+    memcpy(&bits, from, sizeof(bits));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    bits = __builtin_bswap64(bits);
+#endif
+    return bits;
+}
+
+/* The last bytes of `len`, of which `left` < 8 are left, in the highest. */
+static inline uint64_t
+b64_load_rest(const uint8_t *from, size_t left, size_t len)
 {
     uint64_t bits = 0;
 
+    if (len >= sizeof(bits)) {
+        return b64_load(from + left - sizeof(bits)) << 8 * (8 - left);
+    }
+    for (size_t i = 0; i < left; i++) {
+        bits |= (uint64_t) from[i] << 8 * (7 - i);
+    }
+    return bits;
+}
+
+/* As many of up to six bytes as are left of `len`, and its digits with their
+ * padding; the length of the text. */
+static inline size_t
+b64_step(const uint8_t *from, size_t left, size_t len, uint64_t *word)
+{
     if (left >= B64_WORD) {
-        memcpy(&bits, from, sizeof(bits));
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-        bits = __builtin_bswap64(bits);
-#endif
-        *word = b64_eight(bits >> 16);
+        *word = b64_eight(b64_load(from) >> 16);
         return B64_WORD;
     }
-    for (size_t i = 0; i < B64_STEP; i++) {
-        bits = bits << 8 | (i < left ? from[i] : 0);
-    }
-    *word = b64_eight(bits);
+    *word = b64_eight(b64_load_rest(from, left, len) >> 16);
     if (left < B64_STEP) {
         uint64_t padding = ~UINT64_C(0) << (left * 8 + 5) / 6 * 8;
 
@@ -78,15 +101,80 @@ b64_put(char *to, uint64_t word, size_t len)
     }
 }
 
+#ifdef __SSE2__
+
+#define B64_WIDE 16      /* digits at once */
+#define B64_WIDE_STEP 12 /* bytes that they are */
+#define B64_WIDE_READ 14 /* bytes that are looked at for it */
+
+static inline __m128i
+b64_part(__m128i bits, uint64_t mask)
+{
+    return _mm_and_si128(bits, _mm_set1_epi64x((long long) mask));
+}
+
+/* `bits` and `step` where a value is `from` or more */
+static inline __m128i
+b64_shift(__m128i bits, __m128i values, char from, int step)
+{
+    __m128i is_there = _mm_cmpgt_epi8(values, _mm_set1_epi8((char) (from - 1)));
+
+    return _mm_add_epi8(bits,
+                        _mm_and_si128(is_there, _mm_set1_epi8((char) step)));
+}
+
+/* b64_eight() twice, in the order of a text */
+static inline __m128i
+b64_sixteen(const uint8_t *from)
+{
+    __m128i bits = _mm_set_epi64x((long long) (b64_load(from + B64_STEP) >> 16),
+                                  (long long) (b64_load(from) >> 16));
+
+    bits = _mm_or_si128(
+        _mm_slli_epi64(b64_part(bits, UINT64_C(0xffffff000000)), 8),
+        b64_part(bits, UINT64_C(0x000000ffffff)));
+    bits = _mm_or_si128(
+        _mm_slli_epi64(b64_part(bits, UINT64_C(0x00fff00000fff000)), 4),
+        b64_part(bits, UINT64_C(0x00000fff00000fff)));
+    bits = _mm_or_si128(
+        _mm_slli_epi64(b64_part(bits, UINT64_C(0x0fc00fc00fc00fc0)), 2),
+        b64_part(bits, UINT64_C(0x003f003f003f003f)));
+
+    __m128i text = _mm_add_epi8(bits, _mm_set1_epi8('A'));
+
+    text = b64_shift(text, bits, 26, 'a' - 26 - 'A');
+    text = b64_shift(text, bits, 52, '0' - 52 - ('a' - 26));
+    text = b64_shift(text, bits, 62, '+' - 62 - ('0' - 52));
+    text = b64_shift(text, bits, 63, '/' - 63 - ('+' - 62));
+
+    /* the first digit of each half into its lowest byte */
+    text = _mm_or_si128(_mm_slli_epi16(text, 8), _mm_srli_epi16(text, 8));
+    text = _mm_shufflelo_epi16(text, _MM_SHUFFLE(0, 1, 2, 3));
+    return _mm_shufflehi_epi16(text, _MM_SHUFFLE(0, 1, 2, 3));
+}
+
+#endif
+
 void
 ph_b64_encode(struct ph_buf *buf, struct ph_str raw)
 {
     const uint8_t *from = (const uint8_t *) raw.ptr;
+    size_t         left = raw.len;
     char          *to   = ph_buf_reserve(buf, PH_B64_LEN(raw.len));
 
-    for (size_t left = raw.len; to != NULL && left > 0; from += B64_STEP) {
+    if (to == NULL) {
+        return;
+    }
+#ifdef __SSE2__
+    for (; left >= B64_WIDE_READ; left -= B64_WIDE_STEP) {
+        _mm_storeu_si128((__m128i *) (void *) to, b64_sixteen(from));
+        from += B64_WIDE_STEP;
+        to += B64_WIDE;
+    }
+#endif
+    for (; left > 0; from += B64_STEP) {
         uint64_t word;
-        size_t   len = b64_step(from, left, &word);
+        size_t   len = b64_step(from, left, raw.len, &word);
 
         b64_put(to, word, len);
         to += len;
@@ -179,23 +267,35 @@ ph_b64_same_secret(struct ph_str text, struct ph_str raw)
 {
     const uint8_t *from   = (const uint8_t *) raw.ptr;
     const char    *at     = text.ptr;
+    size_t         left   = raw.len;
     uint64_t       differ = 0;
 
     if (text.len != PH_B64_LEN(raw.len)) {
         return false;
     }
-    for (size_t left = raw.len; left > 0; from += B64_STEP) {
+#ifdef __SSE2__
+    __m128i wide = _mm_setzero_si128();
+
+    for (; left >= B64_WIDE_READ; left -= B64_WIDE_STEP) {
+        __m128i have = _mm_loadu_si128((const __m128i *) (const void *) at);
+
+        wide = _mm_or_si128(wide, _mm_xor_si128(have, b64_sixteen(from)));
+        /* or the compiler might leave at the first that differs */
+        __asm__ volatile("" : "+x"(wide));
+        from += B64_WIDE_STEP;
+        at += B64_WIDE;
+    }
+    wide   = _mm_or_si128(wide, _mm_unpackhi_epi64(wide, wide));
+    differ = (uint64_t) _mm_cvtsi128_si64(wide);
+#endif
+    for (; left > 0; from += B64_STEP) {
         uint64_t word, have = 0;
         char     want[B64_WORD] = { 0 };
-        size_t   len            = b64_step(from, left, &word);
+        size_t   len            = b64_step(from, left, raw.len, &word);
 
         b64_put(want, word, len);
         memcpy(&word, want, B64_WORD);
-        if (len == B64_WORD) {
-            memcpy(&have, at, B64_WORD);
-        } else {
-            memcpy(&have, at, B64_WORD / 2);
-        }
+        memcpy(&have, at, len == B64_WORD ? B64_WORD : B64_WORD / 2);
         differ |= word ^ have;
         /* or the compiler might leave at the first that differs */
         __asm__ volatile("" : "+r"(differ));

@@ -30,7 +30,6 @@
 #define ED25519_SIGNATURE_LEN 64
 #define SM2_SIGNATURE_MIN 8 /* two integers of one byte */
 #define SM2_SIGNATURE_MAX 72
-#define DIGEST_LEN_MAX 64
 /* a message in several pieces is joined here for Ed25519, else on the heap */
 #define MESSAGE_STACK_LEN 4096
 
@@ -426,11 +425,9 @@ static enum ph_rc
 check_digest(struct ph_verifier *verifier, const struct ph_str *pieces,
              size_t count, struct ph_str signature)
 {
-    unsigned char        sum[DIGEST_LEN_MAX], der[P256_DER_MAX];
+    unsigned char        sum[PH_SHA512_LEN], der[P256_DER_MAX];
     const unsigned char *given     = (const unsigned char *) signature.ptr;
     size_t               given_len = signature.len;
-    unsigned             sum_len   = 0;
-    const EVP_MD        *md        = ph_digest_md(alg_digest(verifier->alg));
 
     if (verifier->alg == PH_ALG_ECDSA_P256_SHA256) {
         if (signature.len != P256_SIGNATURE_LEN) {
@@ -441,12 +438,11 @@ check_digest(struct ph_verifier *verifier, const struct ph_str *pieces,
     } else if (signature.len != verifier->signature_len) {
         return PH_E_SIGNATURE;
     }
-    bool ok = EVP_DigestInit_ex2(verifier->work, md, NULL) == 1;
-    for (size_t i = 0; ok && i < count; i++) {
-        ok = EVP_DigestUpdate(verifier->work, pieces[i].ptr, pieces[i].len)
-             == 1;
-    }
-    if (!ok || EVP_DigestFinal_ex(verifier->work, sum, &sum_len) != 1) {
+    bool   is_long = verifier->alg == PH_ALG_RSA_PSS_SHA512;
+    size_t sum_len = is_long ? PH_SHA512_LEN : PH_SHA256_LEN;
+
+    if (is_long ? !ph_sha512(pieces, count, sum)
+                : !ph_sha256(pieces, count, sum)) {
         return PH_E_CRYPTO;
     }
     return EVP_PKEY_verify(verifier->ready, given, given_len, sum, sum_len) == 1

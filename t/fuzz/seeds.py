@@ -26,6 +26,17 @@ def frames():
     put("frame", "optional", bytes([1, 16]) + b"\xff\xff\0\0" * 3)
 
 
+def cuts():
+    golden = {path.stem: bytes.fromhex(path.read_text())
+              for path in sorted((ROOT / "t/data/frames").glob("*.hex"))}
+    stream = b"".join(data for data in golden.values() if len(data) < 1000)
+    for length in (1, 47, 48, 49, 256):
+        put("cut", f"golden-by-{length}", bytes([length - 1]) + stream)
+    put("cut", "half", b"\x0f" + stream[:-1])
+    put("cut", "broken", b"\x0f" + stream + b"X" * 48 + stream)
+    put("cut", "long", b"\xff" + stream[:36] + b"\0\0\x10\0" + bytes(400))
+
+
 def headers():
     key, time = 'key_id="k1"', 'timestamp="1700000000"'
     nonce, sign = 'nonce="abcdefgh"', 'signature="AAAAAAAA"'
@@ -125,6 +136,7 @@ def scans():
 
 
 frames()
+cuts()
 scans()
 headers()
 signatures()

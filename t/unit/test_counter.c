@@ -20,6 +20,40 @@ test_names(void **state)
                      PH_STR("paid"), PH_STR("CNY"));
     t_same(ph_buf_str(&buf),
            PH_STR("{ph:c0}:epoch {ph:c0}:7:pos sandbox|sandbox_qr|paid|CNY"));
+    ph_buf_cut(&buf, 0);
+    ph_counter_account_field(&buf, PH_STR("acc1"), PH_STR("closed"));
+    t_same(ph_buf_str(&buf), PH_STR("acc1|closed|n"));
+}
+
+static void
+test_account_fields(void **state)
+{
+    static const struct {
+        struct ph_str in;
+        bool          ok;
+        struct ph_str account, state;
+    } rows[] = {
+        { PH_STR_INIT("acc1|paid|n"), true, PH_STR_INIT("acc1"),
+          PH_STR_INIT("paid") },
+        { PH_STR_INIT("|paid|n"), true, PH_STR_INIT(""), PH_STR_INIT("paid") },
+        { PH_STR_INIT("acc1|paid"), false, { 0 }, { 0 } },
+        { PH_STR_INIT("acc1|paid|"), false, { 0 }, { 0 } },
+        { PH_STR_INIT("acc1|paid|CNY"), false, { 0 }, { 0 } },
+        { PH_STR_INIT("sandbox|sandbox_qr|paid|n"), false, { 0 }, { 0 } },
+        { PH_STR_INIT(""), false, { 0 }, { 0 } },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct ph_str account, word;
+
+        assert_int_equal(ph_counter_account_parse(rows[i].in, &account, &word),
+                         rows[i].ok);
+        if (rows[i].ok) {
+            t_same(account, rows[i].account);
+            t_same(word, rows[i].state);
+        }
+    }
 }
 
 static void
@@ -33,6 +67,7 @@ test_buckets(void **state)
     } rows[] = {
         { PH_COUNTER_MINUTE, 59999, 480, PH_STR_INIT("{p:c0}:1:m:0") },
         { PH_COUNTER_MINUTE, 60000, 480, PH_STR_INIT("{p:c0}:1:m:1") },
+        { PH_COUNTER_ACCOUNT, 60000, 480, PH_STR_INIT("{p:c0}:1:a:1") },
         { PH_COUNTER_DAY, 0, 0, PH_STR_INIT("{p:c0}:1:d:19700101") },
         { PH_COUNTER_DAY, 0, -60, PH_STR_INIT("{p:c0}:1:d:19691231") },
         /* 2026-02-28T15:59:59.999Z and one ms later, at +08:00 */
@@ -81,6 +116,12 @@ test_sql(void **state)
               "SUM(amount) AS amount FROM payment WHERE created_at >= "
               "'2026-02-27 16:00:00' GROUP BY bucket,channel,method,"
               "currency") },
+        { 4, PH_COUNTER_ACCOUNT, 1772294459999,
+          PH_STR_INIT(
+              "SELECT TIMESTAMPDIFF(SECOND,'1970-01-01 00:00:00',closed_at) "
+              "DIV 60 AS bucket,account_id,COUNT(*) AS n FROM payment WHERE "
+              "closed_at >= '2026-02-28 16:00:00' GROUP BY bucket,"
+              "account_id") },
         { 5, PH_COUNTER_DAY, 0,
           PH_STR_INIT(
               "SELECT DATE_FORMAT(conflict_at + INTERVAL 480 MINUTE,"
@@ -119,6 +160,9 @@ test_happenings(void **state)
         assert_non_null(memmem(table, (size_t) (close - table), what->column,
                                strlen(what->column)));
         assert_memory_equal(what->column, what->state, strlen(what->state));
+        assert_int_equal(what->is_end,
+                         strstr("paid failed closed conflict", what->state)
+                             != NULL);
     }
 }
 
@@ -160,8 +204,11 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),      cmocka_unit_test(test_buckets),
-        cmocka_unit_test(test_sql),        cmocka_unit_test(test_happenings),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_buckets),
+        cmocka_unit_test(test_account_fields),
+        cmocka_unit_test(test_sql),
+        cmocka_unit_test(test_happenings),
         cmocka_unit_test(test_day_offset),
     };
 

@@ -213,6 +213,20 @@ test_dims(void **state)
         bl_sums_dim(&sums, PH_STR("17"), PH_STR("m"), PH_STR("CNY"), &again),
         PH_OK);
     assert_int_equal(again, 17);
+    assert_int_equal(bl_sums_account(&sums, PH_STR("17"), &dim), PH_E_FULL);
+    bl_sums_clear(&sums);
+    assert_int_equal(
+        bl_sums_dim(&sums, PH_STR("x"), PH_STR("m"), PH_STR("CNY"), &again),
+        PH_OK);
+    assert_int_equal(bl_sums_account(&sums, PH_STR("x"), &dim), PH_OK);
+    assert_int_not_equal(dim, again); /* an account is not its namesake */
+    assert_true(sums.dim[dim].is_account);
+    assert_int_equal(bl_sums_account(&sums, PH_STR("y"), &again), PH_OK);
+    assert_int_equal(bl_sums_account(&sums, PH_STR("x"), &again), PH_OK);
+    assert_int_equal(dim, again);
+    assert_int_equal(
+        bl_sums_account(&sums, ph_str_make(long_name, sizeof(long_name)), &dim),
+        PH_E_RANGE);
     assert_int_equal(bl_sums_dim(&sums,
                                  ph_str_make(long_name, sizeof(long_name)),
                                  PH_STR("m"), PH_STR("CNY"), &dim),
@@ -259,7 +273,8 @@ test_unsure(void **state)
 }
 
 static struct bl_sums file_sums;
-static int64_t        file_counts[3]; /* plain, prepared then settled, days */
+static int64_t        file_counts[2]; /* plain, prepared then settled */
+static int64_t        file_ends[2];   /* of them, by account */
 
 static struct bl_sums *
 file_begin(void *context, bool settled)
@@ -295,9 +310,20 @@ test_file(void **state)
     }
     assert_int_equal(decoder.row_changes, 6);
     for (size_t i = 0; i < file_sums.cells.size; i++) {
-        const struct bl_cell *cell = &file_sums.cells.cell[i];
-        file_counts[bl_cell_xa(cell->key) != 0] += cell->count;
+        const struct bl_cell *cell        = &file_sums.cells.cell[i];
+        bool                  is_prepared = bl_cell_xa(cell->key) != 0;
+
+        if (bl_cell_is_account(cell->key)) {
+            const struct bl_dim *dim = &file_sums.dim[bl_cell_dim(cell->key)];
+
+            assert_true(dim->is_account);
+            file_ends[is_prepared] += cell->count;
+        } else {
+            file_counts[is_prepared] += cell->count;
+        }
     }
+    assert_int_equal(file_ends[0], 1);   /* paid */
+    assert_int_equal(file_ends[1], 0);   /* those were created, no more */
     assert_int_equal(file_counts[0], 2); /* created and paid, of one payment */
     assert_int_equal(file_counts[1], 2); /* one each, settled by the applier */
     assert_int_equal(file_sums.xids, 2);

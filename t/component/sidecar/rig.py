@@ -18,6 +18,7 @@ import payhub_private  # noqa: E402
 
 Tap = payhub_private.Tap
 STATES = ("created", "sent", "paid", "failed", "closed", "conflict")
+ENDS = STATES[2:]  # counted by account as well
 
 
 def program():
@@ -125,6 +126,13 @@ class Rig(payhub_private.Private):
                         bucket_sums.get(field + "n", 0) + int(row[4])
                     if int(row[5]) != 0:
                         bucket_sums[field + row[3]] = int(row[5])
+        for state in ENDS:
+            for row in self.sql(
+                    f"SELECT FLOOR(UNIX_TIMESTAMP({state}_at) / 60) AS b,"
+                    f" account_id, COUNT(*) FROM payment"
+                    f" WHERE {state}_at IS NOT NULL GROUP BY 1, 2"):
+                found.setdefault(f"{{ph:c0}}:1:a:{row[0]}", {})[
+                    f"{row[1]}|{state}|n"] = int(row[2])
         return found
 
     def drift(self):
@@ -186,10 +194,11 @@ COLUMNS = ("id, merchant_id, app_id, order_no, status, amount, currency, method,
 
 
 def payment(number, amount=100, channel="sandbox", method="sandbox_qr",
-            currency="CNY", created="UTC_TIMESTAMP(3)"):
+            currency="CNY", created="UTC_TIMESTAMP(3)", account="acc1"):
     """The VALUES of one payment; `number` makes its id."""
     return (f"('P{number:026d}', 'm1', 'a1', 'o{number}', 'created', {amount},"
-            f" '{currency}', '{method}', '{channel}', 'acc1', 'A{number:026d}',"
+            f" '{currency}', '{method}', '{channel}', '{account}',"
+            f" 'A{number:026d}',"
             f" 'subject {number}', {created}, UTC_TIMESTAMP(3))")
 
 
