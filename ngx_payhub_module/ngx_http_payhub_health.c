@@ -423,7 +423,7 @@ ngx_http_payhub_health_look(void *data, size_t account,
     ngx_http_payhub_routes_t *routes = data;
 
     ngx_http_payhub_face_t   *face;
-    struct ph_health_window   window;
+    struct ph_success_view    view;
 
     face = &routes->faces[account];
 
@@ -442,18 +442,10 @@ ngx_http_payhub_health_look(void *data, size_t account,
         return;
     }
 
-    if (face->as_of && ngx_time() - face->as_of <= NGX_HTTP_PAYHUB_ROUTE_FRESH)
-    {
-        out->calls = (unsigned) face->ended;
-        out->good = (unsigned) face->paid;
-        return;
-    }
+    ngx_http_payhub_success_look(face->health, &view);
 
-    ph_health_look(&face->health->health, ngx_current_msec, &window);
-
-    out->calls = window.calls;
-    out->good = window.calls - window.refused - window.failed
-                - window.unknown;
+    out->calls = view.calls;
+    out->good = view.good;
 }
 
 
@@ -539,7 +531,7 @@ ngx_http_payhub_route_accounts_set(json_t *items)
         return NGX_ERROR;
     }
 
-    cut = json_copy(items);
+    cut = ngx_http_payhub_success_bare(items);
     text = ngx_alloc(head->text_size, ngx_cycle->log);
 
     if (cut == NULL || text == NULL) {
@@ -600,6 +592,10 @@ ngx_http_payhub_route_accounts_set(json_t *items)
     }
 
     ngx_free(text);
+
+    if (rc == NGX_OK) {
+        ngx_http_payhub_success_set(items);
+    }
 
     return rc;
 }
@@ -723,6 +719,7 @@ ngx_http_payhub_health_account(ngx_http_payhub_routes_t *routes, ngx_uint_t i)
     ngx_uint_t                n;
     struct ph_health          none, *health;
     struct ph_health_window   window;
+    struct ph_success_view    view;
     struct ph_route_account  *account;
 
     account = &routes->accounts[i];
@@ -770,6 +767,16 @@ ngx_http_payhub_health_account(ngx_http_payhub_routes_t *routes, ngx_uint_t i)
                          "refused", (int) window.refused,
                          "failed", (int) window.failed,
                          "unknown", (int) window.unknown));
+    ngx_http_payhub_success_look(routes->faces[i].health, &view);
+
+    (void) json_object_set_new(one, "success",
+               json_pack("{s:s, s:I, s:I, s:I, s:I, s:I}",
+                         "source", view.is_counted ? "cluster" : "host",
+                         "calls", (json_int_t) view.calls,
+                         "good", (json_int_t) view.good,
+                         "ended", (json_int_t) view.ended,
+                         "paid", (json_int_t) view.paid,
+                         "as_of", (json_int_t) view.as_of_s));
     (void) json_object_set_new(one, "calls", sums);
     (void) json_object_set_new(one, "ms",
                                ngx_http_payhub_health_times(health));

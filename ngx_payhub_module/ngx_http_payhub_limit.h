@@ -30,6 +30,7 @@
 /* of a cluster's zone: keys whose usage is kept, and the key texts told */
 #define NGX_HTTP_PAYHUB_LIMIT_USED_MAX  512
 #define NGX_HTTP_PAYHUB_LIMIT_PARTS     10000   /* the whole, as in Redis */
+#define NGX_HTTP_PAYHUB_LIMIT_KNOWN          64      /* a power of two */
 #define NGX_HTTP_PAYHUB_LIMIT_TEXT_MAX  64
 
 
@@ -51,6 +52,16 @@ typedef enum {
 
 
 typedef struct ngx_http_payhub_limit_shared_s  ngx_http_payhub_limit_shared_t;
+
+
+/* a short key and its hash, kept since callers come back: its first bytes and
+   its last, which may be the same ones */
+
+typedef struct {
+    uint64_t                 text[2];
+    uint64_t                 len;           /* 0: free */
+    struct ph_hash128        hash;
+} ngx_http_payhub_limit_known_t;
 
 
 typedef struct {
@@ -84,6 +95,9 @@ typedef struct {
 
     unsigned                 by_identity:1; /* key uses a proven identity */
     unsigned                 cluster:1;
+
+    /* of this process */
+    ngx_http_payhub_limit_known_t  known[NGX_HTTP_PAYHUB_LIMIT_KNOWN];
 } ngx_http_payhub_limit_zone_t;
 
 

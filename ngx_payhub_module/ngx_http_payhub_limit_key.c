@@ -167,6 +167,57 @@ ngx_http_payhub_limit_body(ngx_http_request_t *r, ngx_str_t *body)
 }
 
 
+/*
+ * The keyed hash is most of what a limit costs.  Where a key is kept is chosen
+ * by no secret: who brings other keys to the same place makes them be hashed
+ * again, as all were.
+ */
+
+struct ph_hash128
+ngx_http_payhub_limit_hash_of(ngx_http_payhub_limit_zone_t *zone,
+    ngx_str_t *key)
+{
+    size_t                          len;
+    uint64_t                        head, tail;
+    ngx_uint_t                      n;
+    ngx_http_payhub_limit_known_t  *known;
+
+    len = key->len;
+    tail = 0;
+
+    if (len >= 8 && len <= 16) {
+        ngx_memcpy(&head, key->data, 8);
+        ngx_memcpy(&tail, key->data + len - 8, 8);
+
+    } else if (len >= 4 && len < 8) {
+        head = 0;
+        ngx_memcpy(&head, key->data, 4);
+        ngx_memcpy(&tail, key->data + len - 4, 4);
+
+    } else if (len && len < 4) {
+        head = (uint64_t) key->data[0] << 16 | key->data[len / 2] << 8
+               | key->data[len - 1];
+
+    } else {
+        return ph_limit_hash(zone->table, ngx_http_payhub_view(key));
+    }
+
+    n = ((head ^ tail >> 3) * 0x9e3779b97f4a7c15ull >> 32)
+        & (NGX_HTTP_PAYHUB_LIMIT_KNOWN - 1);
+    known = &zone->known[n];
+
+    if (known->text[0] != head || known->text[1] != tail || known->len != len)
+    {
+        known->hash = ph_limit_hash(zone->table, ngx_http_payhub_view(key));
+        known->text[0] = head;
+        known->text[1] = tail;
+        known->len = len;
+    }
+
+    return known->hash;
+}
+
+
 /* what is no number, or 0, costs one token */
 
 ngx_int_t

@@ -208,10 +208,12 @@ ngx_http_payhub_limit_ctx(ngx_http_request_t *r, ngx_http_payhub_request_t *pr)
         return ctx;
     }
 
-    ctx = ngx_pcalloc(r->pool, sizeof(ngx_http_payhub_limit_ctx_t));
+    ctx = ngx_palloc(r->pool, sizeof(ngx_http_payhub_limit_ctx_t));
     if (ctx == NULL) {
         return NULL;
     }
+
+    ngx_memzero(ctx, offsetof(ngx_http_payhub_limit_ctx_t, entries));
 
     ctx->last = &ctx->first;
     pr->limits = ctx;
@@ -270,9 +272,14 @@ ngx_http_payhub_limit_gather(ngx_http_request_t *r,
             continue;
         }
 
-        entry = ngx_palloc(r->pool, sizeof(ngx_http_payhub_limit_entry_t));
-        if (entry == NULL) {
-            return NGX_ERROR;
+        if (ctx->entries_n < NGX_HTTP_PAYHUB_LIMIT_FEW) {
+            entry = &ctx->entries[ctx->entries_n++];
+
+        } else {
+            entry = ngx_palloc(r->pool, sizeof(ngx_http_payhub_limit_entry_t));
+            if (entry == NULL) {
+                return NGX_ERROR;
+            }
         }
 
         entry->next = NULL;
@@ -280,8 +287,7 @@ ngx_http_payhub_limit_gather(ngx_http_request_t *r,
         entry->key = key;
         entry->result = NGX_HTTP_PAYHUB_LIMIT_PEEKED;
 
-        entry->ask.key = ph_limit_hash(zone->table,
-                                       ngx_http_payhub_view(&key));
+        entry->ask.key = ngx_http_payhub_limit_hash_of(zone, &key);
         entry->ask.now_ns = ctx->now_ns;
         entry->ask.now_s = ngx_time();
         entry->ask.shard = (uint32_t) ngx_process_slot;

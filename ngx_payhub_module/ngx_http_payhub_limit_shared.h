@@ -85,6 +85,9 @@ struct ngx_http_payhub_limit_entry_s {
 };
 
 
+#define NGX_HTTP_PAYHUB_LIMIT_FEW  2    /* that most requests meet */
+
+
 /* all limits of a request; pr->limits */
 
 typedef struct {
@@ -101,8 +104,13 @@ typedef struct {
     /* blocks whose limits have been dealt with, by stage */
     ngx_http_payhub_limit_loc_conf_t   *done[NGX_HTTP_PAYHUB_LIMIT_STAGES];
 
+    ngx_uint_t                          entries_n;
+
     unsigned                            waiting:1;
     unsigned                            told:1;     /* fields are there */
+
+    /* the first ones; not zeroed */
+    ngx_http_payhub_limit_entry_t       entries[NGX_HTTP_PAYHUB_LIMIT_FEW];
 } ngx_http_payhub_limit_ctx_t;
 
 
@@ -125,6 +133,8 @@ ngx_http_payhub_limit_zone_t *ngx_http_payhub_limit_named(ngx_conf_t *cf,
 ngx_int_t ngx_http_payhub_limit_key(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, ngx_http_payhub_limit_zone_t *zone,
     ngx_str_t *key);
+struct ph_hash128 ngx_http_payhub_limit_hash_of(
+    ngx_http_payhub_limit_zone_t *zone, ngx_str_t *key);
 ngx_int_t ngx_http_payhub_limit_cost(ngx_http_request_t *r,
     ngx_http_payhub_limit_t *limit, uint64_t *cost);
 

@@ -35,22 +35,24 @@ struct ngx_http_payhub_call_s {
     uint64_t                     start;     /* in the stream of the link */
     size_t                       len;
 
-    struct ph_frame             *answer;    /* while its handler runs */
+    struct ph_frame             *answer;    /* valid while "bytes" last */
     struct ph_str                bytes;     /* of it, not taken yet */
 
     /* at the first byte that leaves: from here on it may have happened */
     ngx_http_payhub_call_pt      leaves;
     ngx_http_request_t          *request;
 
-    ngx_msec_t                   since;     /* when it left */
+    ngx_msec_t                   since;     /* when it was queued, or left */
 
     ngx_event_get_peer_pt        get;
     ngx_event_free_peer_pt       free;
+    ngx_event_notify_peer_pt     notify;
     void                        *data;
 
     unsigned                     queued:1;
     unsigned                     sent:1;
     unsigned                     failed:1;  /* an error, not an end */
+    unsigned                     blameless:1;   /* the peer has not failed */
 
     /* what nginx's upstream sees */
     ngx_connection_t             connection;

@@ -4,9 +4,9 @@
  *
  * What may have happened is never sent again.  Before the first byte leaves
  * the link (ngx_http_payhub_link.c), another peer may be tried; at the first
- * byte u->conf changes to one that knows no next peer, and reinit_request() vetoes a second sending whatever
- * the configuration says.  Only BUSY, by which a worker proves that it did
- * nothing, lifts the veto.
+ * byte u->conf changes to one that knows no next peer, and reinit_request()
+ * vetoes a second sending whatever the configuration says.  Only BUSY, by
+ * which a worker proves that it did nothing, lifts the veto.
  *
  *     pr->sent == 0    nothing was executed: 503
  *     pr->sent == 1    outcome unknown until a worker's answer: 502
@@ -798,8 +798,10 @@ ngx_http_payhub_pass_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ucf->read_timeout = conf->timeout;
     ucf->next_upstream_timeout = conf->timeout;
 
-    /* u->request_sent is set as soon as the link has the frame: for nginx a
-     * POST is out then, though it may still wait; pr->sent knows */
+    /*
+     * u->request_sent is set as soon as the link has the frame: for nginx a
+     * POST is out then, though it may still wait; pr->sent knows
+     */
 
     ucf->next_upstream = NGX_CONF_BITMASK_SET
                          |NGX_HTTP_UPSTREAM_FT_ERROR

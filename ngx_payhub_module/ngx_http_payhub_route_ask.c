@@ -106,6 +106,7 @@ ngx_http_payhub_route_explain_seat(ngx_http_payhub_routes_t *routes,
     enum ph_route_why         why;
     unsigned __int128         fee;
     struct ph_route_sight     sight;
+    struct ph_success_view    view;
     struct ph_route_account  *account;
 
     account = &routes->accounts[seat->account];
@@ -134,6 +135,21 @@ ngx_http_payhub_route_explain_seat(ngx_http_payhub_routes_t *routes,
                     "calls", (int) sight.calls,
                     "good", (int) sight.good,
                     "given", (json_int_t) ph_route_given(seat));
+
+    ngx_http_payhub_success_look(routes->faces[seat->account].health, &view);
+
+    (void) json_object_set_new(one, "source",
+                               json_string(view.is_counted ? "cluster"
+                                                           : "host"));
+
+    if (view.is_counted) {
+        (void) json_object_set_new(one, "ended",
+                                   json_integer((json_int_t) view.ended));
+        (void) json_object_set_new(one, "paid",
+                                   json_integer((json_int_t) view.paid));
+        (void) json_object_set_new(one, "as_of",
+                                   json_integer((json_int_t) view.as_of_s));
+    }
 
     (void) json_object_set_new(one, "against",
                                why == PH_ROUTE_MAY ? json_null()

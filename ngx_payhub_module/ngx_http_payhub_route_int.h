@@ -14,7 +14,6 @@
 
 
 #define NGX_HTTP_PAYHUB_ROUTES_MAX      16
-#define NGX_HTTP_PAYHUB_ROUTE_FRESH     30      /* s, of figures by sync */
 #define NGX_HTTP_PAYHUB_ROUTE_FAULT     512
 
 /* an item of two bytes of text takes its copy, 16-aligned, and a target */
@@ -57,6 +56,7 @@ typedef struct {
     uint64_t                 len;           /* of id; 0: free */
     u_char                   id[PH_ROUTE_NAME_MAX];
     struct ph_health         health;
+    struct ph_success        success;       /* as workers tell it */
     uint32_t                 inflight[NGX_HTTP_PAYHUB_SLOTS_MAX];
 } ngx_http_payhub_health_t;
 
@@ -66,9 +66,6 @@ typedef struct {
 typedef struct {
     ngx_http_payhub_health_t *health;       /* NULL: the table is full */
     struct ph_breaker_spec   breaker;
-    uint64_t                 ended;
-    uint64_t                 paid;
-    time_t                   as_of;
 } ngx_http_payhub_face_t;
 
 
@@ -137,6 +134,13 @@ json_t *ngx_http_payhub_health_accounts(uint64_t *told);
 void ngx_http_payhub_health_look(void *data, size_t account,
     struct ph_route_sight *out);
 void ngx_http_payhub_health_init_process(void);
+
+/* ngx_http_payhub_route_success.c */
+
+json_t *ngx_http_payhub_success_bare(json_t *items);
+void ngx_http_payhub_success_set(json_t *items);
+void ngx_http_payhub_success_look(ngx_http_payhub_health_t *health,
+    struct ph_success_view *view);
 
 
 #endif /* _NGX_HTTP_PAYHUB_ROUTE_INT_H_INCLUDED_ */

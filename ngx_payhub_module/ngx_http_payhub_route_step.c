@@ -134,10 +134,15 @@ ngx_http_payhub_route_take(ngx_http_request_t *r,
         return NGX_DONE;
     }
 
-    choice = ngx_pcalloc(r->pool, sizeof(ngx_http_payhub_choice_t));
+    choice = ngx_palloc(r->pool, sizeof(ngx_http_payhub_choice_t));
     if (choice == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    /* of candidates and note only what was written is looked at */
+
+    ngx_memzero(&choice->n, sizeof(ngx_http_payhub_choice_t)
+                            - offsetof(ngx_http_payhub_choice_t, n));
 
     return ngx_http_payhub_route_choose(r, pr, routes, route, choice);
 }

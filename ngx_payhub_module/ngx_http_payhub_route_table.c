@@ -222,12 +222,6 @@ ngx_http_payhub_route_account_told(ngx_http_payhub_routes_t *routes,
     }
 
     account->is_drained |= json_is_true(json_object_get(item, "drained"));
-
-    face->ended = (uint64_t) json_integer_value(json_object_get(item,
-                                                                "ended"));
-    face->paid = (uint64_t) json_integer_value(json_object_get(item, "paid"));
-    face->paid = ngx_min(face->paid, face->ended);
-    face->as_of = (time_t) json_integer_value(json_object_get(item, "as_of"));
 }
 
 

@@ -532,7 +532,9 @@ ngx_http_payhub_verify_plain_path(ngx_str_t *target)
 
     for (p = target->data; p < last; p++) {
 
-        if (*p > '/' && *p != ';' && *p != '?' && *p != '\\') {
+        /* letters first: most bytes are */
+
+        if (*p > '?' ? *p != '\\' : *p > '/' && *p < ';') {
             continue;
         }
 

@@ -15,7 +15,7 @@
 
 
 #define NGX_HTTP_PAYHUB_ZONE_MAGIC    0x31454e4f5a485001ull
-#define NGX_HTTP_PAYHUB_ZONE_LAYOUT   2     /* raise when any area changes */
+#define NGX_HTTP_PAYHUB_ZONE_LAYOUT   3     /* raise when any area changes */
 #define NGX_HTTP_PAYHUB_KEYS_MIN      (256 * 1024)
 
 

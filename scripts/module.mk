@@ -5,7 +5,8 @@
 NGX_SRC ?= $(shell dpkg -L nginx-dev 2>/dev/null | sed -n 's,/configure$$,,p' | head -n 1)
 
 MODULE_SRCS := $(sort $(wildcard ngx_payhub_module/*.c ngx_payhub_module/*.h ngx_payhub_module/*.map ngx_payhub_module/*.html))
-CCOPT_release := -O2
+# one link-time unit: steps of a request call small functions of other files
+CCOPT_release := -O3 -flto
 CCOPT_debug   := -O0
 CCOPT_asan    := -O1 -DPH_TESTING=1 $(SAN_asan)
 CCOPT_tsan    := -O1

@@ -13,7 +13,6 @@
 #define WAIT_MS_MAX 30000
 #define ANSWER_LEN (768 * 1024)
 #define ACCOUNTS_LEN (256 * 1024)
-#define ACCOUNTS_MAX 1024 /* what an edge keeps */
 
 /* ---- the end of a pull ---- */
 
@@ -73,10 +72,13 @@ accounts_mark(const struct wk_admin *admin, struct ph_buf *out)
     ph_buf_add(out, ph_str_z(admin->boot));
     ph_buf_byte(out, ':');
     ph_buf_u64(out, wk_accounts_generation(admin->worker->accounts));
+    ph_buf_byte(out, ':');
+    ph_buf_u64(out, wk_admin_success_version(admin->success));
 }
 
 static void
-account_write(struct ph_buf *out, const struct wk_account *account)
+account_write(const struct wk_admin *admin, struct ph_buf *out,
+              const struct wk_account *account)
 {
     const char *const *methods = account->channel->methods;
 
@@ -95,7 +97,9 @@ account_write(struct ph_buf *out, const struct wk_account *account)
         ph_buf_add(out, i != 0 ? PH_STR(",") : PH_STR(""));
         ph_buf_json(out, ph_str_z(methods[i]));
     }
-    ph_buf_add(out, PH_STR("]}"));
+    ph_buf_byte(out, ']');
+    wk_admin_success_write(admin->success, account->face.id, out);
+    ph_buf_byte(out, '}');
 }
 
 /* As many as fit: an edge routes by no more. */
@@ -107,11 +111,11 @@ accounts_write(const struct wk_admin *admin, struct ph_buf *out)
     size_t                    begin    = out->len;
 
     ph_buf_add(out, PH_STR(",\"items\":["));
-    for (size_t i = 0; i < count && i < ACCOUNTS_MAX; i++) {
+    for (size_t i = 0; i < count && i < ADMIN_ACCOUNTS_MAX; i++) {
         size_t mark = out->len;
 
         ph_buf_add(out, i != 0 ? PH_STR(",") : PH_STR(""));
-        account_write(out, wk_accounts_at(accounts, i));
+        account_write(admin, out, wk_accounts_at(accounts, i));
         if (out->len - begin > ACCOUNTS_LEN) {
             ph_buf_cut(out, mark);
             ph_log(PH_LOG_WARN, "sync_accounts_cut",
@@ -282,6 +286,7 @@ admin_tick(uv_timer_t *timer)
     }
     wk_admin_keys_poll(admin->keys);
     wk_admin_live_poll(admin->live);
+    wk_admin_success_poll(admin->success);
     wk_admin_look(admin);
 }
 
@@ -382,11 +387,13 @@ wk_admin_new(struct wk_worker *worker)
     struct ph_buf boot = PH_BUF_INIT(admin->boot);
     ph_buf_hex(&boot, ph_str_make((const char *) random, sizeof(random)));
     (void) ph_buf_z(&boot);
-    admin->keys = wk_admin_keys_new(admin);
-    admin->live = wk_admin_live_new(admin);
-    if (admin->keys == NULL || admin->live == NULL) {
+    admin->keys    = wk_admin_keys_new(admin);
+    admin->live    = wk_admin_live_new(admin);
+    admin->success = wk_admin_success_new(admin);
+    if (admin->keys == NULL || admin->live == NULL || admin->success == NULL) {
         wk_admin_keys_free(admin->keys);
         wk_admin_live_free(admin->live);
+        wk_admin_success_free(admin->success);
         free(admin);
         return NULL;
     }
@@ -417,5 +424,6 @@ wk_admin_free(struct wk_admin *admin)
     }
     wk_admin_keys_free(admin->keys);
     wk_admin_live_free(admin->live);
+    wk_admin_success_free(admin->success);
     free(admin);
 }

@@ -17,6 +17,7 @@
 
 #define ADMIN_MARK_LEN 64
 #define ADMIN_CURSOR_LEN 128
+#define ADMIN_ACCOUNTS_MAX 1024 /* what an edge keeps */
 #define ADMIN_PAGE_KEYS 500
 #define ADMIN_PAGE_LEN (160 * 1024) /* an edge parses one in about 1 ms */
 #define ADMIN_CHANGES_MAX 1024
@@ -25,6 +26,7 @@
 
 struct admin_keys;
 struct admin_live;
+struct admin_success;
 
 struct admin_pull {
     struct admin_pull *next;
@@ -42,15 +44,16 @@ struct admin_pull {
 };
 
 struct wk_admin {
-    struct wk_worker  *worker;
-    struct admin_keys *keys;
-    struct admin_live *live;
-    struct admin_pull *pulls;
-    size_t             pull_count;
-    uv_timer_t         tick;
-    uint64_t           asked_ms; /* loop time of the last pull */
-    bool               is_draining;
-    char               boot[17]; /* marks of another process are not ours */
+    struct wk_worker     *worker;
+    struct admin_keys    *keys;
+    struct admin_live    *live;
+    struct admin_success *success;
+    struct admin_pull    *pulls;
+    size_t                pull_count;
+    uv_timer_t            tick;
+    uint64_t              asked_ms; /* loop time of the last pull */
+    bool                  is_draining;
+    char                  boot[17]; /* marks of another process are not ours */
 };
 
 /* admin.c: something may be new: answers who is held and does not have it */
@@ -88,6 +91,19 @@ uint64_t wk_admin_live_heard_ns(const struct admin_live *live);
 /* Sends the changes of the pull; wk_admin_told() follows, maybe at once. */
 void wk_admin_live_tell(struct admin_live *live, struct admin_pull *pull,
                         const json_t *changes);
+
+/* admin_success.c */
+struct admin_success      *
+wk_admin_success_new(struct wk_admin *admin) PH_MUST_CHECK;
+void wk_admin_success_free(struct admin_success *success);
+void wk_admin_success_poll(struct admin_success *success);
+
+/* counts the changes of what is told; 0 = nothing was ever */
+uint64_t wk_admin_success_version(const struct admin_success *success);
+
+/* ,"ended":N,"paid":N,"as_of":S of an account, or nothing */
+void wk_admin_success_write(const struct admin_success *success,
+                            struct ph_str id, struct ph_buf *out);
 
 /* admin_share.c: answers the pull by itself */
 void wk_admin_share(struct admin_pull *pull);

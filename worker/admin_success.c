@@ -29,6 +29,7 @@
 #define SUCCESS_SETTLED 2   /* minutes, after which a minute moves no more */
 #define SUCCESS_FIELDS 8192 /* of a minute that are looked at */
 #define ACCOUNT_ID_LEN 32
+#define BACK_S 60 /* so far a position may go back by clocks alone */
 #define MINUTE_MS UINT64_C(60000)
 #define POSITION_MS_MAX UINT64_C(253370764800000) /* 9999-01-01 */
 
@@ -45,7 +46,6 @@ struct success_account {
 struct success_minute {
     struct admin_success *success;
     bool                  is_known;
-    bool                  is_asked;
     uint64_t              minute;  /* since 1970 */
     uint64_t              read_at; /* minute of the position when it was read */
 };
@@ -59,7 +59,6 @@ struct admin_success {
     uint64_t                asked_ns;
     uint64_t                rounds;
     uint64_t                epoch;
-    bool                    has_epoch;
     uint64_t                at_s;    /* the sidecar's position */
     uint64_t                told_s;  /* the one that is told; 0 = none */
     uint64_t                version; /* of what is told */
@@ -205,8 +204,7 @@ round_end(struct admin_success *success)
     }
     success->rounds++;
     if (sums_moved(success)
-        || success->at_s >= success->told_s + SUCCESS_AGAIN_S)
-    {
+        || success->at_s >= success->told_s + SUCCESS_AGAIN_S) {
         success->told_s = success->at_s;
         success->version++;
         wk_admin_look(success->admin);
@@ -239,13 +237,11 @@ wk_admin_success_version(const struct admin_success *success)
 /* ---- a round ---- */
 
 static void
-answer_end(struct wk_redis *redis, struct admin_success *success,
-           const redisReply *reply)
+answer_end(struct admin_success *success, const redisReply *reply)
 {
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
         success->is_failed = true;
     }
-    (void) redis;
     if (--success->waiting == 0) {
         round_end(success);
     }
@@ -258,20 +254,19 @@ minute_answer(struct wk_redis *redis, const redisReply *reply, void *data)
     struct admin_success  *success = minute->success;
     size_t                 slot    = minute->minute % SUCCESS_MINUTES;
 
-    minute->is_asked = false;
+    (void) redis;
     minute->is_known = false;
     if (reply != NULL && reply->type == REDIS_REPLY_ARRAY) {
         minute_clear(success, slot);
         for (size_t i = 0; i + 1 < reply->elements && i < SUCCESS_FIELDS * 2;
-             i += 2)
-        {
+             i += 2) {
             field_take(success, slot, text_of(reply->element[i]),
                        text_of(reply->element[i + 1]));
         }
         minute->is_known = true;
         minute->read_at  = success->at_s / 60;
     }
-    answer_end(redis, success, reply);
+    answer_end(success, reply);
 }
 
 /* Does this minute have to be read in this round? */
@@ -301,9 +296,8 @@ minute_ask(struct admin_success *success, uint64_t number)
 
     minute->minute   = number;
     minute->is_known = false;
-    minute->is_asked = wk_redis_ask(worker->redis, minute_answer, minute, args,
-                                    PH_COUNT(args));
-    if (minute->is_asked) {
+    if (wk_redis_ask(worker->redis, minute_answer, minute, args,
+                     PH_COUNT(args))) {
         success->waiting++;
     } else {
         success->is_failed = true;
@@ -313,8 +307,7 @@ minute_ask(struct admin_success *success, uint64_t number)
 static void
 minutes_ask(struct admin_success *success, uint64_t last)
 {
-    uint64_t first
-        = last >= SUCCESS_MINUTES ? last - (SUCCESS_MINUTES - 1) : 0;
+    uint64_t first = last >= SUCCESS_MINUTES ? last - (SUCCESS_MINUTES - 1) : 0;
 
     for (uint64_t number = first; number <= last; number++) {
         if (minute_is_due(success, number)) {
@@ -329,18 +322,19 @@ position_answer(struct wk_redis *redis, const redisReply *reply, void *data)
     struct admin_success *success = data;
     uint64_t              at_ms   = 0;
 
+    (void) redis;
     if (reply != NULL && reply->type == REDIS_REPLY_NIL) {
         success_forget(success); /* no sidecar ever, or no data any more */
     } else if (reply != NULL && !success->is_failed
                && ph_str_u64(text_of(reply), POSITION_MS_MAX, &at_ms))
     {
-        if (at_ms / 1000 < success->at_s) {
+        if (at_ms / 1000 + BACK_S < success->at_s) {
             success_forget(success); /* it began anew */
         }
         success->at_s = at_ms / 1000;
         minutes_ask(success, success->at_s / 60);
     }
-    answer_end(redis, success, reply);
+    answer_end(success, reply);
 }
 
 static void
@@ -366,17 +360,18 @@ epoch_answer(struct wk_redis *redis, const redisReply *reply, void *data)
     struct admin_success *success = data;
     uint64_t              epoch   = 0;
 
+    (void) redis;
     if (reply != NULL && reply->type == REDIS_REPLY_NIL) {
         success_forget(success);
-    } else if (reply != NULL
-               && ph_str_u64(text_of(reply), UINT32_MAX, &epoch)) {
+    } else if (reply != NULL && ph_str_u64(text_of(reply), UINT32_MAX, &epoch))
+    {
         if (epoch != success->epoch) {
             success_forget(success);
         }
         success->epoch = epoch;
         position_ask(success);
     }
-    answer_end(redis, success, reply);
+    answer_end(success, reply);
 }
 
 void

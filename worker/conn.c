@@ -2,18 +2,20 @@
  * conn.c - one connection of the frame server: bytes to frames and back.
  *
  *   reading --no room for more--> stalled --room, at a turn's end--> reading
- *      |  the peer's end                 |
+ *      |
+ *      |  the peer's end, a broken frame, half a frame for too long
  *      '--> ended: what is at work is answered --> closed
  *
  * Invariants:
  *   1. A frame's bytes lie in a box of their own, so any number of requests
  *      is at work while the connection reads on.
- *   2. Every byte held is counted in bytes_held.  Over SERVER_READ_MAX, or
- *      over what one connection may have at work or unwritten, a connection
- *      is not read: nothing is lost, and its peer waits.
+ *   2. Every byte held is counted.  Over SERVER_READ_MAX, or over what one
+ *      connection may have at work or unwritten, a connection is not read:
+ *      nothing is lost, and its peer waits.  What a stalled connection keeps
+ *      takes no room from the boxes, whose end makes room.
  *   3. Replies gather in `out` and are written once a turn of the loop.
- *   4. A frame that is not whole, or bytes that are not taken, within
- *      SERVER_FRAME_MS end the connection: whoever hangs in the middle gives
+ *   4. A frame that is not whole within SERVER_FRAME_MS ends the connection,
+ *      replies that are not taken close it: whoever hangs in the middle gives
  *      back what it holds.  The time in which we do not read does not count.
  *   5. A connection that is gone stays in memory until its last request has
  *      ended; those go on, and their replies are dropped.
@@ -23,30 +25,15 @@
 #include "libpayhub/io/log.h"
 #include "worker/server_int.h"
 
-struct wk_conn {
-    struct wk_server *server;
-    struct wk_conn   *prev, *next;
-    struct wk_conn   *next_dirty;
-    uv_pipe_t         pipe;
-    uv_write_t        write;
-    struct wk_cut     cut;
-    struct wk_box    *box;  /* of the frame that is being read */
-    struct wk_bytes   rest; /* read, and not taken yet: while stalled */
-    struct wk_bytes   out;
-    struct wk_bytes   writing; /* what the peer did not take at once */
-    size_t            requests;
-    size_t            request_bytes;
-    uint64_t          read_ms;  /* loop time at which a half frame began, or */
-    uint64_t          write_ms; /* bytes began to wait for the peer; 0 = none */
-    uint64_t          heard_ms;
-    bool              is_dirty;
-    bool              is_stalled;
-    bool              is_ended;
-    bool              is_closing;
-    bool              is_closed;
-};
-
 /* ---- the end ---- */
+
+static void
+conn_rest_free(struct wk_conn *conn)
+{
+    conn->server->rest_held -= conn->rest.size;
+    free(conn->rest.ptr);
+    conn->rest = (struct wk_bytes){ 0 };
+}
 
 static void
 conn_closed(uv_handle_t *handle)
@@ -74,7 +61,7 @@ conn_closed(uv_handle_t *handle)
     if (conn->box != NULL) {
         wk_box_give(server, conn->box);
     }
-    wk_bytes_free(server, &conn->rest);
+    conn_rest_free(conn);
     wk_bytes_free(server, &conn->out);
     wk_bytes_free(server, &conn->writing);
     server->stalled -= conn->is_stalled;
@@ -101,6 +88,29 @@ conn_is_idle(const struct wk_conn *conn)
 }
 
 void
+wk_conn_look(struct wk_conn *conn)
+{
+    if (conn->is_ended && conn_is_idle(conn)) {
+        wk_conn_close(conn);
+    }
+}
+
+/* What is at work is answered; half a frame was not taken. */
+void
+wk_conn_end(struct wk_conn *conn)
+{
+    conn->is_ended = true;
+    conn->read_ms  = 0;
+    if (conn->box != NULL) {
+        wk_box_give(conn->server, conn->box);
+        conn->box = NULL;
+        conn->cut = (struct wk_cut){ 0 };
+    }
+    (void) uv_read_stop((uv_stream_t *) &conn->pipe);
+    wk_conn_look(conn);
+}
+
+void
 wk_conn_done(struct wk_box *box)
 {
     struct wk_conn *conn = box->conn;
@@ -112,121 +122,8 @@ wk_conn_done(struct wk_box *box)
         if (conn->requests == 0) {
             free(conn);
         }
-    } else if (conn->is_ended && conn_is_idle(conn)) {
-        wk_conn_close(conn);
-    }
-}
-
-/* ---- writing ---- */
-
-static void
-conn_dirty(struct wk_conn *conn)
-{
-    if (!conn->is_dirty) {
-        conn->is_dirty      = true;
-        conn->next_dirty    = conn->server->dirty;
-        conn->server->dirty = conn;
-    }
-}
-
-void
-wk_conn_send(struct wk_conn *conn, const struct ph_frame *frame)
-{
-    size_t size = PH_FRAME_HEAD_LEN + frame->meta.len + frame->body.len;
-    struct wk_bytes *out = &conn->out;
-
-    if (conn->is_closing) {
-        return;
-    }
-    if (out->len + conn->writing.len + size > CONN_OUT_END
-        || !wk_bytes_reserve(conn->server, out, size))
-    {
-        ph_log(
-            PH_LOG_WARN, "replies_not_taken",
-            { "bytes", ph_log_i64((int64_t) (out->len + conn->writing.len)) });
-        wk_conn_close(conn);
-        return;
-    }
-    struct ph_buf buf;
-
-    ph_buf_init(&buf, out->ptr + out->len, out->size - out->len);
-    if (ph_frame_write(&buf, frame) != PH_OK) {
-        ph_log(PH_LOG_ERROR, "reply_too_large",
-               { "bytes", ph_log_i64((int64_t) size) });
-        wk_conn_close(conn);
-        return;
-    }
-    out->len += buf.len;
-    out->is_secret = out->is_secret || frame->type == PH_FRAME_SYNC_PUSH;
-    conn_dirty(conn);
-}
-
-/* A buffer that one burst needed is not kept, and none when there are many. */
-static void
-conn_out_shrink(struct wk_conn *conn)
-{
-    if (conn->out.len == 0
-        && (conn->out.size > CONN_OUT_KEEP
-            || conn->server->bytes_held > SERVER_READ_MAX / 2))
-    {
-        wk_bytes_free(conn->server, &conn->out);
-    }
-}
-
-static void
-conn_written(uv_write_t *write, int status)
-{
-    struct wk_conn *conn = write->data;
-
-    if (conn->out.ptr == NULL) {
-        wk_bytes_wipe(&conn->writing);
-        conn->out     = conn->writing;
-        conn->writing = (struct wk_bytes){ 0 };
     } else {
-        wk_bytes_free(conn->server, &conn->writing);
-    }
-    conn_out_shrink(conn);
-    conn->write_ms = 0;
-    if (status != 0 || (conn->is_ended && conn_is_idle(conn))) {
-        wk_conn_close(conn);
-    } else if (conn->out.len != 0) {
-        conn_dirty(conn);
-    }
-}
-
-static void
-conn_flush(struct wk_conn *conn)
-{
-    struct wk_bytes *out = &conn->out;
-    uv_stream_t     *to  = (uv_stream_t *) &conn->pipe;
-
-    if (conn->is_closing || out->len == 0 || conn->writing.len != 0) {
-        return; /* conn_written() comes back */
-    }
-    uv_buf_t piece = uv_buf_init(out->ptr, (unsigned) out->len);
-    int      sent  = uv_try_write(to, &piece, 1);
-
-    if (sent == (int) out->len) {
-        wk_bytes_wipe(out);
-        conn_out_shrink(conn);
-        if (conn->is_ended && conn_is_idle(conn)) {
-            wk_conn_close(conn);
-        }
-        return;
-    }
-    if (sent < 0 && sent != UV_EAGAIN) {
-        wk_conn_close(conn);
-        return;
-    }
-    conn->writing      = *out;
-    conn->writing.from = sent > 0 ? (size_t) sent : 0;
-    *out               = (struct wk_bytes){ 0 };
-    conn->write.data   = conn;
-    conn->write_ms     = uv_now(to->loop);
-    piece              = uv_buf_init(conn->writing.ptr + conn->writing.from,
-                                     (unsigned) (conn->writing.len - conn->writing.from));
-    if (uv_write(&conn->write, to, &piece, 1, conn_written) != 0) {
-        wk_conn_close(conn);
+        wk_conn_look(conn);
     }
 }
 
@@ -257,7 +154,7 @@ conn_stall(struct wk_conn *conn, struct ph_str piece)
         }
         memcpy(rest->ptr, piece.ptr, piece.len);
         rest->size = rest->len = piece.len;
-        server->bytes_held += piece.len;
+        server->rest_held += piece.len;
     }
     conn->is_stalled = true;
     conn->read_ms    = 0;
@@ -294,7 +191,7 @@ conn_whole(struct wk_conn *conn)
 static void
 conn_take(struct wk_conn *conn, struct ph_str piece)
 {
-    while (!conn->is_closing) {
+    while (!conn->is_closing && !conn->is_ended) {
         if (!conn_has_room(conn)) {
             conn_stall(conn, piece);
             return;
@@ -317,34 +214,28 @@ conn_take(struct wk_conn *conn, struct ph_str piece)
         case WK_CUT_BROKEN:
             ph_log(PH_LOG_WARN, "frame_broken",
                    { "why", PH_STR("no head of a frame") });
-            wk_conn_close(conn);
+            wk_conn_end(conn);
             return;
         }
     }
 }
 
-/* One buffer for all: what is read is taken before the next read. */
+static bool
+server_is_full(const struct wk_server *server)
+{
+    return server->bytes_held + server->rest_held > SERVER_READ_MAX;
+}
+
+/* One buffer for all: what is read is taken before the next read.  None =
+ * libuv reports UV_ENOBUFS. */
 static void
 conn_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct wk_server *server = ((struct wk_conn *) handle->data)->server;
+    size_t            len = server_is_full(server) ? 0 : sizeof(server->piece);
 
     (void) suggested;
-    *buf = uv_buf_init(server->piece, sizeof(server->piece));
-}
-
-/* The peer sends no more; it may still read. */
-static void
-conn_end(struct wk_conn *conn)
-{
-    conn->is_ended = true;
-    conn->read_ms  = 0;
-    if (conn->box != NULL) {
-        wk_box_give(conn->server, conn->box); /* half a frame was not taken */
-        conn->box = NULL;
-        conn->cut = (struct wk_cut){ 0 };
-    }
-    (void) uv_read_stop((uv_stream_t *) &conn->pipe);
+    *buf = uv_buf_init(server->piece, (unsigned) len);
 }
 
 static void
@@ -354,8 +245,10 @@ conn_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *buf)
 
     if (count > 0) {
         conn_take(conn, ph_str_make(buf->base, (size_t) count));
-    } else if (count == UV_EOF && !conn_is_idle(conn)) {
-        conn_end(conn);
+    } else if (count == UV_EOF) {
+        wk_conn_end(conn); /* it may still read */
+    } else if (count == UV_ENOBUFS) {
+        conn_stall(conn, ph_str_make(NULL, 0));
     } else if (count < 0) {
         wk_conn_close(conn);
     }
@@ -379,8 +272,10 @@ conn_resume(struct wk_conn *conn)
     if (conn->is_stalled) {
         return rest->len - rest->from != left || conn->cut.have != had;
     }
-    wk_bytes_free(server, rest);
-    if (uv_read_start((uv_stream_t *) &conn->pipe, conn_alloc, conn_read) != 0)
+    conn_rest_free(conn);
+    if (!conn->is_ended
+        && uv_read_start((uv_stream_t *) &conn->pipe, conn_alloc, conn_read)
+               != 0)
     {
         wk_conn_close(conn);
     }
@@ -397,7 +292,10 @@ conns_resume(struct wk_server *server)
     for (struct wk_conn *conn                       = server->conns;
          conn != NULL && server->stalled != 0; conn = conn->next)
     {
-        if (conn->is_stalled && !conn->is_closing && conn_has_room(conn)) {
+        bool is_worth = conn->rest.ptr != NULL || !server_is_full(server);
+
+        if (conn->is_stalled && !conn->is_closing && is_worth
+            && conn_has_room(conn)) {
             is_moved = conn_resume(conn) || is_moved;
         }
     }
@@ -414,7 +312,7 @@ wk_conns_turn(struct wk_server *server)
 
             server->dirty  = conn->next_dirty;
             conn->is_dirty = false;
-            conn_flush(conn);
+            wk_conn_flush(conn);
         }
     } while (server->stalled != 0 && conns_resume(server));
 }
@@ -460,14 +358,22 @@ wk_conns_goaway(struct wk_server *server)
 }
 
 static bool
-conn_is_late(const struct wk_conn *conn, uint64_t now_ms)
+is_long_ago(uint64_t ms, uint64_t now_ms)
 {
-    uint64_t since_ms = now_ms > SERVER_FRAME_MS ? now_ms - SERVER_FRAME_MS : 0;
+    return ms != 0 && now_ms - ms > SERVER_FRAME_MS;
+}
 
-    return (conn->read_ms != 0 && conn->read_ms < since_ms)
-           || (conn->write_ms != 0 && conn->write_ms < since_ms)
-           || (conn->server->is_draining && conn_is_idle(conn)
-               && conn->heard_ms < since_ms);
+static void
+conn_sweep(struct wk_conn *conn, uint64_t now_ms)
+{
+    if (is_long_ago(conn->write_ms, now_ms)
+        || (conn->server->is_draining && conn_is_idle(conn)
+            && is_long_ago(conn->heard_ms, now_ms)))
+    {
+        wk_conn_close(conn);
+    } else if (is_long_ago(conn->read_ms, now_ms)) {
+        wk_conn_end(conn);
+    }
 }
 
 void
@@ -477,9 +383,7 @@ wk_conns_sweep(struct wk_server *server)
 
     for (struct wk_conn *conn = server->conns; conn != NULL; conn = conn->next)
     {
-        if (conn_is_late(conn, now_ms)) {
-            wk_conn_close(conn);
-        }
+        conn_sweep(conn, now_ms);
     }
 }
 

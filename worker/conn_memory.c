@@ -1,6 +1,6 @@
 /*
  * conn_memory.c - what connections hold, counted: boxes of requests, and bytes
- * that wait.
+ * that wait.  Whoever announces large frames leaves room for small ones.
  */
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -65,8 +65,10 @@ wk_box_take(struct wk_conn *conn, struct wk_server *server, size_t len)
     size_t         size = sizeof(struct wk_box) + len;
     struct wk_box *box  = NULL;
 
-    size = size < BOX_SMALL_LEN ? BOX_SMALL_LEN : size;
-    if (server->bytes_held + size > SERVER_READ_MAX) {
+    size        = size < BOX_SMALL_LEN ? BOX_SMALL_LEN : size;
+    size_t most = size == BOX_SMALL_LEN ? SERVER_READ_MAX : SERVER_LARGE_MAX;
+
+    if (server->bytes_held + size > most) {
         return NULL;
     }
     if (size == BOX_SMALL_LEN && server->boxes != NULL) {

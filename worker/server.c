@@ -7,7 +7,8 @@
  * Invariants:
  *   1. A request owns its bytes: its views stay until wk_reply(), and it may
  *      outlive its connection.
- *   2. A frame that cannot be trusted ends its connection, unanswered.
+ *   2. A frame that cannot be trusted ends its connection, unanswered; those
+ *      before it are answered.
  *   3. After GOAWAY nothing is executed: a CALL that crosses it is BUSY.  The
  *      process waits for its connections, so that it still finds somebody.
  */
@@ -305,7 +306,7 @@ take_known(struct wk_box *box)
     }
     ph_log(PH_LOG_WARN, "frame_unexpected",
            { "type", ph_str_z(ph_frame_type_name(request->frame.type)) });
-    wk_conn_close(box->conn);
+    wk_conn_end(box->conn);
     wk_conn_done(box);
 }
 
@@ -320,7 +321,7 @@ take_unread(struct wk_box *box, enum ph_rc rc)
         || (rc != PH_E_UNKNOWN && rc != PH_E_RANGE && rc != PH_E_DUPLICATE))
     {
         ph_log(PH_LOG_WARN, "frame_broken", { "rc", ph_log_i64(rc) });
-        wk_conn_close(box->conn);
+        wk_conn_end(box->conn);
         wk_conn_done(box);
         return;
     }

@@ -1,6 +1,6 @@
 /*
  * server_int.h - shared by server.c (requests, replies, the listener), conn.c
- * (one connection: bytes to frames and back) and conn_memory.c.
+ * (one connection: bytes to frames), conn_write.c (and back), conn_memory.c.
  */
 #ifndef WK_SERVER_INT_H
 #define WK_SERVER_INT_H
@@ -10,6 +10,7 @@
 #include "worker/cut.h"
 #include "worker/server.h"
 
+#define SERVER_LARGE_MAX (64u * 1024 * 1024)  /* then large frames wait */
 #define SERVER_READ_MAX (96u * 1024 * 1024)   /* then nothing is read */
 #define SERVER_BYTES_MAX (128u * 1024 * 1024) /* then replies are lost, too */
 #define SERVER_FRAME_MS 5000
@@ -23,8 +24,8 @@
 #define CONN_OUT_FIRST 4096
 #define CONN_OUT_KEEP (64 * 1024)
 
-#define BOX_SMALL_LEN 4096 /* most requests; others have memory of their own   \
-                            */
+/* most requests; the others have memory of their own */
+#define BOX_SMALL_LEN 4096
 #ifdef PH_TESTING
 #define BOXES_KEPT 0 /* so that a use after the reply is found */
 #else
@@ -52,6 +53,29 @@ struct wk_bytes {
     bool   is_secret;
 };
 
+struct wk_conn {
+    struct wk_server *server;
+    struct wk_conn   *prev, *next;
+    struct wk_conn   *next_dirty;
+    uv_pipe_t         pipe;
+    uv_write_t        write;
+    struct wk_cut     cut;
+    struct wk_box    *box;  /* of the frame that is being read */
+    struct wk_bytes   rest; /* read, and not taken yet: while stalled */
+    struct wk_bytes   out;
+    struct wk_bytes   writing; /* what the peer did not take at once */
+    size_t            requests;
+    size_t            request_bytes;
+    uint64_t          read_ms;  /* loop time at which a half frame began, or */
+    uint64_t          write_ms; /* bytes began to wait for the peer; 0 = none */
+    uint64_t          heard_ms;
+    bool              is_dirty;
+    bool              is_stalled;
+    bool              is_ended;
+    bool              is_closing;
+    bool              is_closed;
+};
+
 struct wk_server {
     struct wk_worker *worker;
     uv_pipe_t         listener;
@@ -63,9 +87,10 @@ struct wk_server {
     size_t            boxes_free;
     size_t            conn_count;
     size_t            conn_max;
-    size_t            stalled;  /* connections that wait for room */
-    size_t            requests; /* CALLs not answered yet */
-    size_t            bytes_held;
+    size_t            stalled;    /* connections that wait for room */
+    size_t            requests;   /* CALLs not answered yet */
+    size_t            bytes_held; /* by boxes and replies */
+    size_t            rest_held;  /* by what was read before a stall */
     bool              is_draining;
     bool              is_waiting; /* for its connections: a job of the worker */
     char              path[sizeof(((struct sockaddr_un *) 0)->sun_path)];
@@ -79,12 +104,14 @@ struct wk_server {
 
 void wk_conn_accept(struct wk_server *server);
 
-/* Written by the end of this turn of the loop. */
-void wk_conn_send(struct wk_conn *conn, const struct ph_frame *frame);
-
 /* A box is at work from wk_server_take() to its end here. */
 void wk_conn_done(struct wk_box *box);
+
+/* Reads no more, answers what is at work, then closes. */
+void wk_conn_end(struct wk_conn *conn);
+
 void wk_conn_close(struct wk_conn *conn);
+void wk_conn_look(struct wk_conn *conn); /* has it ended by now? */
 
 void wk_conns_goaway(struct wk_server *server);
 void wk_conns_sweep(struct wk_server *server);
@@ -92,6 +119,12 @@ void wk_conns_close(struct wk_server *server);
 
 /* The end of a turn: writes, then reads on where there is room again. */
 void wk_conns_turn(struct wk_server *server);
+
+/* ---- conn_write.c ---- */
+
+/* Written by the end of this turn of the loop. */
+void wk_conn_send(struct wk_conn *conn, const struct ph_frame *frame);
+void wk_conn_flush(struct wk_conn *conn); /* the end of the turn */
 
 /* ---- conn_memory.c ---- */
 

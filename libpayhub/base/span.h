@@ -83,6 +83,27 @@ ph_span_alnum(const char *begin, const char *at, const char *end, char extra,
     return at;
 }
 
+/* Whether all bytes are of the class; at least one. */
+static inline __attribute__((always_inline)) bool
+ph_span_all(struct ph_str in, char extra, char other)
+{
+#ifdef __SSE2__
+    char bytes[PH_SPAN_LANES];
+
+    /* the first and the last of them, which may be the same ones */
+    if (in.len < PH_SPAN_LANES && in.len >= 4) {
+        size_t half = in.len >= 8 ? 8 : 4;
+
+        memset(bytes, *in.ptr, sizeof(bytes));
+        memcpy(bytes, in.ptr, half);
+        memcpy(bytes + 8, in.ptr + in.len - half, half);
+        return ph_span_strange(bytes, extra, other) == 0;
+    }
+#endif
+    return ph_span_alnum(in.ptr, in.ptr, in.ptr + in.len, extra, other)
+           == in.ptr + in.len;
+}
+
 /* ---- JSON ---- */
 
 static inline bool
@@ -103,10 +124,16 @@ static inline const char *
 ph_span_blanks(const char *at, const char *end)
 {
 #ifdef __SSE2__
+    const char *begin = at;
+
     while (end - at >= PH_SPAN_LANES) {
         __m128i bytes  = _mm_loadu_si128((const __m128i *) (const void *) at);
         __m128i blanks = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(' '));
 
+        if (_mm_movemask_epi8(blanks) == 0xffff) {
+            at += PH_SPAN_LANES;
+            continue;
+        }
         blanks
             = _mm_or_si128(blanks, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\n')));
         blanks
@@ -119,6 +146,15 @@ ph_span_blanks(const char *at, const char *end)
             return at + __builtin_ctz(strange);
         }
         at += PH_SPAN_LANES;
+    }
+    if (at != begin && at != end) { /* the rest, by the last sixteen */
+        __m128i bytes = _mm_loadu_si128(
+            (const __m128i *) (const void *) (end - PH_SPAN_LANES));
+
+        if (_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(' ')))
+            == 0xffff) {
+            return end;
+        }
     }
 #endif
     while (at < end && ph_span_is_blank(*at)) {
@@ -154,6 +190,34 @@ ph_span_text(const char *at, const char *end, bool *high)
         at++;
     }
     return at;
+}
+
+/* From `at` on to the quote that ends a string, when all before it is ASCII
+ * that stands for itself; else NULL, as where `end` is nearer than sixteen
+ * bytes beyond the string: then somebody has to look more closely. */
+static inline __attribute__((always_inline)) const char *
+ph_span_plain(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    while (end - at >= PH_SPAN_LANES) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *) (const void *) at);
+        /* signed: controls and all beyond ASCII */
+        __m128i stops = _mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20));
+
+        stops = _mm_or_si128(stops, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')));
+        stops = _mm_or_si128(stops, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+        unsigned found = (unsigned) _mm_movemask_epi8(stops);
+
+        if (found != 0) {
+            at += __builtin_ctz(found);
+            return *at == '"' ? at : NULL;
+        }
+        at += PH_SPAN_LANES;
+    }
+#endif
+    (void) at;
+    (void) end;
+    return NULL;
 }
 
 #endif

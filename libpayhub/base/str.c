@@ -93,9 +93,7 @@ ph_str_is_token(struct ph_str in, size_t len_max)
     if (in.len == 0 || in.len > len_max) {
         return false;
     }
-    const char *end = in.ptr + in.len;
-
-    return ph_span_alnum(in.ptr, in.ptr, end, '_', '-') == end;
+    return ph_span_all(in, '_', '-');
 }
 
 /* sets a byte's top bit where the byte is below 0x20 or 0x7f; a top bit that

@@ -42,6 +42,35 @@ ph_str_eq(struct ph_str a, struct ph_str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* memcmp() == 0 in line, for names: mostly short ones */
+static inline bool
+ph_str_same(const char *a, const char *b, size_t len)
+{
+    uint64_t first[2], last[2];
+
+    if (len < 4 || len > 16) {
+        for (size_t i = 0; i < len && len < 4; i++) {
+            if (a[i] != b[i]) {
+                return false;
+            }
+        }
+        return len < 4 || memcmp(a, b, len) == 0;
+    }
+    if (len >= 8) {
+        memcpy(&first[0], a, 8);
+        memcpy(&first[1], b, 8);
+        memcpy(&last[0], a + len - 8, 8);
+        memcpy(&last[1], b + len - 8, 8);
+    } else {
+        first[0] = first[1] = last[0] = last[1] = 0;
+        memcpy(&first[0], a, 4);
+        memcpy(&first[1], b, 4);
+        memcpy(&last[0], a + len - 4, 4);
+        memcpy(&last[1], b + len - 4, 4);
+    }
+    return ((first[0] ^ first[1]) | (last[0] ^ last[1])) == 0;
+}
+
 static inline bool
 ph_str_starts(struct ph_str in, struct ph_str prefix)
 {

@@ -109,13 +109,16 @@ cell_add(uint64_t *cell, uint64_t second, enum ph_call_class class)
 }
 
 void
-ph_health_look(const struct ph_health *health, uint64_t now_ms,
-               struct ph_health_window *out)
+ph_health_look_back(const struct ph_health *health, uint64_t now_ms,
+                    unsigned seconds, struct ph_health_window *out)
 {
     uint64_t now = now_ms / 1000, since = load(&health->since_s);
 
     *out = (struct ph_health_window){ 0 };
-    for (uint64_t back = 0; back < PH_HEALTH_SECONDS && back <= now; back++) {
+    if (seconds > PH_HEALTH_SECONDS) {
+        seconds = PH_HEALTH_SECONDS;
+    }
+    for (uint64_t back = 0; back < seconds && back <= now; back++) {
         uint64_t second = now - back;
         uint64_t cell   = load(&health->cells[second % PH_HEALTH_SECONDS]);
 
@@ -127,6 +130,83 @@ ph_health_look(const struct ph_health *health, uint64_t now_ms,
         out->failed += (unsigned) cell_count(cell, COUNT_FAILED);
         out->unknown += (unsigned) cell_count(cell, COUNT_UNKNOWN);
     }
+}
+
+void
+ph_health_look(const struct ph_health *health, uint64_t now_ms,
+               struct ph_health_window *out)
+{
+    ph_health_look_back(health, now_ms, PH_HEALTH_SECONDS, out);
+}
+
+/* ---- success ---- */
+
+static void
+store(uint64_t *at, uint64_t value)
+{
+    __atomic_store_n(at, value, __ATOMIC_RELAXED);
+}
+
+void
+ph_success_set(struct ph_success *success, int64_t ended, int64_t paid,
+               int64_t as_of_s)
+{
+    bool is_any = ended > 0 && ended <= PH_SUCCESS_ENDED_MAX && paid >= 0
+                  && paid <= ended && as_of_s > 0;
+    uint64_t turn
+        = load(&success->turn) | 1; /* of one who was killed as well */
+
+    store(&success->turn, turn);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    store(&success->ended, is_any ? (uint64_t) ended : 0);
+    store(&success->paid, is_any ? (uint64_t) paid : 0);
+    store(&success->as_of_s, is_any ? (uint64_t) as_of_s : 0);
+    __atomic_store_n(&success->turn, turn + 1, __ATOMIC_RELEASE);
+}
+
+/* false: there are none, or they are being written */
+static bool
+success_read(const struct ph_success *success, struct ph_success_view *out)
+{
+    for (int i = 0; i < TRIES_MAX; i++) {
+        uint64_t turn = load(&success->turn);
+
+        if (turn % 2 != 0) {
+            continue;
+        }
+        out->ended   = __atomic_load_n(&success->ended, __ATOMIC_RELAXED);
+        out->paid    = __atomic_load_n(&success->paid, __ATOMIC_RELAXED);
+        out->as_of_s = __atomic_load_n(&success->as_of_s, __ATOMIC_RELAXED);
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (__atomic_load_n(&success->turn, __ATOMIC_RELAXED) == turn) {
+            return out->as_of_s != 0;
+        }
+    }
+    return false;
+}
+
+void
+ph_success_look(const struct ph_success *success,
+                const struct ph_health *health, uint64_t now_s, uint64_t now_ms,
+                struct ph_success_view *out)
+{
+    struct ph_health_window window;
+    unsigned                seconds = PH_HEALTH_SECONDS;
+
+    *out = (struct ph_success_view){ 0 };
+    if (success_read(success, out) && out->as_of_s <= now_s + PH_SUCCESS_FRESH_S
+        && now_s <= out->as_of_s + PH_SUCCESS_FRESH_S)
+    {
+        out->is_counted = true;
+        /* a clock that is behind the database's has nothing to add */
+        seconds = now_s > out->as_of_s ? (unsigned) (now_s - out->as_of_s) : 0;
+    } else {
+        *out = (struct ph_success_view){ 0 };
+    }
+    ph_health_look_back(health, now_ms, seconds, &window);
+    out->calls = (unsigned) out->ended + window.calls;
+    out->good  = (unsigned) out->paid + window.calls - window.refused
+                - window.failed - window.unknown;
 }
 
 /* ---- the breaker ---- */

@@ -87,6 +87,10 @@ enum ph_breaker_state ph_health_state(const struct ph_health       *health,
 /* milliseconds until an open breaker lets a probe through, else 0 */
 uint64_t ph_health_open_ms(const struct ph_health *health, uint64_t now_ms);
 
+/* only the last `seconds` of the window, at most all of it */
+void ph_health_look_back(const struct ph_health *health, uint64_t now_ms,
+                         unsigned seconds, struct ph_health_window *out);
+
 /*
  * A call is about to go to the account.  False: it may not.  *probe: it is a
  * probe, and ph_health_leave() gives it back when the call tells nothing.
@@ -95,6 +99,46 @@ bool ph_health_enter(struct ph_health             *health,
                      const struct ph_breaker_spec *spec, uint64_t now_ms,
                      bool *probe) PH_MUST_CHECK;
 void ph_health_leave(struct ph_health *health);
+
+/* ---- success ---- */
+
+#define PH_SUCCESS_FRESH_S 30 /* older figures do not count */
+#define PH_SUCCESS_ENDED_MAX 1000000000
+
+/*
+ * How payments of the account ended of late, as the cluster counts them, up to
+ * as_of.  One writer at a time; readers see one writing or none.  Zeroed
+ * memory holds no figures; a writer that is killed leaves none.
+ */
+struct ph_success {
+    uint64_t turn; /* odd while it is written */
+    uint64_t ended;
+    uint64_t paid;
+    uint64_t as_of_s; /* unix; 0: no figures */
+};
+
+/* figures that cannot be are none */
+void ph_success_set(struct ph_success *success, int64_t ended, int64_t paid,
+                    int64_t as_of_s);
+
+struct ph_success_view {
+    bool     is_counted; /* with the cluster's figures, the next three */
+    uint64_t ended;
+    uint64_t paid;
+    uint64_t as_of_s;
+    unsigned calls; /* what accounts are compared by */
+    unsigned good;
+};
+
+/*
+ * The cluster's figures while they are fresh, and on top of them the calls
+ * that were made here in the seconds after as_of; else those of the whole
+ * window here.  A call that went well counts as good though its payment may
+ * not have ended: it does so for a few seconds, and for all accounts alike.
+ */
+void ph_success_look(const struct ph_success *success,
+                     const struct ph_health *health, uint64_t now_s,
+                     uint64_t now_ms, struct ph_success_view *out);
 
 /* "succeeded" ...; false = no such class */
 bool        ph_call_class_find(struct ph_str word, enum ph_call_class *out);

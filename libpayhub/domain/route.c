@@ -45,11 +45,8 @@ struct choosing {
 /* ---- matching ---- */
 
 static bool
-list_has(const struct ph_route_list *list, struct ph_str value)
+list_names(const struct ph_route_list *list, struct ph_str value)
 {
-    if (list->count == 0) {
-        return true;
-    }
     for (size_t i = 0; i < list->count; i++) {
         const struct ph_str *item = &list->items[i];
 
@@ -57,12 +54,18 @@ list_has(const struct ph_route_list *list, struct ph_str value)
         if (item->len == value.len
             && (value.len == 0
                 || (*item->ptr == *value.ptr
-                    && memcmp(item->ptr, value.ptr, value.len) == 0)))
+                    && ph_str_same(item->ptr, value.ptr, value.len))))
         {
             return true;
         }
     }
     return false;
+}
+
+static inline bool
+list_has(const struct ph_route_list *list, struct ph_str value)
+{
+    return list->count == 0 || list_names(list, value);
 }
 
 bool
@@ -238,9 +241,13 @@ candidates_sort(struct choosing *choosing)
     struct candidate *list = choosing->list;
 
     for (size_t i = 1; i < choosing->count; i++) {
-        struct candidate moved = list[i];
-        size_t           at    = i;
+        struct candidate moved;
+        size_t           at = i;
 
+        if (!comes_before(&list[i], &list[i - 1])) {
+            continue; /* mostly */
+        }
+        moved = list[i];
         while (at > 0 && comes_before(&moved, &list[at - 1])) {
             list[at] = list[at - 1];
             at--;
@@ -288,6 +295,12 @@ static uint64_t
 share_beside(const struct candidate *from, uint64_t weight, uint64_t less)
 {
     u128 doubled = (u128) from->given * 2;
+
+    if (from->given >> 50 == 0) { /* weights are below 2^10 */
+        uint64_t small = (uint64_t) doubled;
+
+        return (small > less ? small - less : 0) * weight / weight_of(from) / 2;
+    }
 
     doubled = doubled > less ? doubled - less : 0;
     return (uint64_t) (doubled * weight / weight_of(from) / 2);

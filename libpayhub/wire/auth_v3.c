@@ -213,15 +213,12 @@ ph_auth_v3_format(struct ph_buf *buf, const struct ph_auth_v3 *auth)
     auth_add_field(buf, AUTH_SIGNATURE, auth->signature);
 }
 
-static void
-auth_add_line(struct ph_buf *buf, struct ph_str text)
+static inline char *
+auth_line(char *at, struct ph_str text)
 {
-    char *at = ph_buf_reserve(buf, text.len + 1);
-
-    if (at != NULL) {
-        memcpy(at, text.ptr, text.len);
-        at[text.len] = '\n';
-    }
+    memcpy(at, text.ptr, text.len);
+    at[text.len] = '\n';
+    return at + text.len + 1;
 }
 
 void
@@ -229,10 +226,15 @@ ph_auth_v3_prefix(struct ph_buf *buf, struct ph_str method,
                   struct ph_str target, struct ph_str timestamp,
                   struct ph_str nonce)
 {
-    auth_add_line(buf, method);
-    auth_add_line(buf, target);
-    auth_add_line(buf, timestamp);
-    auth_add_line(buf, nonce);
+    char *at = ph_buf_reserve(buf, method.len + target.len + timestamp.len
+                                       + nonce.len + 4);
+
+    if (at != NULL) {
+        at = auth_line(at, method);
+        at = auth_line(at, target);
+        at = auth_line(at, timestamp);
+        (void) auth_line(at, nonce);
+    }
 }
 
 void
@@ -241,8 +243,12 @@ ph_answer_v3_prefix(struct ph_buf *buf, struct ph_str timestamp,
 {
     assert(status >= 100 && status <= 999);
 
-    auth_add_line(buf, timestamp);
-    auth_add_line(buf, nonce);
+    char *at = ph_buf_reserve(buf, timestamp.len + nonce.len + 2);
+
+    if (at != NULL) {
+        at = auth_line(at, timestamp);
+        (void) auth_line(at, nonce);
+    }
     ph_buf_u64(buf, status);
     ph_buf_byte(buf, '\n');
 }

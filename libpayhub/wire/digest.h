@@ -9,11 +9,13 @@
 #ifndef PH_WIRE_DIGEST_H
 #define PH_WIRE_DIGEST_H
 
+#include "libpayhub/base/buf.h"
 #include "libpayhub/base/rc.h"
 #include "libpayhub/base/str.h"
 
 #define PH_SHA256_LEN 32
 #define PH_SHA512_LEN 64
+#define PH_HMAC_ROOM 72 /* see ph_hmac_buf() */
 
 struct ph_hmac; /* opaque */
 
@@ -40,6 +42,14 @@ bool ph_hmac_rekey(struct ph_hmac *mac, struct ph_str key) PH_MUST_CHECK;
 bool ph_hmac_begin(struct ph_hmac *mac) PH_MUST_CHECK;
 bool ph_hmac_add(struct ph_hmac *mac, struct ph_str piece) PH_MUST_CHECK;
 bool ph_hmac_end(struct ph_hmac *mac, uint8_t out[PH_SHA256_LEN]) PH_MUST_CHECK;
+
+/*
+ * The same of a message that lies in one piece, with fewer instructions: what
+ * the hash has behind its last byte is appended in the buffer, so it needs room
+ * for PH_HMAC_ROOM bytes more.  false: too little room, or the library failed.
+ */
+bool ph_hmac_buf(struct ph_hmac *mac, struct ph_buf *message,
+                 uint8_t out[PH_SHA256_LEN]) PH_MUST_CHECK;
 
 /* One message under a key that is not kept: adapters, rare events. */
 bool ph_hmac_once(struct ph_str key, const struct ph_str *pieces, size_t count,

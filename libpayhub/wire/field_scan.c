@@ -19,6 +19,7 @@ struct scan {
     enum expect           expect;
     unsigned              depth;
     uint32_t              objects; /* bit of a depth: 1 = object, 0 = array */
+    uint64_t              names;   /* bits of names that mean something here */
 
     bool wants_metadata;
     bool has_metadata;
@@ -181,6 +182,13 @@ word_skip(struct scan *scan, struct ph_str word)
 
 /* ---- names ---- */
 
+/* two names that differ mostly have different ones */
+static inline uint64_t
+name_bit(const char *name, size_t len)
+{
+    return UINT64_C(1) << (((unsigned char) *name + 5 * len) & 63);
+}
+
 static struct ph_scan_field *
 field_of(const struct scan *scan, struct ph_str name)
 {
@@ -190,7 +198,7 @@ field_of(const struct scan *scan, struct ph_str name)
         if (field->name.len == name.len && name.len != 0
             && *field->name.ptr == *name.ptr
             && field->in_metadata == scan->in_metadata
-            && memcmp(field->name.ptr, name.ptr, name.len) == 0)
+            && ph_str_same(field->name.ptr, name.ptr, name.len))
         {
             return field;
         }
@@ -380,6 +388,99 @@ member_take(struct scan *scan)
     return verdict;
 }
 
+/* ---- what nearly every body is made of ---- */
+
+#define QUICK_DIGITS 18 /* no sum of so many overflows */
+
+/* The integer at `at`, of 1 to QUICK_DIGITS digits, when nothing of a number
+ * follows; *at behind it. */
+static inline bool
+quick_integer(const char **at, const char *end, int64_t *out)
+{
+    const char *from  = *at;
+    int64_t     value = 0;
+
+    if (end - from <= QUICK_DIGITS || *from == '0') {
+        return false;
+    }
+    while (**at >= '0' && **at <= '9') {
+        value = value * 10 + (**at - '0');
+        if (*at - from == QUICK_DIGITS) {
+            return false;
+        }
+        (*at)++;
+    }
+    *out = value;
+    return *at != from && **at != '.' && (**at | 0x20) != 'e';
+}
+
+/*
+ * member_take() in one piece, for a member of the root with a plain name and a
+ * plain text or a small integer of the type that is wanted.  Where anything is
+ * otherwise it is false and nothing has happened, so that the verdict is
+ * member_take()'s.
+ */
+static inline bool
+quick_member(struct scan *scan)
+{
+    const char           *at = scan->at, *end = scan->end;
+    struct ph_scan_field *field = NULL;
+    struct ph_str         name, text;
+    int64_t               integer = 0;
+
+    if (*at != '"' || (at = ph_span_plain(at + 1, end)) == NULL) {
+        return false;
+    }
+    name = ph_str_make(scan->at + 1, (size_t) (at - scan->at - 1));
+    if (++at == end || *at++ != ':' || at == end) {
+        return false;
+    }
+    if (*at == ' ' && ++at == end) {
+        return false;
+    }
+    if (name.len != 0 && (scan->names & name_bit(name.ptr, name.len)) != 0) {
+        field = field_of(scan, name);
+        if ((field != NULL && field->found)
+            || (scan->wants_metadata && ph_str_eq(name, PH_STR("metadata"))))
+        {
+            return false;
+        }
+    }
+    const char *from = at;
+    if (*at == '"') {
+        at = ph_span_plain(++from, end);
+        if (at == NULL || (field != NULL && field->is_integer)) {
+            return false;
+        }
+        text = ph_str_make(from, (size_t) (at++ - from));
+    } else {
+        if (!quick_integer(&at, end, &integer)
+            || (field != NULL && !field->is_integer)) {
+            return false;
+        }
+        text = ph_str_make(from, (size_t) (at - from));
+    }
+    if (field != NULL) {
+        field->found   = true;
+        field->text    = text;
+        field->integer = integer;
+    }
+    bool has_next = at < end && *at == ',';
+
+    scan->at     = at + has_next;
+    scan->expect = has_next ? EXPECT_KEY : EXPECT_NEXT;
+    return true;
+}
+
+static void
+quick_members(struct scan *scan)
+{
+    while (scan->expect <= EXPECT_KEY && scan->at < scan->end
+           && quick_member(scan)) {
+        blanks_skip(scan);
+    }
+}
+
 /* one part of what is open; at least one byte is left */
 static enum ph_scan
 step(struct scan *scan)
@@ -419,7 +520,11 @@ ph_field_scan(struct ph_str body, struct ph_scan_field *fields, size_t count)
         fields[i].text    = ph_str_make(NULL, 0);
         fields[i].integer = 0;
         scan.wants_metadata |= fields[i].in_metadata;
+        if (fields[i].name.len != 0) {
+            scan.names |= name_bit(fields[i].name.ptr, fields[i].name.len);
+        }
     }
+    scan.names |= name_bit("metadata", sizeof("metadata") - 1);
     if (body.len == 0) {
         return PH_SCAN_BROKEN;
     }
@@ -432,6 +537,9 @@ ph_field_scan(struct ph_str body, struct ph_scan_field *fields, size_t count)
     verdict = open_take(&scan, true);
     while (verdict == PH_SCAN_CLEAR && scan.depth > 0) {
         blanks_skip(&scan);
+        if (scan.depth == 1) {
+            quick_members(&scan);
+        }
         verdict = scan.at < scan.end ? step(&scan) : PH_SCAN_BROKEN;
     }
     if (verdict == PH_SCAN_CLEAR) {

@@ -20,8 +20,7 @@
 #define HMAC_INNER_PAD 0x36
 #define HMAC_OUTER_PAD 0x5c
 
-/* what the outer hash has taken at its end: the pad's block and a digest */
-#define HMAC_OUTER_BITS ((SHA256_CBLOCK + PH_SHA256_LEN) * 8)
+#define SHA256_LENGTH_LEN 8 /* of a message's length, in bits */
 
 struct ph_hmac {
     SHA256_CTX inner; /* has taken key ^ inner pad */
@@ -108,31 +107,80 @@ ph_hmac_add(struct ph_hmac *mac, struct ph_str piece)
     return SHA256_Update(&mac->work, piece.ptr, piece.len) == 1;
 }
 
-/* The outer hash has one block left: the digest, padded as FIPS 180 says. */
+static void
+sha256_sum(const SHA256_CTX *state, uint8_t out[PH_SHA256_LEN])
+{
+    for (size_t i = 0; i < PH_COUNT(state->h); i++) {
+        uint32_t word = state->h[i];
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        word = __builtin_bswap32(word);
+#endif
+        memcpy(out + 4 * i, &word, sizeof(word));
+    }
+}
+
+/* FIPS 180-4, 5.1.1: one bit, zeros, the length; `pad` of 1 to 64 bytes makes
+ * whole blocks of a message of `len` and the length's eight. */
+static size_t
+sha256_pad_len(size_t len)
+{
+    return SHA256_CBLOCK - (len + SHA256_LENGTH_LEN) % SHA256_CBLOCK;
+}
+
+static void
+sha256_pad(uint8_t *at, size_t pad, uint64_t bits)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    bits = __builtin_bswap64(bits);
+#endif
+    memset(at, 0, pad);
+    *at = 0x80;
+    memcpy(at + pad, &bits, sizeof(bits));
+}
+
+/* `sum` is the inner hash. */
+static bool
+hmac_outer(struct ph_hmac *mac, uint8_t sum[SHA256_CBLOCK],
+           uint8_t out[PH_SHA256_LEN])
+{
+    sha256_pad(sum + PH_SHA256_LEN, sha256_pad_len(PH_SHA256_LEN),
+               (SHA256_CBLOCK + PH_SHA256_LEN) * 8);
+    mac->work = mac->outer;
+    if (SHA256_Update(&mac->work, sum, SHA256_CBLOCK) != 1) {
+        return false;
+    }
+    sha256_sum(&mac->work, out);
+    return true;
+}
+
 bool
 ph_hmac_end(struct ph_hmac *mac, uint8_t out[PH_SHA256_LEN])
 {
-    uint8_t block[SHA256_CBLOCK]
-        = { [PH_SHA256_LEN]     = 0x80,
-            [SHA256_CBLOCK - 2] = (uint8_t) (HMAC_OUTER_BITS >> 8),
-            [SHA256_CBLOCK - 1] = (uint8_t) (HMAC_OUTER_BITS & 0xff) };
+    uint8_t sum[SHA256_CBLOCK];
 
-    if (SHA256_Final(block, &mac->work) != 1) {
+    return SHA256_Final(sum, &mac->work) == 1 && hmac_outer(mac, sum, out);
+}
+
+bool
+ph_hmac_buf(struct ph_hmac *mac, struct ph_buf *message,
+            uint8_t out[PH_SHA256_LEN])
+{
+    uint8_t  sum[SHA256_CBLOCK];
+    size_t   pad  = sha256_pad_len(message->len);
+    uint64_t bits = ((uint64_t) message->len + SHA256_CBLOCK) * 8;
+    char    *at   = ph_buf_reserve(message, pad + SHA256_LENGTH_LEN);
+
+    if (at == NULL) {
         return false;
     }
-    mac->work = mac->outer;
-    if (SHA256_Update(&mac->work, block, sizeof(block)) != 1) {
+    sha256_pad((uint8_t *) at, pad, bits);
+    mac->work = mac->inner;
+    if (SHA256_Update(&mac->work, message->ptr, message->len) != 1) {
         return false;
     }
-    for (size_t i = 0; i < PH_COUNT(mac->work.h); i++) {
-        uint32_t word = mac->work.h[i];
-
-        out[4 * i]     = (uint8_t) (word >> 24);
-        out[4 * i + 1] = (uint8_t) (word >> 16);
-        out[4 * i + 2] = (uint8_t) (word >> 8);
-        out[4 * i + 3] = (uint8_t) word;
-    }
-    return true;
+    sha256_sum(&mac->work, sum);
+    return hmac_outer(mac, sum, out);
 }
 
 bool

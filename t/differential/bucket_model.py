@@ -15,7 +15,8 @@ formulas' own slope; no number here is fitted to what was seen:
          a warm-up has finer moments, so its debt alone (1/2 tick)
   FRESH  a refill happens at a moment in whole ticks (1/2 tick); one that warms
          makes next free time and store eighths of it, both less by the same
-  CHANGE another rate: moment before and after and the debt are rounded
+  CHANGE another rate: two moments, two full stores, and the store or the debt
+         are rounded (1/2 each)
 
 So after a refill the next free time is off by `fresh`, the store by `apart +
 fresh`.  A grant that takes part of what is cold answers what the store is off by
@@ -32,7 +33,7 @@ from fractions import Fraction
 CUT = 1 << 256
 NS = Fraction(1)
 TICK = 1 / 8
-CHANGE = 2 * TICK
+CHANGE = 5 * TICK / 2
 
 
 def cut(number):
@@ -68,8 +69,12 @@ class Bursty:
         return abs(off[0]) * self.apart + abs(off[1]) * self.fresh
 
     def off(self):
-        """The most by which a wait may be off now."""
-        return self.ask + self.size(self.free_off) + self.free_loose
+        """The most by which a wait may be off now.  Where less is left in the
+        store than it may be off by, it may be empty and the rest owed."""
+        store = self.size(self.stored_off) + self.stored_loose
+        owed = max(0.0, store - float(self.stored * self.interval)) \
+            if self.stored else 0.0
+        return self.ask + self.size(self.free_off) + self.free_loose + owed
 
     def refill(self, now):
         if now <= self.free:
@@ -91,10 +96,6 @@ class Bursty:
         spent = min(Fraction(cost), self.stored)
         self.free += self.cold(spent) + (cost - spent) * self.interval
         self.stored -= spent
-        # where less is left than it may be off by, it may have been empty
-        self.free_loose += max(0.0, self.size(self.stored_off)
-                               + self.stored_loose
-                               - float(self.stored * self.interval))
 
     def empty(self):
         self.stored_off, self.stored_loose = (0.0, 0.0), 0.0

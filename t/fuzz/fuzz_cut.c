@@ -16,7 +16,7 @@ whole(struct ph_str bytes, size_t *at, const char *room, size_t len)
 {
     size_t told = 0;
 
-    FUZZ_HOLDS(len <= bytes.len - *at);
+    FUZZ_HOLDS(room != NULL && len <= bytes.len - *at);
     FUZZ_HOLDS(ph_frame_length(ph_str_make(bytes.ptr + *at, len), &told)
                == PH_OK);
     FUZZ_HOLDS(told == len && memcmp(bytes.ptr + *at, room, len) == 0);

@@ -154,5 +154,7 @@ class Link:
                           **frame))
 
     def call(self, *args, **kwargs):
+        """A GOAWAY may stand in front of the answer."""
         self.send(*args, **kwargs)
-        return self.read()
+        answer = self.read()
+        return self.read() if answer.kind == "GOAWAY" else answer

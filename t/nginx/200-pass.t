@@ -213,11 +213,11 @@ GET /w/split
 
 
 
-=== TEST 19: a second frame glued to the first: the first is taken, the connection is not kept
---- request eval
+=== TEST 19: a second answer to one call belongs to nobody: dropped, the link stays
+--- pipelined_requests eval
 ["GET /w/glued", "GET /w/call"]
 --- response_body_like eval
-[qr/^first\n$/, qr/^worker=a conn=1\n/]
+[qr/^first\n$/, qr/^worker=a conn=2\n/]
 
 
 

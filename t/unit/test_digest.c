@@ -152,6 +152,37 @@ test_against_openssl(void **state)
     ph_hmac_free(mac);
 }
 
+/* Every length of three blocks: what is appended depends on it alone. */
+static void
+test_buf(void **state)
+{
+    const struct ph_str key = PH_STR("a key of the table");
+    struct ph_hmac     *mac = ph_hmac_new(key);
+
+    (void) state;
+    assert_non_null(mac);
+    for (size_t len = 0; len <= 192; len++) {
+        char          memory[192 + PH_HMAC_ROOM];
+        uint8_t       want[PH_SHA256_LEN], got[PH_SHA256_LEN];
+        size_t        blocks  = (len + 1 + 8 + 63) / 64; /* FIPS 180-4 */
+        struct ph_buf message = PH_BUF_INIT(memory);
+
+        for (size_t i = 0; i < len; i++) {
+            ph_buf_byte(&message, (char) (i * 31 + len));
+        }
+        assert_non_null(HMAC(EVP_sha256(), key.ptr, (int) key.len,
+                             (const unsigned char *) memory, len, want, NULL));
+        message.size = blocks * 64 - 1;
+        assert_false(ph_hmac_buf(mac, &message, got));
+        ph_buf_cut(&message, len);
+        message.size = blocks * 64;
+        assert_true(ph_hmac_buf(mac, &message, got));
+        assert_true(message.len <= len + PH_HMAC_ROOM);
+        assert_memory_equal(got, want, sizeof(want));
+    }
+    ph_hmac_free(mac);
+}
+
 static void
 test_begin_resets(void **state)
 {
@@ -190,6 +221,7 @@ main(void)
         cmocka_unit_test(test_rfc4231),
         cmocka_unit_test(test_rfc4231_long_key),
         cmocka_unit_test(test_against_openssl),
+        cmocka_unit_test(test_buf),
         cmocka_unit_test(test_begin_resets),
         cmocka_unit_test(test_same_secret),
     };

@@ -183,6 +183,28 @@ test_rows_among_blanks(void **state)
     }
 }
 
+/* the same with one more member, so that a comma is behind the one that counts
+ * and room behind that */
+static void
+test_rows_with_more(void **state)
+{
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct scan_row row = rows[i];
+        int             len = (int) strlen(row.body);
+        char            body[256];
+
+        if (len < 3 || row.body[1] != '"' || row.body[len - 1] != '}') {
+            continue;
+        }
+        len = snprintf(body, sizeof(body), "%.*s,\"more\":[\"%20s\"]}", len - 1,
+                       row.body, "");
+        assert_in_range(len, 30, sizeof(body) - 1);
+        row.body = body;
+        row_check(&row);
+    }
+}
+
 /* long texts, and one byte at each place that may not stand there */
 static void
 test_long_texts(void **state)
@@ -266,6 +288,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rows),
         cmocka_unit_test(test_rows_among_blanks),
+        cmocka_unit_test(test_rows_with_more),
         cmocka_unit_test(test_long_texts),
         cmocka_unit_test(test_cuts),
         cmocka_unit_test(test_unasked),

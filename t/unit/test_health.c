@@ -52,6 +52,122 @@ test_window(void **state)
     assert_true(health.ms_sum == 39);
 }
 
+/* The cluster's figures, then own calls on top of them or instead. */
+static void
+test_success(void **state)
+{
+    enum { NOW_S = 1000000 };
+    static const struct {
+        const char *says;
+        int64_t     ended, paid, as_of_s;
+        bool        is_counted;
+        unsigned    calls, good;
+    } rows[] = {
+        { "no figures: the whole window here", 0, 0, 0, false, 10, 6 },
+        { "just now: the figures alone", 200, 190, NOW_S, true, 200, 190 },
+        { "three seconds ago: and the last three here", 200, 190, NOW_S - 3,
+          true, 204, 192 },
+        { "older than the window here: all of it", 200, 190, NOW_S - 30, true,
+          210, 196 },
+        { "older than fresh", 200, 190, NOW_S - 31, false, 10, 6 },
+        { "a clock a little behind", 200, 190, NOW_S + 30, true, 200, 190 },
+        { "a time that cannot be", 200, 190, NOW_S + 31, false, 10, 6 },
+        { "nobody paid", 5, 0, NOW_S, true, 5, 0 },
+        { "nothing ended", 0, 0, NOW_S, false, 10, 6 },
+        { "more paid than ended", 5, 6, NOW_S, false, 10, 6 },
+        { "below zero", 5, -1, NOW_S, false, 10, 6 },
+        { "as many as there may be", PH_SUCCESS_ENDED_MAX, PH_SUCCESS_ENDED_MAX,
+          NOW_S, true, PH_SUCCESS_ENDED_MAX, PH_SUCCESS_ENDED_MAX },
+        { "too many", PH_SUCCESS_ENDED_MAX + INT64_C(1), 0, NOW_S, false, 10,
+          6 },
+    };
+    struct ph_health       health  = { 0 };
+    struct ph_success      success = { 0 };
+    struct ph_success_view view;
+
+    (void) state;
+    add(&health, T0, PH_CALL_SUCCEEDED, 4); /* nine seconds before */
+    add(&health, T0 + 2000, PH_CALL_FAILED, 2);
+    add(&health, T0 + 7000, PH_CALL_SUCCEEDED, 2); /* two before */
+    add(&health, T0 + 9000, PH_CALL_UNKNOWN, 1);
+    add(&health, T0 + 9000, PH_CALL_NOT_SENT, 1);
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        ph_success_set(&success, rows[i].ended, rows[i].paid, rows[i].as_of_s);
+        ph_success_look(&success, &health, NOW_S, T0 + 9999, &view);
+        if (view.is_counted != rows[i].is_counted || view.calls != rows[i].calls
+            || view.good != rows[i].good)
+        {
+            fail_msg("%s: found %d %u of %u", rows[i].says, view.is_counted,
+                     view.good, view.calls);
+        }
+        assert_true(view.ended
+                    == (uint64_t) (view.is_counted ? rows[i].ended : 0));
+        assert_true(view.as_of_s
+                    == (uint64_t) (view.is_counted ? rows[i].as_of_s : 0));
+    }
+}
+
+/* A writer that was killed leaves no figures; the next one mends them. */
+static void
+test_success_torn(void **state)
+{
+    struct ph_health       health  = { 0 };
+    struct ph_success      success = { 0 };
+    struct ph_success_view view;
+
+    (void) state;
+    ph_success_set(&success, 10, 9, 100);
+    success.turn++;
+    success.ended = 1; /* it came so far */
+    ph_success_look(&success, &health, 100, T0, &view);
+    assert_false(view.is_counted);
+    assert_int_equal(view.calls, 0);
+    ph_success_set(&success, 20, 15, 100);
+    ph_success_look(&success, &health, 100, T0, &view);
+    assert_true(view.is_counted);
+    assert_int_equal(view.calls, 20);
+    assert_int_equal(view.good, 15);
+}
+
+/* While another process writes, figures are of one writing or there are none.
+ */
+static void
+test_success_race(void **state)
+{
+    struct ph_success *success
+        = mmap(NULL, sizeof(*success), PROT_READ | PROT_WRITE,
+               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct ph_health       health = { 0 };
+    struct ph_success_view view;
+    unsigned               seen = 0, torn = 0;
+    int                    status;
+
+    (void) state;
+    assert_true(success != MAP_FAILED);
+    ph_success_set(success, 7, 7, 1007);
+    pid_t child = fork();
+    assert_int_not_equal(child, -1);
+    if (child == 0) {
+        for (int64_t i = 0; i < 300000; i++) {
+            int64_t n = i % 1000 + 1;
+            ph_success_set(success, n, n, 1000 + n % 20);
+        }
+        _exit(0);
+    }
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        ph_success_look(success, &health, 1020, T0, &view);
+        if (view.is_counted) {
+            seen++;
+            torn += view.ended != view.paid
+                    || view.as_of_s != 1000 + view.ended % 20;
+        }
+    }
+    assert_int_equal(status, 0);
+    assert_int_equal(torn, 0);
+    assert_int_not_equal(seen, 0);
+    (void) munmap(success, sizeof(*success));
+}
+
 static void
 test_times(void **state)
 {
@@ -348,11 +464,19 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_window),      cmocka_unit_test(test_times),
-        cmocka_unit_test(test_opens),       cmocka_unit_test(test_half_open),
-        cmocka_unit_test(test_bad_probe),   cmocka_unit_test(test_off),
-        cmocka_unit_test(test_parse),       cmocka_unit_test(test_processes),
-        cmocka_unit_test(test_full_second), cmocka_unit_test(test_probes_meet),
+        cmocka_unit_test(test_window),
+        cmocka_unit_test(test_success),
+        cmocka_unit_test(test_success_torn),
+        cmocka_unit_test(test_success_race),
+        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_opens),
+        cmocka_unit_test(test_half_open),
+        cmocka_unit_test(test_bad_probe),
+        cmocka_unit_test(test_off),
+        cmocka_unit_test(test_parse),
+        cmocka_unit_test(test_processes),
+        cmocka_unit_test(test_full_second),
+        cmocka_unit_test(test_probes_meet),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,6 +53,9 @@ stream_cut(struct ph_str  stream, size_t (*piece_len)(size_t at),
                 wk_cut_give(&cut, room);
                 break;
             case WK_CUT_WHOLE:
+                if (room == NULL) {
+                    return WK_CUT_BROKEN; /* nothing was given */
+                }
                 ph_buf_add(again, ph_str_make(room, frame_len));
                 free(room);
                 room = NULL;
