@@ -198,12 +198,9 @@ ngx_uint_t ngx_http_payhub_verify_on(ngx_http_request_t *r);
 time_t ngx_http_payhub_verify_skew(ngx_http_request_t *r);
 time_t ngx_http_payhub_verify_conf_skew(ngx_conf_t *cf);
 
-/* ngx_http_payhub_verify_step.c */
+/* ngx_http_payhub_verify_step.c, ngx_http_payhub_nonce_module.c */
 
 ngx_int_t ngx_http_payhub_verify_step(ngx_http_request_t *r);
-
-/* ngx_http_payhub_nonce_module.c */
-
 ngx_int_t ngx_http_payhub_nonce_step(ngx_http_request_t *r);
 
 /* ngx_http_payhub_limit_module.c */

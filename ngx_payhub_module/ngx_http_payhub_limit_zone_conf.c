@@ -33,8 +33,8 @@ typedef char *(*ngx_http_payhub_limit_param_pt)(ngx_conf_t *cf,
 
 
 static char *ngx_http_payhub_limit_zone_name(ngx_conf_t *cf,
-    ngx_http_payhub_limit_main_conf_t *lmcf, ngx_str_t *value,
-    ngx_http_payhub_limit_parse_t *parse, size_t *size);
+    ngx_command_t *cmd, ngx_http_payhub_limit_main_conf_t *lmcf,
+    ngx_str_t *value, ngx_http_payhub_limit_parse_t *parse, size_t *size);
 static char *ngx_http_payhub_limit_zone_param(ngx_conf_t *cf,
     ngx_http_payhub_limit_parse_t *parse, ngx_str_t *value);
 static char *ngx_http_payhub_limit_param_key(ngx_conf_t *cf,
@@ -151,7 +151,8 @@ ngx_http_payhub_limit_zone_line(ngx_conf_t *cf, ngx_command_t *cmd,
 
     ngx_memzero(&parse, sizeof(ngx_http_payhub_limit_parse_t));
 
-    rv = ngx_http_payhub_limit_zone_name(cf, lmcf, &value[1], &parse, &size);
+    rv = ngx_http_payhub_limit_zone_name(cf, cmd, lmcf, &value[1], &parse,
+                                         &size);
     if (rv != NGX_CONF_OK) {
         return rv;
     }
@@ -215,50 +216,18 @@ ngx_http_payhub_limit_zone_line(ngx_conf_t *cf, ngx_command_t *cmd,
 
 static char *
 ngx_http_payhub_limit_zone_name(ngx_conf_t *cf,
-    ngx_http_payhub_limit_main_conf_t *lmcf, ngx_str_t *value,
-    ngx_http_payhub_limit_parse_t *parse, size_t *size)
+    ngx_command_t *cmd, ngx_http_payhub_limit_main_conf_t *lmcf,
+    ngx_str_t *value, ngx_http_payhub_limit_parse_t *parse, size_t *size)
 {
-    u_char     *p;
-    ssize_t     n;
-    ngx_str_t   name, s;
+    char       *rv;
+    ngx_str_t   name;
 
-    p = ngx_strlchr(value->data, value->data + value->len, ':');
-
-    if (p == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "PH-C301 payhub_limit_zone: found \"%V\", "
-                           "expected name:size", value);
-        return NGX_CONF_ERROR;
+    rv = ngx_http_payhub_name_size(cf, cmd, "PH-C301", value,
+                                   NGX_HTTP_PAYHUB_LIMIT_SIZE_MIN, &name,
+                                   size);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
-
-    name.data = value->data;
-    name.len = p - value->data;
-
-    if (!ph_str_is_token(ngx_http_payhub_view(&name),
-                         NGX_HTTP_PAYHUB_NAME_MAX)
-        || (name.len == 3 && ngx_strncmp(name.data, "off", 3) == 0))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "PH-C301 payhub_limit_zone: found name \"%V\", "
-                           "expected 1 to %d of [A-Za-z0-9_-], not off",
-                           &name, NGX_HTTP_PAYHUB_NAME_MAX);
-        return NGX_CONF_ERROR;
-    }
-
-    s.data = p + 1;
-    s.len = value->data + value->len - s.data;
-
-    n = ngx_parse_size(&s);
-
-    if (n == NGX_ERROR || n < NGX_HTTP_PAYHUB_LIMIT_SIZE_MIN) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "PH-C301 payhub_limit_zone: found size \"%V\", "
-                           "expected %dk or more", &s,
-                           NGX_HTTP_PAYHUB_LIMIT_SIZE_MIN / 1024);
-        return NGX_CONF_ERROR;
-    }
-
-    *size = n;
 
     parse->zone = ngx_http_payhub_limit_named(cf, lmcf, &name);
     if (parse->zone == NULL) {

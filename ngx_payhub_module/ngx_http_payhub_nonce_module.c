@@ -46,10 +46,11 @@ static ngx_int_t ngx_http_payhub_nonce_init_zone(ngx_shm_zone_t *shm_zone,
 
 static char *ngx_http_payhub_nonce(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-static char *ngx_http_payhub_nonce_option(ngx_conf_t *cf,
+static char *ngx_http_payhub_nonce_option(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_payhub_nonce_loc_conf_t *nlcf, ngx_str_t *value);
 static char *ngx_http_payhub_nonce_zone_option(ngx_conf_t *cf,
-    ngx_http_payhub_nonce_loc_conf_t *nlcf, ngx_str_t *value);
+    ngx_command_t *cmd, ngx_http_payhub_nonce_loc_conf_t *nlcf,
+    ngx_str_t *value);
 static char *ngx_http_payhub_nonce_add_zone(ngx_conf_t *cf,
     ngx_http_payhub_nonce_loc_conf_t *nlcf, ngx_str_t *name, size_t size);
 static ngx_shm_zone_t *ngx_http_payhub_nonce_known(ngx_conf_t *cf,
@@ -328,7 +329,7 @@ ngx_http_payhub_nonce(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (ngx_http_payhub_nonce_option(cf, nlcf, &value[i])
+        if (ngx_http_payhub_nonce_option(cf, cmd, nlcf, &value[i])
             != NGX_CONF_OK)
         {
             return NGX_CONF_ERROR;
@@ -351,7 +352,7 @@ ngx_http_payhub_nonce(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
-ngx_http_payhub_nonce_option(ngx_conf_t *cf,
+ngx_http_payhub_nonce_option(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_payhub_nonce_loc_conf_t *nlcf, ngx_str_t *value)
 {
     ngx_str_t  s;
@@ -359,7 +360,7 @@ ngx_http_payhub_nonce_option(ngx_conf_t *cf,
     if (ngx_strncmp(value->data, "zone=", 5) == 0
         && nlcf->zone == NGX_CONF_UNSET_PTR)
     {
-        return ngx_http_payhub_nonce_zone_option(cf, nlcf, value);
+        return ngx_http_payhub_nonce_zone_option(cf, cmd, nlcf, value);
     }
 
     if (ngx_strcmp(value->data, "cold=accept") == 0 && !nlcf->accept) {
@@ -396,51 +397,24 @@ ngx_http_payhub_nonce_option(ngx_conf_t *cf,
 
 
 static char *
-ngx_http_payhub_nonce_zone_option(ngx_conf_t *cf,
+ngx_http_payhub_nonce_zone_option(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_payhub_nonce_loc_conf_t *nlcf, ngx_str_t *value)
 {
-    u_char     *colon;
-    ssize_t     size;
-    ngx_str_t   name, s;
+    char       *rv;
+    size_t      size;
+    ngx_str_t   name, rest;
 
-    name.data = value->data + 5;
-    name.len = value->len - 5;
+    rest.data = value->data + 5;
+    rest.len = value->len - 5;
 
-    colon = ngx_strlchr(name.data, name.data + name.len, ':');
-
-    if (colon == NULL || colon == name.data) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "PH-C203 payhub_nonce: found \"%V\", expected "
-                           "zone=name:size", value);
-        return NGX_CONF_ERROR;
+    rv = ngx_http_payhub_name_size(cf, cmd, "PH-C203", &rest,
+                                   NGX_HTTP_PAYHUB_NONCE_PAGES_MIN
+                                   * ngx_pagesize, &name, &size);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
-    s.data = colon + 1;
-    s.len = name.data + name.len - s.data;
-    name.len = colon - name.data;
-
-    if (name.len > NGX_HTTP_PAYHUB_NAME_MAX
-        || !ph_str_is_token(ngx_http_payhub_view(&name), name.len))
-    {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "PH-C203 payhub_nonce: found the name \"%V\", "
-                           "expected 1 to %d of A-Z a-z 0-9 _ -", &name,
-                           NGX_HTTP_PAYHUB_NAME_MAX);
-        return NGX_CONF_ERROR;
-    }
-
-    size = ngx_parse_size(&s);
-
-    if (size < (ssize_t) (NGX_HTTP_PAYHUB_NONCE_PAGES_MIN * ngx_pagesize)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "PH-C203 payhub_nonce: found the size \"%V\", "
-                           "expected at least %uzk, as in 16m", &s,
-                           NGX_HTTP_PAYHUB_NONCE_PAGES_MIN * ngx_pagesize
-                           / 1024);
-        return NGX_CONF_ERROR;
-    }
-
-    return ngx_http_payhub_nonce_add_zone(cf, nlcf, &name, (size_t) size);
+    return ngx_http_payhub_nonce_add_zone(cf, nlcf, &name, size);
 }
 
 

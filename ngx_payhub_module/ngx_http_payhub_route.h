@@ -76,7 +76,8 @@ json_t *ngx_http_payhub_route_explain_json(struct ph_str body,
  * The accounts that workers know, for all processes of this host: an array of
  * {"id","channel","app","weight","drained","methods":[...]}, and, where known,
  * "ended", "paid", "as_of": payments that ended in the last hour, those paid,
- * up to which unix second.  What payhub_channel says of the same account goes before.
+ * up to which unix second.  What payhub_channel says of the same account goes
+ * before.
  */
 
 ngx_int_t ngx_http_payhub_route_accounts_set(json_t *items);

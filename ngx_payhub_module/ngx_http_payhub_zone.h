@@ -53,6 +53,12 @@ typedef struct {
 
 void *ngx_http_payhub_area(ngx_http_payhub_area_e area, size_t *size);
 
+/* "NAME:SIZE" of shared memory for the directive `cmd`, whose refusals have
+   `code`; NULL or NGX_CONF_ERROR, told */
+
+char *ngx_http_payhub_name_size(ngx_conf_t *cf, ngx_command_t *cmd,
+    char *code, ngx_str_t *value, size_t min, ngx_str_t *name, size_t *size);
+
 /* For rare writers, held for less than a millisecond.  False: no zone, or
    not to be had within NGX_HTTP_PAYHUB_LOCK_MS. */
 

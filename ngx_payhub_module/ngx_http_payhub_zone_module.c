@@ -383,14 +383,61 @@ ngx_http_payhub_zone_lay(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool)
 }
 
 
+char *
+ngx_http_payhub_name_size(ngx_conf_t *cf, ngx_command_t *cmd, char *code,
+    ngx_str_t *value, size_t min, ngx_str_t *name, size_t *size)
+{
+    u_char     *p;
+    ssize_t     n;
+    ngx_str_t   s;
+
+    p = ngx_strlchr(value->data, value->data + value->len, ':');
+
+    if (p == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s %V: found \"%V\", expected name:size", code,
+                           &cmd->name, value);
+        return NGX_CONF_ERROR;
+    }
+
+    name->data = value->data;
+    name->len = p - value->data;
+
+    if (!ph_str_is_token(ngx_http_payhub_view(name), NGX_HTTP_PAYHUB_NAME_MAX)
+        || (name->len == 3 && ngx_strncmp(name->data, "off", 3) == 0))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s %V: found name \"%V\", expected 1 to %d of "
+                           "[A-Za-z0-9_-], not off", code, &cmd->name, name,
+                           NGX_HTTP_PAYHUB_NAME_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    s.data = p + 1;
+    s.len = value->data + value->len - s.data;
+
+    n = ngx_parse_size(&s);
+
+    if (n == NGX_ERROR || (size_t) n < min) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s %V: found size \"%V\", expected at least %uzk",
+                           code, &cmd->name, &s, min / 1024);
+        return NGX_CONF_ERROR;
+    }
+
+    *size = n;
+
+    return NGX_CONF_OK;
+}
+
+
 static char *
 ngx_http_payhub_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_payhub_zone_conf_t *zcf = conf;
 
-    u_char      *p;
-    size_t       min;
-    ssize_t      size;
+    char        *rv;
+    size_t       size;
     ngx_str_t   *value, name, s, state, seal, *to;
     ngx_uint_t   i;
 
@@ -400,30 +447,10 @@ ngx_http_payhub_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return ngx_http_payhub_duplicate(cf, cmd, "PH-C104");
     }
 
-    p = (u_char *) ngx_strchr(value[1].data, ':');
-
-    name.data = value[1].data;
-    name.len = p ? (size_t) (p - name.data) : value[1].len;
-
-    s.data = p ? p + 1 : NULL;
-    s.len = p ? value[1].data + value[1].len - s.data : 0;
-
-    if (!ph_str_is_token(ngx_http_payhub_view(&name), 32) || s.len == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "PH-C104 payhub_zone: found \"%V\", expected "
-                           "name:size, name 1 to 32 of [A-Za-z0-9_-]",
-                           &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    min = ngx_http_payhub_zone_min();
-    size = ngx_parse_size(&s);
-
-    if (size == NGX_ERROR || (size_t) size < min) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "PH-C104 payhub_zone: found size \"%V\", expected "
-                           "at least %uzk", &s, min / 1024);
-        return NGX_CONF_ERROR;
+    rv = ngx_http_payhub_name_size(cf, cmd, "PH-C104", &value[1],
+                                   ngx_http_payhub_zone_min(), &name, &size);
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     ngx_str_null(&state);

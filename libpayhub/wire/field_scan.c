@@ -404,11 +404,10 @@ quick_integer(const char **at, const char *end, int64_t *out)
         return false;
     }
     while (**at >= '0' && **at <= '9') {
-        value = value * 10 + (**at - '0');
         if (*at - from == QUICK_DIGITS) {
             return false;
         }
-        (*at)++;
+        value = value * 10 + (*(*at)++ - '0');
     }
     *out = value;
     return *at != from && **at != '.' && (**at | 0x20) != 'e';

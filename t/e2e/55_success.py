@@ -2,13 +2,12 @@
 never pay, and one whose payers do, look alike to the edge; the database knows,
 the sidecar counts, and by=success goes to the better one."""
 
-import http.client
 import json
 import os
 import signal
-import socket
 import time
 
+from payhub_edge import UnixConnection
 from payhub_scenario import order
 
 SETTINGS = ("pay.expires_min=1s",)
@@ -16,19 +15,8 @@ COUNT = 6
 WITHIN_S = 8.0  # of the last end: sidecar, worker, edge
 
 
-class AdminSocket(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("localhost", timeout=10)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
-
-
 def change(stack, body):
-    link = AdminSocket(stack.env["PAYHUB_ADMIN_SOCKET"])
+    link = UnixConnection(stack.env["PAYHUB_ADMIN_SOCKET"])
     link.request("POST", "/control", json.dumps(body))
     answer = link.getresponse()
     text = answer.read()

@@ -13,7 +13,8 @@ import sys
 sys.dont_write_bytecode = True
 from payhub_private import Private, program  # noqa: E402
 
-NGINX = os.environ.get("PAYHUB_NGINX", "/usr/sbin/nginx")
+LINKED = os.environ.get("PAYHUB_NGINX")  # an nginx that has payhub in itself
+NGINX = LINKED or "/usr/sbin/nginx"
 PORTS = (20000, 32000)  # below the kernel's ephemeral range
 TIMEOUT_S = 60
 
@@ -31,14 +32,14 @@ def free_port():
 
 def sanitizers(module):
     """What nginx, which is not built with them, needs around such a module."""
-    if "/asan/" not in module:
+    if "/asan/" not in module and not LINKED:
         return {}
     libraries = [subprocess.run(["gcc", f"-print-file-name=lib{name}.so"],
                                 check=True, capture_output=True,
                                 text=True).stdout.strip()
                  for name in ("asan", "ubsan")]
-    return {"LD_PRELOAD": " ".join(libraries),
-            "ASAN_OPTIONS": "detect_leaks=0",
+    return {"LD_PRELOAD": "" if LINKED else " ".join(libraries),
+            "ASAN_OPTIONS": "detect_leaks=0:detect_odr_violation=0",
             "UBSAN_OPTIONS": "print_stacktrace=1"}
 
 
@@ -62,6 +63,7 @@ class Edge(Private):
 
     workers_count = 2
     level = "notice"
+    main = ""  # more lines outside of http {}
 
     def __init__(self, prefix):
         super().__init__(prefix)
@@ -79,8 +81,10 @@ class Edge(Private):
     def configure_nginx(self, **settings):
         temp = "\n".join(f"    {name}_temp_path {self.path(name)};" for name in
                          ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        load = "" if LINKED else f"load_module {self.module};"
         self.write("nginx.conf", f"""
-load_module {self.module};
+{load}
+{self.main}
 daemon off;
 env LD_PRELOAD;
 env ASAN_OPTIONS;

@@ -52,8 +52,8 @@ class Conn(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport = transport
         self.worker.conns.append(self)
-        if not self.worker.reading:
-            transport.pause_reading()
+        if not self.worker.reading:  # behind the start of reading
+            asyncio.get_running_loop().call_soon(transport.pause_reading)
 
     def connection_lost(self, _):
         self.gone = True

@@ -81,7 +81,7 @@ __DATA__
 --- must_die
 --- error_log eval
 [
-    q[PH-C301 payhub_limit_zone: found size "big", expected 64k or more],
+    q[PH-C301 payhub_limit_zone: found size "big", expected at least 64k],
 ]
 
 
@@ -94,7 +94,7 @@ __DATA__
 --- must_die
 --- error_log eval
 [
-    q[PH-C301 payhub_limit_zone: found size "0", expected 64k or more],
+    q[PH-C301 payhub_limit_zone: found size "0", expected at least 64k],
 ]
 
 
@@ -107,7 +107,7 @@ __DATA__
 --- must_die
 --- error_log eval
 [
-    q[PH-C301 payhub_limit_zone: found size "63k", expected 64k or more],
+    q[PH-C301 payhub_limit_zone: found size "63k", expected at least 64k],
 ]
 
 

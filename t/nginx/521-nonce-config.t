@@ -31,7 +31,7 @@ PH-C203 payhub_nonce: found no zone=name:size, expected one, or off alone in
     location /v/ { payhub_verify payhub-v3; payhub_nonce zone=n; return 200; }
 --- must_die
 --- error_log
-PH-C203 payhub_nonce: found "zone=n", expected zone=name:size in
+PH-C203 payhub_nonce: found "n", expected name:size in
 
 
 
@@ -40,7 +40,7 @@ PH-C203 payhub_nonce: found "zone=n", expected zone=name:size in
     location /v/ { payhub_verify payhub-v3; payhub_nonce zone=:1m; return 200; }
 --- must_die
 --- error_log
-PH-C203 payhub_nonce: found "zone=:1m", expected zone=name:size in
+PH-C203 payhub_nonce: found name "", expected 1 to 32 of [A-Za-z0-9_-], not off in
 
 
 
@@ -49,7 +49,7 @@ PH-C203 payhub_nonce: found "zone=:1m", expected zone=name:size in
     location /v/ { payhub_verify payhub-v3; payhub_nonce zone=a.b:1m; return 200; }
 --- must_die
 --- error_log
-PH-C203 payhub_nonce: found the name "a.b", expected 1 to 32 of A-Z a-z 0-9 _ - in
+PH-C203 payhub_nonce: found name "a.b", expected 1 to 32 of [A-Za-z0-9_-], not off in
 
 
 
@@ -58,7 +58,7 @@ PH-C203 payhub_nonce: found the name "a.b", expected 1 to 32 of A-Z a-z 0-9 _ - 
     location /v/ { payhub_verify payhub-v3; payhub_nonce zone=nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn:1m; return 200; }
 --- must_die
 --- error_log
-PH-C203 payhub_nonce: found the name "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", expected 1 to 32
+PH-C203 payhub_nonce: found name "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", expected 1 to 32
 
 
 
@@ -67,7 +67,7 @@ PH-C203 payhub_nonce: found the name "nnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnnn", expect
     location /v/ { payhub_verify payhub-v3; payhub_nonce zone=n:much; return 200; }
 --- must_die
 --- error_log
-PH-C203 payhub_nonce: found the size "much", expected at least 32k, as in 16m in
+PH-C203 payhub_nonce: found size "much", expected at least 32k in
 
 
 
@@ -76,7 +76,7 @@ PH-C203 payhub_nonce: found the size "much", expected at least 32k, as in 16m in
     location /v/ { payhub_verify payhub-v3; payhub_nonce zone=n:; return 200; }
 --- must_die
 --- error_log
-PH-C203 payhub_nonce: found the size "", expected at least 32k, as in 16m in
+PH-C203 payhub_nonce: found size "", expected at least 32k in
 
 
 
@@ -85,7 +85,7 @@ PH-C203 payhub_nonce: found the size "", expected at least 32k, as in 16m in
     location /v/ { payhub_verify payhub-v3; payhub_nonce zone=n:31k; return 200; }
 --- must_die
 --- error_log
-PH-C203 payhub_nonce: found the size "31k", expected at least 32k, as in 16m in
+PH-C203 payhub_nonce: found size "31k", expected at least 32k in
 
 
 

@@ -20,7 +20,7 @@ __DATA__
 --- http_config
     payhub_zone z540;
 --- must_die
---- error_log: PH-C104 payhub_zone: found "z540", expected name:size, name 1 to 32 of
+--- error_log: PH-C104 payhub_zone: found "z540", expected name:size
 
 
 
@@ -28,7 +28,7 @@ __DATA__
 --- http_config
     payhub_zone :4m;
 --- must_die
---- error_log: PH-C104 payhub_zone: found ":4m", expected name:size
+--- error_log: PH-C104 payhub_zone: found name "", expected 1 to 32 of [A-Za-z0-9_-], not off
 
 
 
