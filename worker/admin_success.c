@@ -56,6 +56,7 @@ struct admin_success {
     struct success_minute   minutes[SUCCESS_MINUTES];
     size_t                  waiting; /* answers of this round */
     bool                    is_failed;
+    bool                    has_idle; /* an account of which nothing ended */
     uint64_t                asked_ns;
     uint64_t                rounds;
     uint64_t                epoch;
@@ -66,25 +67,29 @@ struct admin_success {
 
 /* ---- the window ---- */
 
+/* Empty; the next round reads the whole hour. */
 static void
-account_drop(struct admin_success *success, struct success_account *account)
+window_clear(struct admin_success *success)
 {
-    HASH_DELETE(hh, success->accounts, account);
-    free(account);
+    struct success_account *account = success->accounts;
+
+    HASH_CLEAR(hh, success->accounts); /* their list outlives the hash */
+    while (account != NULL) {
+        struct success_account *next = account->hh.next;
+
+        free(account);
+        account = next;
+    }
+    for (size_t i = 0; i < SUCCESS_MINUTES; i++) {
+        success->minutes[i].is_known = false;
+    }
+    success->has_idle = false;
 }
 
 static void
 success_forget(struct admin_success *success)
 {
-    struct success_account *account, *next;
-
-    HASH_ITER(hh, success->accounts, account, next)
-    {
-        account_drop(success, account);
-    }
-    for (size_t i = 0; i < SUCCESS_MINUTES; i++) {
-        success->minutes[i].is_known = false;
-    }
+    window_clear(success);
     success->at_s = 0;
     if (success->told_s != 0) {
         success->told_s = 0;
@@ -170,13 +175,13 @@ field_take(struct admin_success *success, size_t slot, struct ph_str field,
 
 /* ---- what is told ---- */
 
-/* Sums up the window; an account of which it holds nothing goes. */
 static bool
 sums_moved(struct admin_success *success)
 {
     struct success_account *account, *next;
     bool                    moved = false;
 
+    success->has_idle = false;
     HASH_ITER(hh, success->accounts, account, next)
     {
         uint64_t ended = 0, paid = 0;
@@ -189,9 +194,7 @@ sums_moved(struct admin_success *success)
                 || paid != account->told_paid;
         account->told_ended = ended;
         account->told_paid  = paid;
-        if (ended == 0) {
-            account_drop(success, account);
-        }
+        success->has_idle   = success->has_idle || ended == 0;
     }
     return moved;
 }
@@ -332,6 +335,10 @@ position_answer(struct wk_redis *redis, const redisReply *reply, void *data)
             success_forget(success); /* it began anew */
         }
         success->at_s = at_ms / 1000;
+        if (success->has_idle
+            && HASH_COUNT(success->accounts) >= ADMIN_ACCOUNTS_MAX) {
+            window_clear(success); /* others may have come in their place */
+        }
         minutes_ask(success, success->at_s / 60);
     }
     answer_end(success, reply);
@@ -416,14 +423,9 @@ wk_admin_success_new(struct wk_admin *admin)
 void
 wk_admin_success_free(struct admin_success *success)
 {
-    struct success_account *account, *next;
-
     if (success == NULL) {
         return;
     }
-    HASH_ITER(hh, success->accounts, account, next)
-    {
-        account_drop(success, account);
-    }
+    window_clear(success);
     free(success);
 }
