@@ -109,21 +109,24 @@ ngx_http_payhub_pass_answer_sum(ngx_http_request_t *r,
 
     mac = ngx_http_payhub_key_mac(r, ctx->pr->key);
 
-    if (mac == NULL || !ph_hmac_begin(mac)) {
+    if (mac == NULL) {
         return NGX_ERROR;
     }
 
     /* an update of the digest costs more than the copy of a small answer */
 
-    if (head.len + body.len < sizeof(memory)) {
+    if (head.len + body.len + PH_HMAC_ROOM < sizeof(memory)) {
         ph_buf_init(&all, memory, sizeof(memory));
 
         ph_buf_add(&all, head);
         ph_buf_add(&all, body);
         ph_buf_byte(&all, LF);
 
-        return (ph_hmac_add(mac, ph_buf_str(&all)) && ph_hmac_end(mac, sum))
-               ? NGX_OK : NGX_ERROR;
+        return ph_hmac_buf(mac, &all, sum) ? NGX_OK : NGX_ERROR;
+    }
+
+    if (!ph_hmac_begin(mac)) {
+        return NGX_ERROR;
     }
 
     return (ph_hmac_add(mac, head)

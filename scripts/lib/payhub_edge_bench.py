@@ -39,7 +39,7 @@ HTTP = """
         rule wallet method=wechat_native -> acc2;
         rule rest   method=sandbox_bar currency=CNY -> acc1 acc2;
     }}
-    upstream frames {{ server unix:{frames}; keepalive 64; }}
+    upstream frames {{ server unix:{frames}; }}
     upstream peer {{ server unix:{peer}; keepalive 64; }}
 """
 WHOLE = """payhub_limit address;

@@ -158,7 +158,6 @@ http {{
     upstream payhub_workers {{
         least_conn;
 {servers}
-        keepalive 64;
     }}
 
     payhub_zone edge:32m;
