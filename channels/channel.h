@@ -38,10 +38,12 @@ enum ph_channel_op {
 };
 
 enum ph_channel_cap {
-    PH_CAP_QUERY  = 1 << 0,
-    PH_CAP_CLOSE  = 1 << 1,
-    PH_CAP_REFUND = 1 << 2,
-    PH_CAP_NOTICE = 1 << 3
+    PH_CAP_QUERY   = 1 << 0,
+    PH_CAP_CLOSE   = 1 << 1,
+    PH_CAP_REFUND  = 1 << 2,
+    PH_CAP_NOTICE  = 1 << 3,
+    PH_CAP_REVERSE = 1 << 4, /* a bar code's payment is taken back unfinished */
+    PH_CAP_REPEAT  = 1 << 5  /* CREATE with the same number shows it again */
 };
 
 /* What a message proves.  Zero is UNKNOWN, so a forgotten assignment asks. */
@@ -99,6 +101,11 @@ struct ph_channel_order {
     struct ph_str extra; /* JSON object as text */
     uint64_t      created_at_ms;
     uint64_t      expires_at_ms;
+    /* REFUND, REFUND_QUERY; amount above is the payment's */
+    struct ph_str refund_id;         /* the channel's out-refund-no */
+    struct ph_str channel_refund_no; /* the channel's own, once known */
+    struct ph_str refund_reason;
+    int64_t       refund_amount; /* minor units */
 };
 
 struct ph_channel_header {
@@ -122,6 +129,8 @@ struct ph_channel_reply {
     size_t                          header_count;
 };
 
+/* Of REFUND and REFUND_QUERY `number` is the refund's id, `amount` the
+ * refund's, trade_no the channel's refund number; WAIT_USER means accepted. */
 struct ph_channel_result {
     enum ph_result_class class;
     struct ph_str       number;     /* echoed out-trade-no */
@@ -135,6 +144,7 @@ struct ph_channel_result {
     struct ph_str       error_class; /* declined, timeout, signature, ... */
     struct ph_str       channel_code;
     struct ph_str       message;
+    int64_t             refunded_total; /* of the payment, -1 = not told */
 };
 
 enum ph_channel_step {
@@ -170,7 +180,8 @@ struct ph_channel_notice {
 
 struct ph_channel_notice_out {
     struct ph_str            id;     /* the channel's, for once-only */
-    struct ph_channel_result result; /* number tells the attempt */
+    struct ph_channel_result result; /* number tells the attempt or refund */
+    bool                     is_refund;
     struct ph_str            ack_body;
     struct ph_str            ack_content_type;
 };
@@ -201,6 +212,9 @@ struct ph_channel {
                          const struct ph_channel_notice *in, uint64_t now_ms,
                          struct ph_arena              *arena,
                          struct ph_channel_notice_out *out);
+
+    /* what result.seller has to be; NULL, or {NULL, 0}: nothing to compare */
+    struct ph_str (*expected_seller)(const struct ph_channel_account *account);
 };
 
 /* The built-in adapters, by name; channels/registry.c. */

@@ -201,9 +201,15 @@ cli_args_parse(struct cli_args *args, int argc, const char *const *argv,
 
     args->given_count = 0;
     args->word_count  = 0;
+    args->rest_count  = 0;
     for (p.i = 0; rc == PH_OK && p.i < argc; p.i++) {
         if (!words_only && strcmp(argv[p.i], "--") == 0) {
             words_only = true;
+            if (args->keeps_rest) {
+                args->rest       = argv + p.i + 1;
+                args->rest_count = (size_t) (argc - p.i - 1);
+                break;
+            }
         } else {
             rc = words_only ? word_take(&p) : one_take(&p);
         }

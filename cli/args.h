@@ -32,6 +32,11 @@ struct cli_args {
     size_t           given_count;
     const char      *words[CLI_WORDS_MAX];
     size_t           word_count;
+
+    /* set by the caller: what stands behind -- is no word of ours */
+    bool               keeps_rest;
+    const char *const *rest; /* to the end of argv, with its NULL */
+    size_t             rest_count;
 };
 
 /*

@@ -12,7 +12,6 @@
 
 #define BOOKS_BYTES_MAX (512u * 1024 * 1024)
 #define FETCH_TIMEOUT_S 30
-#define ASK_AGAIN_MAX 1000 /* attempts asked for one by one */
 #define URL_MAX 512
 
 /* one attempt of ours at a sandbox, by its id */
@@ -175,9 +174,13 @@ ours_read(struct judging *it, MYSQL *db)
     bool       ok   = true;
     MYSQL_RES *rows = cli_sql_rows(
         db, PH_STR("SELECT a.id,a.payment_id,a.status,p.status,a.amount,"
-                   "a.currency,w.payment_id FROM attempt a LEFT JOIN payment p "
-                   "ON p.id=a.payment_id LEFT JOIN work w ON "
-                   "w.payment_id=a.payment_id WHERE a.channel='sandbox'"));
+                   "a.currency,COALESCE(w.id,o.payment_id,"
+                   "IF(p.proof_source='person',p.id,NULL)) FROM attempt a "
+                   "LEFT JOIN payment p ON p.id=a.payment_id "
+                   "LEFT JOIN work w ON w.id=a.payment_id "
+                   "LEFT JOIN (SELECT DISTINCT r.payment_id FROM work x "
+                   "STRAIGHT_JOIN refund r ON r.id=x.id) o "
+                   "ON o.payment_id=a.payment_id WHERE a.channel='sandbox'"));
 
     if (rows == NULL) {
         return false;
@@ -337,15 +340,21 @@ orders_judge(struct judging *it)
     return true;
 }
 
+json_t *
+cli_books_ask(const struct cli_books *books, size_t i, const char *number)
+{
+    char query[96];
+
+    (void) snprintf(query, sizeof(query), "?out_trade_no=%.64s", number);
+    return books_get(books->base_url[i], query, books->ca_file);
+}
+
 /* paid here after the books were read, or not charged at all: ask by number */
 static bool
 is_charged_now(struct cli_books *books, const char *id)
 {
-    char query[64];
-
-    (void) snprintf(query, sizeof(query), "?out_trade_no=%s", id);
     for (size_t i = 0; i < books->count; i++) {
-        json_t *one = books_get(books->base_url[i], query, books->ca_file);
+        json_t       *one = cli_books_ask(books, i, id);
         const json_t *charge
             = json_array_get(json_object_get(one, "charges"), 0);
         const char *status
@@ -366,8 +375,10 @@ succeeded_judge(struct judging *it, struct cli_books *books)
 
     HASH_ITER(hh, it->ours, one, next)
     {
-        if (one->is_charged || strcmp(one->attempt_status, "succeeded") != 0
-            || it->asked == ASK_AGAIN_MAX)
+        if (one->is_charged
+            || (strcmp(one->attempt_status, "succeeded") != 0
+                && strcmp(one->attempt_status, "duplicate") != 0)
+            || it->asked == CLI_BOOKS_ASK_MAX)
         {
             continue;
         }

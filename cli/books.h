@@ -10,7 +10,8 @@
 
 #include "cli/cli.h"
 
-#define CLI_BOOKS_MAX 16 /* sandboxes */
+#define CLI_BOOKS_MAX 16       /* sandboxes */
+#define CLI_BOOKS_ASK_MAX 1000 /* numbers asked for one by one */
 
 struct cli_books {
     size_t  count;
@@ -30,6 +31,15 @@ enum cli_exit cli_books_fetch(struct cli *cli, MYSQL *db,
 /* *charges counts what was compared; false = said why */
 bool cli_books_judge(struct cli_books *books, MYSQL *db, json_t *breaches,
                      size_t *charges) PH_MUST_CHECK;
+
+/* The same of refunds, books_refund.c; *refunds counts those in the books. */
+bool cli_books_judge_refunds(struct cli_books *books, MYSQL *db,
+                             json_t *breaches, size_t *refunds) PH_MUST_CHECK;
+
+/* The i-th sandbox's books of one out-trade-no as they are now; NULL = said
+ * why.  @owns: caller. */
+json_t *cli_books_ask(const struct cli_books *books, size_t i,
+                      const char *number);
 
 void cli_books_free(struct cli_books *books);
 

@@ -57,7 +57,9 @@ answer_judge(const struct cli_http *http, const struct cli_signed *s,
     }
     *wrong = true;
     if (strcmp(http->nonce, s->nonce) != 0
-        || strcmp(http->key_id, key->id) != 0) {
+        || (key->alg == PH_ALG_HMAC_SHA256
+            && strcmp(http->key_id, key->id) != 0))
+    {
         return "signed for another request";
     }
     if (key->alg != PH_ALG_HMAC_SHA256) {

@@ -26,21 +26,24 @@ enum cli_exit {
     CLI_USAGE     = 2,
     CLI_DIFFERS   = 3, /* a check found a difference */
     CLI_NOT_READY = 4, /* not there, or not in time */
-    CLI_REFUSED   = 5  /* the server refused */
+    CLI_REFUSED   = 5, /* the server refused */
+    CLI_LOST      = 76 /* the lock, while its command ran */
 };
 
 struct cli {
     bool                      json;
     const char               *config_path; /* NULL = the usual places */
     const struct cli_command *command;
+    unsigned                  umask_before; /* as we were started */
     struct cli_args           args;
     bool                      conf_loaded;
     struct ph_conf            conf;
 };
 
 struct cli_command {
-    const char              *words[CLI_COMMAND_WORDS]; /* "app", "add", NULL */
-    const char              *operands;             /* "CHANNEL", for usage */
+    const char *words[CLI_COMMAND_WORDS]; /* "app", "add", NULL */
+    const char *operands;                 /* "CHANNEL", for usage; behind
+                                             a " -- " another program's words */
     size_t                   words_min, words_max; /* operands taken */
     const struct cli_option *options;
     const char              *summary;
@@ -95,6 +98,7 @@ bool cli_sql_audit(MYSQL *db, const char *act, struct ph_str subject,
 enum cli_exit cli_schema_up(struct cli *cli);
 enum cli_exit cli_schema_status(struct cli *cli);
 enum cli_exit cli_app_add(struct cli *cli);
+enum cli_exit cli_app_set(struct cli *cli);
 enum cli_exit cli_key_add(struct cli *cli);
 enum cli_exit cli_key_list(struct cli *cli);
 enum cli_exit cli_key_revoke(struct cli *cli);
@@ -114,6 +118,10 @@ enum cli_exit cli_call(struct cli *cli);
 enum cli_exit cli_counters(struct cli *cli);
 enum cli_exit cli_drift(struct cli *cli);
 enum cli_exit cli_invariants(struct cli *cli);
+enum cli_exit cli_lock(struct cli *cli);
+enum cli_exit cli_webhook_list(struct cli *cli);
+enum cli_exit cli_webhook_resend(struct cli *cli);
+enum cli_exit cli_payment_resolve(struct cli *cli);
 enum cli_exit cli_frame_decode(struct cli *cli);
 
 #endif

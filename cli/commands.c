@@ -33,6 +33,26 @@ static const struct cli_option app_add_options[] = {
     { NULL, NULL, false, NULL },
 };
 
+static const struct cli_option app_set_options[] = {
+    { "webhook-form", "FORM", false, "standard or payhub-v3" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option webhook_list_options[] = {
+    { "app", "ID", false, "only this app's" },
+    { "payment", "ID", false, "only this payment's and its refunds'" },
+    { "dead", NULL, false, "only those that nobody tries any more" },
+    { "pending", NULL, false, "only those that are still tried" },
+    { "from", "TIME", false, "made since then: a time, or 10m 2h 3d; default 7d" },
+    { "limit", "N", false, "how many, newest first, 1-1000, default 100" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option webhook_resend_options[] = {
+    { "payment", "ID", false, "all of this payment's and its refunds'" },
+    { NULL, NULL, false, NULL },
+};
+
 static const struct cli_option key_add_options[] = {
     { "app", "ID", false, "whose key it is" },
     { "alg", "ALG", false, "algorithm of the key, default hmac-sha256" },
@@ -151,6 +171,23 @@ static const struct cli_option drift_options[] = {
     { NULL, NULL, false, NULL },
 };
 
+static const struct cli_option payment_resolve_options[] = {
+    { "to", "STATUS", false, "paid, failed or closed" },
+    { "why", "TEXT", false, "what was found out, kept in audit" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option invariants_options[] = {
+    { "told", "FILE", false, "what clients were told, a JSON object a line" },
+    { NULL, NULL, false, NULL },
+};
+
+static const struct cli_option lock_options[] = {
+    { "layout", "L", false, "string (default) or redisson" },
+    { "wait", "MS", false, "longest wait for the lock; default for ever" },
+    { NULL, NULL, false, NULL },
+};
+
 const struct cli_command cli_commands[] = {
     { { "schema", "up", NULL }, "", 0, 0, schema_options,
       "apply migrations, make monthly partitions ahead",
@@ -167,6 +204,9 @@ const struct cli_command cli_commands[] = {
       "  payhub app add --merchant acme --name shop --secret-out shop.secret\n"
       "The secret is shown once.  The HMAC key is the ASCII bytes of the text.\n",
       cli_app_add },
+    { { "app", "set", NULL }, "ID", 1, 1, app_set_options,
+      "how an app's webhooks are signed from now on",
+      "  payhub app set app_1 --webhook-form payhub-v3\n", cli_app_set },
     { { "key", "add", NULL }, "", 0, 0, key_add_options,
       "one more key of an app: two live keys rotate",
       "  payhub key add --app app_1 --secret-out new.secret\n"
@@ -236,9 +276,32 @@ const struct cli_command cli_commands[] = {
       "are Redis's counters equal to SQL's",
       "Exit 0 all equal, 3 each difference is named, 4 not caught up.\n",
       cli_drift },
-    { { "invariants", NULL, NULL }, "", 0, 0, none,
+    { { "invariants", NULL, NULL }, "", 0, 0, invariants_options,
       "nothing lost, nothing doubled: SQL, Redis, the sandbox's books",
       "Exit 0 all hold, 3 each breach is named.\n", cli_invariants },
+    { { "lock", NULL, NULL }, "KEY TTL_MS -- CMD [ARG ...]", 2, 2, lock_options,
+      "a command under a lock in Redis, killed when the lock is lost",
+      "  payhub lock nightly 10000 -- ./settle-files\n"
+      "  payhub lock nightly 10000 --wait 0 -- ./settle-files\n"
+      "Redis by $REDIS_URL, else $REDIS_HOST and $REDIS_PORT, else\n"
+      "$PAYHUB_REDIS_SOCKET, else payhub.conf.  Exit: the command's; 76 the\n"
+      "lock was lost; 4 no lock, or no Redis, and the command was not run.\n",
+      cli_lock },
+    { { "webhook", "list", NULL }, "", 0, 0, webhook_list_options,
+      "webhooks, newest first: state, tries, the last answer",
+      "  payhub webhook list --dead\n"
+      "  payhub webhook list --payment P...\n",
+      cli_webhook_list },
+    { { "webhook", "resend", NULL }, "[ID]", 0, 1, webhook_resend_options,
+      "a dead webhook is tried again from now on, a pending one at once",
+      "  payhub webhook resend N...\n"
+      "  payhub webhook resend --payment P...\n",
+      cli_webhook_resend },
+    { { "payment", "resolve", NULL }, "ID", 1, 1, payment_resolve_options,
+      "ends a conflict by a person's decision; only our row moves",
+      "  payhub payment resolve P... --to paid --why 'bank says so, ticket 7'\n"
+      "Exit 5 when the payment is in no conflict.\n",
+      cli_payment_resolve },
     { { "frame", "decode", NULL }, "[FILE|-]", 0, 1, none,
       "a frame's head and fields as text", NULL, cli_frame_decode },
     { { NULL, NULL, NULL }, NULL, 0, 0, NULL, NULL, NULL, NULL },

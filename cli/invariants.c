@@ -1,10 +1,10 @@
 /*
  * invariants.c - `payhub invariants`: what must hold at every moment.
  *
- * I1-I3, I5, I7 over SQL in one snapshot and the sandbox's books read just
- * before it; I6 by the drift meter.  I4 (ledger) has no tables yet and I8
- * (what clients were told) needs a client's own log: both are said to be not
- * checked.  Waits at most WAIT_MS for the counters and as long for webhooks.
+ * I1-I5, I7 over SQL in one snapshot and the sandbox's books read just before
+ * it; I6 by the drift meter; I8 by a client's own log, when one is given.  I4
+ * has no table of its own: the legs are rows that prove each other.  Waits at
+ * most WAIT_MS for the counters and as long for webhooks.
  */
 #include "cli/cli.h"
 
@@ -13,11 +13,13 @@
 
 #include "cli/books.h"
 #include "cli/drift.h"
+#include "cli/told.h"
 #include "libpayhub/io/daemon.h"
 
 #define WAIT_MS 5000
 #define RETRY_US 200000
-#define SHOWN_MAX 100 /* rows of one check */
+#define SHOWN_MAX 100   /* rows of one check */
+#define BOOKS_CHECKS 11 /* those of the books, the counters and the log */
 
 static const struct {
     const char *invariant;
@@ -26,7 +28,15 @@ static const struct {
 } checks[] = {
 #define CHECK(invariant, says, sql) { (invariant), (says), (sql) },
 #include "cli/invariants.def"
+#include "cli/invariants_refund.def"
 #undef CHECK
+};
+
+/* what was looked at, for the answer */
+struct looked {
+    size_t charges;
+    size_t refunds;
+    size_t told;
 };
 
 static bool
@@ -120,7 +130,8 @@ drift_name(const struct cli_drift *drift, json_t *breaches)
 }
 
 static enum cli_exit
-all_run(struct cli *cli, MYSQL *db, json_t *breaches, size_t *charges)
+all_run(struct cli *cli, MYSQL *db, struct cli_told *told, json_t *breaches,
+        struct looked *looked)
 {
     struct cli_books books;
     struct cli_drift drift = { 0 };
@@ -128,13 +139,22 @@ all_run(struct cli *cli, MYSQL *db, json_t *breaches, size_t *charges)
 
     if (code == CLI_OK
         && (!snapshot(db) || !checks_run(db, false, breaches)
-            || !cli_books_judge(&books, db, breaches, charges)
-            || !cli_sql_run(db, PH_STR("ROLLBACK"))
-            || !webhooks_run(db, breaches)))
+            || !cli_books_judge(&books, db, breaches, &looked->charges)
+            || !cli_books_judge_refunds(&books, db, breaches,
+                                        &looked->refunds)))
     {
         code = CLI_FAILED;
     }
     cli_books_free(&books);
+    if (code == CLI_OK) {
+        code = cli_told_judge(told, db, breaches, &looked->told);
+    }
+    if (code == CLI_OK
+        && (!cli_sql_run(db, PH_STR("ROLLBACK"))
+            || !webhooks_run(db, breaches)))
+    {
+        code = CLI_FAILED;
+    }
     if (code == CLI_OK) {
         code = cli_drift_measure(cli, WAIT_MS, &drift);
         drift_name(&drift, breaches);
@@ -146,25 +166,34 @@ all_run(struct cli *cli, MYSQL *db, json_t *breaches, size_t *charges)
 enum cli_exit
 cli_invariants(struct cli *cli)
 {
-    json_t       *breaches = json_array();
-    size_t        charges  = 0;
-    MYSQL        *db       = cli_sql_open(cli);
-    enum cli_exit code     = CLI_FAILED;
+    json_t         *breaches = json_array();
+    struct looked   looked   = { 0 };
+    MYSQL          *db       = cli_sql_open(cli);
+    enum cli_exit   code     = CLI_FAILED;
+    struct cli_told told;
 
+    if (!cli_told_open(&told, cli_args_value(&cli->args, "told"))) {
+        code = CLI_USAGE;
+    } else if (db != NULL) {
+        code = all_run(cli, db, &told, breaches, &looked);
+    }
     if (db != NULL) {
-        code = all_run(cli, db, breaches, &charges);
         mysql_close(db);
     }
-    if (json_array_size(breaches) != 0 && code != CLI_FAILED) {
+    cli_told_close(&told);
+    if (json_array_size(breaches) != 0 && code != CLI_FAILED
+        && code != CLI_USAGE) {
         code = CLI_DIFFERS;
     }
     if (code == CLI_OK || code == CLI_DIFFERS) {
-        cli_out(cli,
-                json_pack("{s:b, s:i, s:I, s:s, s:O}", "holds", code == CLI_OK,
-                          "checks", (int) PH_COUNT(checks) + 5, "charges",
-                          (json_int_t) charges, "not_checked",
-                          "I4 (no ledger yet), I8 (needs a client's log)",
-                          "breaches", breaches));
+        cli_out(cli, json_pack("{s:b, s:i, s:I, s:I, s:I, s:s, s:O}", "holds",
+                               code == CLI_OK, "checks",
+                               (int) PH_COUNT(checks) + BOOKS_CHECKS, "charges",
+                               (json_int_t) looked.charges, "refunds",
+                               (json_int_t) looked.refunds, "told",
+                               (json_int_t) looked.told, "not_checked",
+                               looked.told != 0 ? "" : "I8 (--told FILE)",
+                               "breaches", breaches));
     }
     json_decref(breaches);
     return code;

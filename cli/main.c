@@ -8,6 +8,7 @@
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "libpayhub/base/version.h"
 #include "libpayhub/io/daemon.h"
@@ -163,6 +164,7 @@ command_run(struct cli *cli, int argc, const char *const *argv)
     char          memory[CLI_WHY_MAX];
     struct ph_buf why = PH_BUF_INIT(memory);
 
+    cli->args.keeps_rest = strstr(cli->command->operands, " -- ") != NULL;
     if (cli_args_parse(&cli->args, argc, argv, cli->command->options,
                        cli_common_options, &why)
         != PH_OK)
@@ -245,6 +247,7 @@ main(int argc, char **argv)
     static struct cli  cli;
     const char *const *words = (const char *const *) argv + 1;
 
+    cli.umask_before = (unsigned) umask(077);
     if (!ph_daemon_init("payhub")) {
         return CLI_FAILED;
     }

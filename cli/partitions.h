@@ -6,11 +6,9 @@
 
 #include "cli/cli.h"
 
-#define CLI_MONTHS_AHEAD 3
-
 /*
- * Splits this month and the next CLI_MONTHS_AHEAD off p_open where they are
- * not yet; the names of what was made go to `made`.  The caller holds the
+ * Splits this month and the next ones off p_open where they are not yet; the
+ * names of what was made go to `made`.  The caller holds the
  * schema lock.  False = said why.
  */
 bool cli_partitions_make(MYSQL *db, uint64_t now_ms,

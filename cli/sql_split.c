@@ -3,8 +3,6 @@
  */
 #include "cli/sql_split.h"
 
-#include <time.h>
-
 #define DIGITS 4 /* of a migration's number */
 
 /* length of the comment that *at begins with, 0 when it begins with none */
@@ -114,33 +112,4 @@ cli_migration_name(struct ph_str file, unsigned *version, struct ph_str *name)
     *name = ph_str_make(file.ptr + DIGITS + 1,
                         file.len - DIGITS - 1 - ending.len);
     return ph_str_is_token(*name, 48);
-}
-
-static struct tm
-utc(uint64_t at_ms)
-{
-    time_t    at = (time_t) (at_ms / 1000);
-    struct tm tm = { 0 };
-
-    (void) gmtime_r(&at, &tm);
-    return tm;
-}
-
-uint64_t
-cli_month_start_ms(uint64_t now_ms, unsigned ahead)
-{
-    struct tm now   = utc(now_ms);
-    struct tm start = { .tm_year = now.tm_year,
-                        .tm_mon  = now.tm_mon + (int) ahead,
-                        .tm_mday = 1 };
-
-    return (uint64_t) timegm(&start) * 1000;
-}
-
-unsigned
-cli_month_number(uint64_t at_ms)
-{
-    struct tm tm = utc(at_ms);
-
-    return (unsigned) (tm.tm_year + 1900) * 100 + (unsigned) (tm.tm_mon + 1);
 }

@@ -1,6 +1,5 @@
 /*
- * sql_split.h - the statements of a migration file, and the months of its
- * partitions.  Pure.
+ * sql_split.h - the statements of a migration file.  Pure.
  */
 #ifndef CLI_SQL_SPLIT_H
 #define CLI_SQL_SPLIT_H
@@ -20,11 +19,5 @@ enum ph_rc cli_sql_next(struct ph_str *text,
 /* "0001_core.sql" to 1 and "core"; false for another form */
 bool cli_migration_name(struct ph_str file, unsigned *version,
                         struct ph_str *name);
-
-/* unix ms of the first instant (UTC) of the month `ahead` after now's */
-uint64_t cli_month_start_ms(uint64_t now_ms, unsigned ahead);
-
-/* 202601 for any instant of January 2026 */
-unsigned cli_month_number(uint64_t at_ms);
 
 #endif

@@ -22,6 +22,7 @@ typedef struct {
     ngx_msec_t                  start;      /* ngx_current_msec */
     ngx_msec_t                  timeout;
     ngx_uint_t                  attempt;    /* from 1 */
+    ngx_str_t                   platform;   /* its signature of the answer */
     unsigned                    verified:1;
 
     ngx_http_payhub_call_t      call;

@@ -367,6 +367,10 @@ ngx_http_payhub_pass_add_identity(ngx_http_payhub_pass_ctx_t *ctx,
         ph_field_add(meta, PH_FIELD_NONCE_COLD, PH_STR("1"));
     }
 
+    if (key->alg != PH_ALG_HMAC_SHA256) {
+        ph_field_add(meta, PH_FIELD_PLATFORM_SIGNATURE, PH_STR("1"));
+    }
+
     ph_field_add(meta, PH_FIELD_SCHEME, ph_scheme_name(ctx->pr->scheme));
     ngx_http_payhub_pass_add(meta, PH_FIELD_IDEMPOTENCY_KEY,
                              &ctx->pr->idempotency);
@@ -716,6 +720,9 @@ ngx_http_payhub_pass_field(ngx_http_request_t *r,
 
     case PH_FIELD_OUTCOME:
         return ngx_http_payhub_pass_dup(r, &ctx->pr->outcome, value);
+
+    case PH_FIELD_PLATFORM_SIGNATURE:
+        return ngx_http_payhub_pass_dup(r, &ctx->platform, value);
     }
 
     return NGX_OK;

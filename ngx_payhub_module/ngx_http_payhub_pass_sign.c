@@ -1,6 +1,7 @@
 
 /*
- * The signature of a worker's answer, by the key that signed the request.
+ * The signature of a worker's answer: by the key that signed the request where
+ * that is a shared secret, else by the platform's key, which is the workers'.
  */
 
 
@@ -13,6 +14,8 @@
 static ngx_int_t ngx_http_payhub_pass_answer_sum(ngx_http_request_t *r,
     ngx_http_payhub_pass_ctx_t *ctx, struct ph_str head, struct ph_str body,
     u_char *sum);
+static ngx_int_t ngx_http_payhub_pass_sign_platform(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx);
 static ngx_int_t ngx_http_payhub_pass_header_out(ngx_http_request_t *r,
     char *name, struct ph_str value);
 
@@ -29,10 +32,8 @@ ngx_http_payhub_pass_sign(ngx_http_request_t *r,
 
     pr = ctx->pr;
 
-    /* other callers' answers are for the platform's key, which is not here */
-
     if (pr->key->alg != PH_ALG_HMAC_SHA256) {
-        return NGX_OK;
+        return ngx_http_payhub_pass_sign_platform(r, ctx);
     }
 
     p = ngx_pnalloc(r->pool, NGX_TIME_T_LEN + PH_B64_LEN(PH_SHA256_LEN));
@@ -68,6 +69,41 @@ ngx_http_payhub_pass_sign(ngx_http_request_t *r,
            != NGX_OK
         || ngx_http_payhub_pass_header_out(r, "Payhub-Signature",
                                            ph_buf_str(&b64))
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the worker signed what the client gets; without a key it did not */
+
+static ngx_int_t
+ngx_http_payhub_pass_sign_platform(ngx_http_request_t *r,
+    ngx_http_payhub_pass_ctx_t *ctx)
+{
+    struct ph_str  key_id, when, rest, signature;
+
+    if (ctx->platform.len == 0) {
+        return NGX_OK;
+    }
+
+    if (!ph_str_cut(ngx_http_payhub_view(&ctx->platform), ' ', &key_id, &rest)
+        || !ph_str_cut(rest, ' ', &when, &signature)
+        || !ph_str_is_token(key_id, PH_KEY_ID_LEN_MAX))
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_http_payhub_pass_header_out(r, "Payhub-Key-Id", key_id) != NGX_OK
+        || ngx_http_payhub_pass_header_out(r, "Payhub-Timestamp", when)
+           != NGX_OK
+        || ngx_http_payhub_pass_header_out(r, "Payhub-Nonce",
+                                           ctx->pr->auth.nonce)
+           != NGX_OK
+        || ngx_http_payhub_pass_header_out(r, "Payhub-Signature", signature)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -23,6 +23,8 @@ static const struct sb_behaviour behaviours[] = {
     { .tail = 9012, .take = SB_TAKE_AT_ONCE, .answer = SB_ANSWER_PENDING,
       .delay_ms = SB_NOTICE_FIRST_WAIT_MS, .notice = SB_NOTICE_FIRST },
     { .tail = 9013, .notice = SB_NOTICE_NEVER },
+    { .tail = 9014, .refund = SB_REFUND_LATE },
+    { .tail = 9015, .refund = SB_REFUND_FAIL },
     { .tail = 9016, .answer = SB_ANSWER_MALFORMED },
     { .tail = 9017, .take = SB_TAKE_NOTHING,
       .answer = SB_ANSWER_RATE_LIMITED },
@@ -40,4 +42,13 @@ sb_behaviour_of(int64_t amount)
         }
     }
     return &ordinary;
+}
+
+enum sb_refunding
+sb_refunding_of(int64_t amount, int64_t charge_amount)
+{
+    enum sb_refunding own = sb_behaviour_of(amount)->refund;
+
+    return own != SB_REFUND_NORMAL ? own
+                                   : sb_behaviour_of(charge_amount)->refund;
 }

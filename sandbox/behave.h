@@ -39,19 +39,30 @@ enum sb_notice {
     SB_NOTICE_FIRST  /* before the answer */
 };
 
+enum sb_refunding {
+    SB_REFUND_NORMAL = 0, /* the money goes back at once */
+    SB_REFUND_LATE,       /* pending, told nothing, goes back later */
+    SB_REFUND_FAIL        /* in the books as failed */
+};
+
 struct sb_behaviour {
-    unsigned       tail; /* amount % 10000 */
-    enum sb_take   take;
-    enum sb_answer answer;
-    uint32_t       delay_ms; /* of the answer */
-    enum sb_notice notice;
-    uint32_t       late_ms; /* pays so long after it was closed; 0 = never */
+    unsigned          tail; /* amount % 10000 */
+    enum sb_take      take;
+    enum sb_answer    answer;
+    uint32_t          delay_ms; /* of the answer */
+    enum sb_notice    notice;
+    uint32_t          late_ms; /* pays so long after it was closed; 0 = never */
+    enum sb_refunding refund;
 };
 
 #define SB_HANG_MS 30000
+#define SB_REFUND_LATE_MS 1000
 #define SB_NOTICE_FIRST_WAIT_MS 5000 /* the answer waits no longer for it */
 
 /* Never NULL: amounts without a row of their own are ordinary. */
 const struct sb_behaviour *sb_behaviour_of(int64_t amount);
+
+/* The refund's own amount decides; when it says nothing, the charge's. */
+enum sb_refunding sb_refunding_of(int64_t amount, int64_t charge_amount);
 
 #endif

@@ -19,8 +19,13 @@ static const char *const status_texts[] = {
 };
 
 static const char *const op_texts[] = {
-    [SB_OP_NONE] = "unknown", [SB_OP_PAY] = "pay",     [SB_OP_QUERY] = "query",
-    [SB_OP_CLOSE] = "close",  [SB_OP_PAYER] = "payer",
+    [SB_OP_NONE]         = "unknown",
+    [SB_OP_PAY]          = "pay",
+    [SB_OP_QUERY]        = "query",
+    [SB_OP_CLOSE]        = "close",
+    [SB_OP_PAYER]        = "payer",
+    [SB_OP_REFUND]       = "refund",
+    [SB_OP_REFUND_QUERY] = "refund_query",
 };
 
 const char *
@@ -83,10 +88,21 @@ call_room(struct sb_books *books)
 bool
 books_add_call(struct sb_books *books, const struct sb_call *call)
 {
+    char *refund_no = NULL;
+
     if (!call_room(books)) {
         return false;
     }
-    *call_at(books, books->call_count++) = *call;
+    if (call->out_refund_no != NULL) {
+        refund_no = strdup(call->out_refund_no);
+        if (refund_no == NULL) {
+            return false;
+        }
+    }
+    struct sb_call *made = call_at(books, books->call_count++);
+
+    *made               = *call;
+    made->out_refund_no = refund_no;
     return true;
 }
 
@@ -270,6 +286,10 @@ sb_books_close(struct sb_books *books)
     for (uint32_t i = 0; i < books->charge_count; i++) {
         free(charge_at(books, i)->notify_url);
     }
+    for (uint32_t i = 0; i < books->call_count; i++) {
+        free(call_at(books, i)->out_refund_no);
+    }
+    books_free_refunds(books);
     for (size_t i = 0; i < PH_COUNT(books->charges); i++) {
         free(books->charges[i]);
     }

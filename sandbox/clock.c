@@ -105,7 +105,46 @@ late_pay_due(struct sb_clock *clock, uint64_t now_ms)
     }
 }
 
-/* After a restart: closed, promised to pay, and not paid yet. */
+/* --- refunds that succeed later ------------------------------------------- */
+
+void
+sb_clock_refund(struct sb_clock *clock, struct sb_refund *refund)
+{
+    refund->due_ms = refund->at_ms + SB_REFUND_LATE_MS;
+    DL_APPEND(clock->late_refunds, refund);
+}
+
+static void
+late_refund_due(struct sb_clock *clock, uint64_t now_ms)
+{
+    while (clock->late_refunds != NULL && clock->late_refunds->due_ms <= now_ms)
+    {
+        struct sb_refund *refund = clock->late_refunds;
+
+        if (!sb_books_refund_pay(clock->books, refund, now_ms)) {
+            return; /* a full disk: at the next turn */
+        }
+        DL_DELETE(clock->late_refunds, refund);
+    }
+}
+
+/* --- after a restart ------------------------------------------------------ */
+
+static void
+late_refund_resume(struct sb_clock *clock)
+{
+    struct sb_refund *refund;
+
+    for (uint32_t i = 0; (refund = sb_books_refund_at(clock->books, i)) != NULL;
+         i++)
+    {
+        if (refund->status == SB_REFUND_PENDING) {
+            sb_clock_refund(clock, refund);
+        }
+    }
+}
+
+/* closed, promised to pay, and not paid yet */
 static void
 late_resume(struct sb_clock *clock)
 {
@@ -136,6 +175,7 @@ clock_run(void *data)
         sb_books_lock(clock->books);
         is_ending = clock->is_ending;
         late_pay_due(clock, now_ms);
+        late_refund_due(clock, now_ms);
         notices_start_due(clock, now_ms);
         struct sb_parked *due = parked_take_due(clock, now_ms);
         sb_books_unlock(clock->books);
@@ -166,6 +206,7 @@ sb_clock_start(const struct sb_clock_options *options, struct sb_books *books)
     sb_books_lock(books);
     notices_resume(clock, ph_now_ms());
     late_resume(clock);
+    late_refund_resume(clock);
     sb_books_unlock(books);
     if (pthread_create(&clock->thread, NULL, clock_run, clock) != 0) {
         ph_log(PH_LOG_ERROR, "thread_failed");

@@ -48,6 +48,9 @@ void sb_clock_notice(struct sb_clock *clock, struct sb_charge *charge,
 /* lock: the charge was closed and pays all the same, later. */
 void sb_clock_late(struct sb_clock *clock, struct sb_charge *charge);
 
+/* lock: the refund is pending and succeeds by itself, later. */
+void sb_clock_refund(struct sb_clock *clock, struct sb_refund *refund);
+
 /* lock: is there a place for one more?  Ask before the money moves. */
 bool sb_clock_can_park(const struct sb_clock *clock);
 void sb_clock_park(struct sb_clock *clock, struct sb_parked *parked);

@@ -35,6 +35,7 @@ struct sb_clock {
     struct sb_parked *parked;
     size_t            parked_count;
     struct sb_charge *late;
+    struct sb_refund *late_refunds;
     /* by try: all in one queue wait equally long, so each is in due order */
     struct sb_charge *queues[NOTICE_LEVELS];
 

@@ -7,6 +7,10 @@
  *    "status":"pending","at":1,"expires":2,"notify":"http://..."}
  *   {"e":"paid","no":"A1","at":1}   the same for "closed" and "told"
  *   {"e":"answered","n":0}
+ *   {"e":"refund","no":"R1","of":"A1","amount":1,"status":"pending","at":1}
+ *   {"e":"refunded","no":"R1","at":1}
+ *
+ * A call about a refund has "refund":"R1" beside the order's number.
  *
  * A line goes out in one write(2).  A last line without its LF was being
  * written when the process died: nobody was told of it, so it is cut off.  Any
@@ -81,6 +85,9 @@ journal_call(struct sb_books *books, uint32_t call_no,
     line_text(&line, PH_STR("no"), ph_str_z(call->out_trade_no));
     line_number(&line, PH_STR("at"), call->at_ms);
     line_number(&line, PH_STR("connection"), call->connection);
+    if (call->out_refund_no != NULL) {
+        line_text(&line, PH_STR("refund"), ph_str_z(call->out_refund_no));
+    }
     return line_write(books, &line);
 }
 
@@ -127,6 +134,36 @@ journal_move(struct sb_books *books, const char *event,
     return line_write(books, &line);
 }
 
+bool
+journal_refund(struct sb_books *books, const struct sb_charge *charge,
+               const struct sb_refund_order *order,
+               enum sb_refund_status status, uint64_t at_ms)
+{
+    char          text[SB_LINE_MAX];
+    struct ph_buf line = PH_BUF_INIT(text);
+
+    line_begin(&line, "refund");
+    line_text(&line, PH_STR("no"), order->out_refund_no);
+    line_text(&line, PH_STR("of"), ph_str_z(charge->out_trade_no));
+    line_number(&line, PH_STR("amount"), (uint64_t) order->amount);
+    line_text(&line, PH_STR("status"), ph_str_z(sb_refund_status_text(status)));
+    line_number(&line, PH_STR("at"), at_ms);
+    return line_write(books, &line);
+}
+
+bool
+journal_refunded(struct sb_books *books, const struct sb_refund *refund,
+                 uint64_t at_ms)
+{
+    char          text[SB_LINE_MAX];
+    struct ph_buf line = PH_BUF_INIT(text);
+
+    line_begin(&line, "refunded");
+    line_text(&line, PH_STR("no"), ph_str_z(refund->out_refund_no));
+    line_number(&line, PH_STR("at"), at_ms);
+    return line_write(books, &line);
+}
+
 /* --- reading -------------------------------------------------------------- */
 
 static struct ph_str
@@ -160,7 +197,7 @@ status_find(struct ph_str text, enum sb_status *out)
 static enum sb_op
 op_find(struct ph_str text)
 {
-    int i = SB_OP_PAYER;
+    int i = SB_OP_REFUND_QUERY;
 
     while (i > SB_OP_NONE
            && !ph_str_eq(text, ph_str_z(sb_op_text((enum sb_op) i)))) {
@@ -170,18 +207,37 @@ op_find(struct ph_str text)
 }
 
 static bool
+refund_status_find(struct ph_str text, enum sb_refund_status *out)
+{
+    for (int i = SB_REFUND_PENDING; i <= SB_REFUND_FAILED; i++) {
+        *out = (enum sb_refund_status) i;
+        if (ph_str_eq(text, ph_str_z(sb_refund_status_text(*out)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
 replay_call(struct sb_books *books, const json_t *root)
 {
-    struct ph_str  number = text_of(root, "no");
-    struct sb_call call   = {
-          .op         = op_find(text_of(root, "op")),
-          .arrived    = true,
-          .connection = (uint32_t) number_of(root, "connection"),
-          .at_ms      = number_of(root, "at"),
+    struct ph_str  number    = text_of(root, "no");
+    struct ph_str  refund_no = text_of(root, "refund");
+    char           refund_z[SB_NUMBER_MAX + 1];
+    struct sb_call call = {
+        .op         = op_find(text_of(root, "op")),
+        .arrived    = true,
+        .connection = (uint32_t) number_of(root, "connection"),
+        .at_ms      = number_of(root, "at"),
     };
 
-    if (number.len > SB_NUMBER_MAX) {
+    if (number.len > SB_NUMBER_MAX || refund_no.len > SB_NUMBER_MAX) {
         return false;
+    }
+    if (refund_no.len != 0) {
+        memcpy(refund_z, refund_no.ptr, refund_no.len);
+        refund_z[refund_no.len] = '\0';
+        call.out_refund_no      = refund_z;
     }
     if (number.len != 0) {
         memcpy(call.out_trade_no, number.ptr, number.len);
@@ -259,13 +315,43 @@ replay_told(struct sb_books *books, const json_t *root)
     return true;
 }
 
+static bool
+replay_refund(struct sb_books *books, const json_t *root)
+{
+    struct sb_charge      *charge = sb_books_find(books, text_of(root, "of"));
+    enum sb_refund_status  status;
+    struct sb_refund_order order = {
+        .out_refund_no = text_of(root, "no"),
+        .amount        = (int64_t) number_of(root, "amount"),
+    };
+
+    return charge != NULL
+           && refund_status_find(text_of(root, "status"), &status)
+           && books_add_refund(books, charge, &order, status,
+                               number_of(root, "at"))
+                  != NULL;
+}
+
+static bool
+replay_refunded(struct sb_books *books, const json_t *root)
+{
+    struct sb_refund *refund = sb_books_refund_find(books, text_of(root, "no"));
+
+    if (refund == NULL || refund->status != SB_REFUND_PENDING) {
+        return false;
+    }
+    books_refund_paid(refund, number_of(root, "at"));
+    return true;
+}
+
 static const struct {
     const char *event;
     bool (*replay)(struct sb_books *books, const json_t *root);
 } events[] = {
     { "answered", replay_answered }, { "call", replay_call },
     { "charge", replay_charge },     { "closed", replay_closed },
-    { "paid", replay_paid },         { "told", replay_told },
+    { "paid", replay_paid },         { "refund", replay_refund },
+    { "refunded", replay_refunded }, { "told", replay_told },
 };
 
 static bool

@@ -70,6 +70,31 @@ charge_add(struct sb_listing *listing, struct ph_buf *buf)
 }
 
 static bool
+refund_add(struct sb_listing *listing, struct ph_buf *buf)
+{
+    const struct sb_refund *refund
+        = sb_books_refund_at(listing->books, listing->next++);
+
+    if (refund == NULL || !is_wanted(listing, refund->charge->out_trade_no)) {
+        return refund != NULL;
+    }
+    item_begin(listing, buf);
+    member_text(buf, PH_STR("out_refund_no"), ph_str_z(refund->out_refund_no));
+    member_text(buf, PH_STR("out_trade_no"),
+                ph_str_z(refund->charge->out_trade_no));
+    ph_buf_add(buf, PH_STR("\"amount\":"));
+    ph_buf_i64(buf, refund->amount);
+    ph_buf_add(buf, PH_STR(",\"times\":"));
+    ph_buf_u64(buf, refund->times);
+    ph_buf_byte(buf, ',');
+    member_text(buf, PH_STR("status"),
+                ph_str_z(sb_refund_status_text(refund->status)));
+    member_time(buf, refund->at_ms);
+    ph_buf_byte(buf, '}');
+    return true;
+}
+
+static bool
 call_add(struct sb_listing *listing, struct ph_buf *buf)
 {
     const struct sb_call *call
@@ -81,6 +106,10 @@ call_add(struct sb_listing *listing, struct ph_buf *buf)
     item_begin(listing, buf);
     member_text(buf, PH_STR("op"), ph_str_z(sb_op_text(call->op)));
     member_text(buf, PH_STR("out_trade_no"), ph_str_z(call->out_trade_no));
+    if (call->out_refund_no != NULL) {
+        member_text(buf, PH_STR("out_refund_no"),
+                    ph_str_z(call->out_refund_no));
+    }
     ph_buf_add(buf, PH_STR("\"connection\":"));
     ph_buf_u64(buf, call->connection);
     ph_buf_add(buf, call->arrived ? PH_STR(",\"arrived\":true,")
@@ -115,7 +144,9 @@ piece_add(struct sb_listing *listing, struct ph_buf *buf)
         }
         break;
     case REFUNDS:
-        section_open(listing, buf, PH_STR("],\"calls\":["));
+        if (!refund_add(listing, buf)) {
+            section_open(listing, buf, PH_STR("],\"calls\":["));
+        }
         break;
     case CALLS:
         if (!call_add(listing, buf)) {

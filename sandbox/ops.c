@@ -1,30 +1,18 @@
 /*
- * ops.c - pay, query, close, and the payer's own hand.
+ * ops.c - pay, query, close, and the payer's own hand; refunds.c has the rest.
  *
  * The whole of an operation runs under the books' lock: arrival noted, order
  * judged, money moved, answer made.  /pay is idempotent by out_trade_no: the
  * same order again finds its charge, another order under the same number is
  * refused.
  */
-#include "sandbox/ops.h"
-
-#include <jansson.h>
-
 #include "libpayhub/io/daemon.h"
+#include "sandbox/ops_int.h"
 #include "sandbox/text.h"
 
 #define AUTH_CODE_MIN 6
 #define AUTH_CODE_MAX 64
 #define SUBJECT_MAX 128
-
-/* one request while it runs */
-struct run {
-    const struct sb_world *world;
-    struct sb_reply       *reply;
-    struct sb_order        order; /* views into the parsed body */
-    struct ph_str          auth_code;
-    uint64_t               now_ms;
-};
 
 enum sb_op
 sb_op_find(const char *path)
@@ -36,6 +24,8 @@ sb_op_find(const char *path)
         { "/pay", SB_OP_PAY },
         { "/query", SB_OP_QUERY },
         { "/close", SB_OP_CLOSE },
+        { "/refund", SB_OP_REFUND },
+        { "/refund_query", SB_OP_REFUND_QUERY },
         { "/_payer/pay", SB_OP_PAYER },
     };
 
@@ -49,8 +39,8 @@ sb_op_find(const char *path)
 
 /* --- answers -------------------------------------------------------------- */
 
-static void
-answer_code(struct sb_reply *reply, unsigned status, struct ph_str code)
+void
+ops_answer_code(struct sb_reply *reply, unsigned status, struct ph_str code)
 {
     reply->status = status;
     ph_buf_cut(&reply->body, 0);
@@ -59,8 +49,8 @@ answer_code(struct sb_reply *reply, unsigned status, struct ph_str code)
     ph_buf_byte(&reply->body, '}');
 }
 
-static void
-member_text(struct ph_buf *buf, struct ph_str name, struct ph_str text)
+void
+ops_member_text(struct ph_buf *buf, struct ph_str name, struct ph_str text)
 {
     ph_buf_byte(buf, ',');
     ph_buf_json(buf, name);
@@ -68,18 +58,32 @@ member_text(struct ph_buf *buf, struct ph_str name, struct ph_str text)
     ph_buf_json(buf, text);
 }
 
+void
+ops_member_number(struct ph_buf *buf, struct ph_str name, int64_t value)
+{
+    ph_buf_byte(buf, ',');
+    ph_buf_json(buf, name);
+    ph_buf_byte(buf, ':');
+    ph_buf_i64(buf, value);
+}
+
 /* A refusal of one order names it: the caller must know which one it ends. */
-static void
-answer_refusal(const struct run *run, unsigned status, struct ph_str code)
+void
+ops_answer_refusal(const struct sb_run *run, unsigned status,
+                   struct ph_str code)
 {
     struct ph_buf *body = &run->reply->body;
 
-    answer_code(run->reply, status, code);
+    ops_answer_code(run->reply, status, code);
+    ph_buf_cut(body, body->len - 1);
     if (run->order.out_trade_no.len != 0) {
-        ph_buf_cut(body, body->len - 1);
-        member_text(body, PH_STR("out_trade_no"), run->order.out_trade_no);
-        ph_buf_byte(body, '}');
+        ops_member_text(body, PH_STR("out_trade_no"), run->order.out_trade_no);
     }
+    if (run->refund.out_refund_no.len != 0) {
+        ops_member_text(body, PH_STR("out_refund_no"),
+                        run->refund.out_refund_no);
+    }
+    ph_buf_byte(body, '}');
 }
 
 static void
@@ -95,24 +99,25 @@ answer_charge(struct sb_reply *reply, struct ph_str code,
     ph_buf_cut(buf, 0);
     ph_buf_add(buf, PH_STR("{\"code\":"));
     ph_buf_json(buf, code);
-    member_text(buf, PH_STR("out_trade_no"), ph_str_z(charge->out_trade_no));
+    ops_member_text(buf, PH_STR("out_trade_no"),
+                    ph_str_z(charge->out_trade_no));
     sb_trade_no_add(&value, charge);
-    member_text(buf, PH_STR("trade_no"), ph_buf_str(&value));
-    ph_buf_add(buf, PH_STR(",\"amount\":"));
-    ph_buf_i64(buf, amount);
-    member_text(buf, PH_STR("currency"), ph_str_z(charge->currency));
-    member_text(buf, PH_STR("method"), ph_str_z(charge->method));
-    member_text(buf, PH_STR("status"), ph_str_z(sb_status_text(shown)));
+    ops_member_text(buf, PH_STR("trade_no"), ph_buf_str(&value));
+    ops_member_number(buf, PH_STR("amount"), amount);
+    ops_member_text(buf, PH_STR("currency"), ph_str_z(charge->currency));
+    ops_member_text(buf, PH_STR("method"), ph_str_z(charge->method));
+    ops_member_text(buf, PH_STR("status"), ph_str_z(sb_status_text(shown)));
     if (shown == SB_PAID) {
         ph_buf_cut(&value, 0);
         sb_time_add(&value, charge->paid_at_ms);
-        member_text(buf, PH_STR("paid_at"), ph_buf_str(&value));
+        ops_member_text(buf, PH_STR("paid_at"), ph_buf_str(&value));
+        ops_member_number(buf, PH_STR("amount_refunded"), charge->refunded);
     }
     if (shown == SB_PENDING) {
         ph_buf_cut(&value, 0);
         ph_buf_add(&value, PH_STR("sandbox://pay/"));
         ph_buf_add(&value, ph_str_z(charge->out_trade_no));
-        member_text(buf, PH_STR("qr_code"), ph_buf_str(&value));
+        ops_member_text(buf, PH_STR("qr_code"), ph_buf_str(&value));
     }
     ph_buf_byte(buf, '}');
 }
@@ -125,8 +130,8 @@ answer_as_it_is(struct sb_reply *reply, const struct sb_charge *charge)
 
 /* --- reading a request ---------------------------------------------------- */
 
-static struct ph_str
-text_of(const json_t *root, const char *name)
+struct ph_str
+ops_text_of(const json_t *root, const char *name)
 {
     const json_t *value = json_object_get(root, name);
 
@@ -140,23 +145,23 @@ currency_is_good(struct ph_str text)
 }
 
 static bool
-order_read(struct run *run, const json_t *root)
+order_read(struct sb_run *run, const json_t *root)
 {
     const json_t    *amount  = json_object_get(root, "amount");
-    struct ph_str    expires = text_of(root, "expires_at");
+    struct ph_str    expires = ops_text_of(root, "expires_at");
     struct sb_order *order   = &run->order;
 
     order->amount     = json_integer_value(amount); /* 0 when it is a real */
-    order->currency   = text_of(root, "currency");
-    order->method     = text_of(root, "method");
-    order->notify_url = text_of(root, "notify_url");
-    run->auth_code    = text_of(root, "auth_code");
+    order->currency   = ops_text_of(root, "currency");
+    order->method     = ops_text_of(root, "method");
+    order->notify_url = ops_text_of(root, "notify_url");
+    run->auth_code    = ops_text_of(root, "auth_code");
     return order->amount >= 1 && order->amount <= PH_AMOUNT_MAX
            && currency_is_good(order->currency)
            && (ph_str_eq(order->method, PH_STR("sandbox_qr"))
                || ph_str_eq(order->method, PH_STR("sandbox_bar")))
-           && text_of(root, "subject").len != 0
-           && ph_str_utf8_count(text_of(root, "subject")) <= SUBJECT_MAX
+           && ops_text_of(root, "subject").len != 0
+           && ph_str_utf8_count(ops_text_of(root, "subject")) <= SUBJECT_MAX
            && order->notify_url.len <= SB_URL_MAX
            && !ph_str_has_control(order->notify_url)
            && (expires.ptr == NULL
@@ -166,7 +171,7 @@ order_read(struct run *run, const json_t *root)
 /* --- the operations, under the lock --------------------------------------- */
 
 static bool
-charge_shut(struct run *run, struct sb_charge *charge)
+charge_shut(struct sb_run *run, struct sb_charge *charge)
 {
     if (!sb_books_shut(run->world->books, charge, run->now_ms)) {
         return false;
@@ -178,17 +183,17 @@ charge_shut(struct run *run, struct sb_charge *charge)
 }
 
 /* An order that nobody paid in time closes itself; we notice when asked. */
-static struct sb_charge *
-charge_find(struct run *run)
+struct sb_charge *
+ops_charge_find(struct sb_run *run)
 {
     struct sb_charge *charge
         = sb_books_find(run->world->books, run->order.out_trade_no);
 
     if (charge != NULL && charge->status == SB_PENDING
-        && charge->expires_at_ms != 0 && charge->expires_at_ms <= run->now_ms
-        && !charge_shut(run, charge))
+        && charge->expires_at_ms != 0 && charge->expires_at_ms <= run->now_ms)
     {
-        return NULL;
+        /* a full disk: it stays pending, which is what the books say */
+        (void) charge_shut(run, charge);
     }
     return charge;
 }
@@ -212,7 +217,7 @@ first_status(const struct sb_behaviour *how, const struct sb_order *order)
 }
 
 static void
-pay_again(struct run *run, const struct sb_charge *charge)
+pay_again(struct sb_run *run, const struct sb_charge *charge)
 {
     const struct sb_order *order = &run->order;
 
@@ -220,7 +225,7 @@ pay_again(struct run *run, const struct sb_charge *charge)
         || !ph_str_eq(ph_str_z(charge->currency), order->currency)
         || !ph_str_eq(ph_str_z(charge->method), order->method))
     {
-        answer_refusal(run, 409, PH_STR("number_reused"));
+        ops_answer_refusal(run, 409, PH_STR("number_reused"));
         return;
     }
     answer_as_it_is(run->reply, charge);
@@ -228,7 +233,7 @@ pay_again(struct run *run, const struct sb_charge *charge)
 
 /* What the first /pay of a number is told, once the money is where it is. */
 static void
-pay_answer(struct run *run, const struct sb_behaviour *how,
+pay_answer(struct sb_run *run, const struct sb_behaviour *how,
            const struct sb_charge *charge)
 {
     struct sb_reply *reply = run->reply;
@@ -241,10 +246,10 @@ pay_answer(struct run *run, const struct sb_behaviour *how,
     }
     switch (how->answer) {
     case SB_ANSWER_ERROR:
-        answer_code(reply, 500, PH_STR("system_error"));
+        ops_answer_code(reply, 500, PH_STR("system_error"));
         return;
     case SB_ANSWER_UNCLEAR:
-        answer_code(reply, 200, PH_STR("system_error"));
+        ops_answer_code(reply, 200, PH_STR("system_error"));
         return;
     case SB_ANSWER_MALFORMED:
         answer_as_it_is(reply, charge);
@@ -275,18 +280,18 @@ pay_answer(struct run *run, const struct sb_behaviour *how,
 }
 
 static void
-pay_nothing(struct run *run, const struct sb_behaviour *how)
+pay_nothing(struct sb_run *run, const struct sb_behaviour *how)
 {
     run->reply->manner = how->answer;
-    answer_refusal(run, 429, PH_STR("rate_limited"));
+    ops_answer_refusal(run, 429, PH_STR("rate_limited"));
 }
 
 static void
-run_pay(struct run *run)
+run_pay(struct sb_run *run)
 {
     const struct sb_world     *world  = run->world;
     const struct sb_behaviour *how    = sb_behaviour_of(run->order.amount);
-    struct sb_charge          *charge = charge_find(run);
+    struct sb_charge          *charge = ops_charge_find(run);
 
     if (charge != NULL) {
         pay_again(run, charge);
@@ -296,7 +301,7 @@ run_pay(struct run *run)
         && (run->auth_code.len < AUTH_CODE_MIN
             || !ph_str_is_token(run->auth_code, AUTH_CODE_MAX)))
     {
-        answer_refusal(run, 400, PH_STR("auth_code_invalid"));
+        ops_answer_refusal(run, 400, PH_STR("auth_code_invalid"));
         return;
     }
     if (how->take == SB_TAKE_NOTHING) {
@@ -309,7 +314,7 @@ run_pay(struct run *run)
                                  first_status(how, &run->order), run->now_ms);
     }
     if (charge == NULL) {
-        answer_refusal(run, 503, PH_STR("unavailable"));
+        ops_answer_refusal(run, 503, PH_STR("unavailable"));
         return;
     }
     if (charge->status == SB_PAID) {
@@ -319,46 +324,46 @@ run_pay(struct run *run)
 }
 
 static void
-run_query(struct run *run)
+run_query(struct sb_run *run)
 {
-    const struct sb_charge *charge = charge_find(run);
+    const struct sb_charge *charge = ops_charge_find(run);
 
     if (charge == NULL) {
-        answer_refusal(run, 404, PH_STR("not_found"));
+        ops_answer_refusal(run, 404, PH_STR("not_found"));
         return;
     }
     answer_as_it_is(run->reply, charge);
 }
 
 static void
-run_close(struct run *run)
+run_close(struct sb_run *run)
 {
-    struct sb_charge *charge = charge_find(run);
+    struct sb_charge *charge = ops_charge_find(run);
 
     if (charge == NULL) {
-        answer_refusal(run, 404, PH_STR("not_found"));
+        ops_answer_refusal(run, 404, PH_STR("not_found"));
         return;
     }
     if (charge->status == SB_PENDING && !charge_shut(run, charge)) {
-        answer_refusal(run, 503, PH_STR("unavailable"));
+        ops_answer_refusal(run, 503, PH_STR("unavailable"));
         return;
     }
     answer_as_it_is(run->reply, charge);
 }
 
 static void
-run_payer(struct run *run)
+run_payer(struct sb_run *run)
 {
     const struct sb_world *world  = run->world;
-    struct sb_charge      *charge = charge_find(run);
+    struct sb_charge      *charge = ops_charge_find(run);
 
     if (charge == NULL) {
-        answer_refusal(run, 404, PH_STR("not_found"));
+        ops_answer_refusal(run, 404, PH_STR("not_found"));
         return;
     }
     if (charge->status == SB_PENDING) {
         if (!sb_books_pay(world->books, charge, run->now_ms)) {
-            answer_refusal(run, 503, PH_STR("unavailable"));
+            ops_answer_refusal(run, 503, PH_STR("unavailable"));
             return;
         }
         sb_clock_notice(world->clock, charge, run->now_ms);
@@ -373,31 +378,39 @@ run_payer(struct run *run)
 
 /* false = no room for one more call: nothing may happen unseen */
 static bool
-call_note(const struct sb_world *world, enum sb_op op, struct ph_str number,
-          uint32_t connection, struct sb_reply *reply)
+call_note(const struct sb_run *run, enum sb_op op, uint32_t connection)
 {
-    struct sb_call call = {
-        .op         = op,
-        .arrived    = true,
-        .connection = connection,
-        .at_ms      = ph_now_ms(),
+    struct sb_reply *reply     = run->reply;
+    struct ph_str    number    = run->order.out_trade_no;
+    struct ph_str    refund_no = run->refund.out_refund_no;
+    char             refund_z[SB_NUMBER_MAX + 1];
+    struct sb_call   call = {
+          .op         = op,
+          .arrived    = true,
+          .connection = connection,
+          .at_ms      = ph_now_ms(),
     };
 
-    if (number.len != 0 && number.len <= SB_NUMBER_MAX) {
+    if (number.len != 0) {
         memcpy(call.out_trade_no, number.ptr, number.len);
     }
-    reply->has_call = sb_books_call(world->books, &call, &reply->call_no);
+    if (refund_no.len != 0) {
+        memcpy(refund_z, refund_no.ptr, refund_no.len);
+        refund_z[refund_no.len] = '\0';
+        call.out_refund_no      = refund_z;
+    }
+    reply->has_call = sb_books_call(run->world->books, &call, &reply->call_no);
     if (!reply->has_call) {
-        answer_code(reply, 503, PH_STR("unavailable"));
+        ops_answer_code(reply, 503, PH_STR("unavailable"));
     }
     return reply->has_call;
 }
 
 static void
-run_dispatch(struct run *run, enum sb_op op, bool is_readable)
+run_dispatch(struct sb_run *run, enum sb_op op, bool is_readable)
 {
     if (!is_readable) {
-        answer_refusal(run, 400, PH_STR("bad_request"));
+        ops_answer_refusal(run, 400, PH_STR("bad_request"));
         return;
     }
     switch (op) {
@@ -413,8 +426,14 @@ run_dispatch(struct run *run, enum sb_op op, bool is_readable)
     case SB_OP_PAYER:
         run_payer(run);
         break;
+    case SB_OP_REFUND:
+        refunds_run(run);
+        break;
+    case SB_OP_REFUND_QUERY:
+        refunds_run_query(run);
+        break;
     case SB_OP_NONE:
-        answer_refusal(run, 404, PH_STR("no_such_operation"));
+        ops_answer_refusal(run, 404, PH_STR("no_such_operation"));
         break;
     }
 }
@@ -431,23 +450,54 @@ reply_init(struct sb_reply *reply)
     ph_buf_init(&reply->body, reply->text, sizeof(reply->text));
 }
 
+/* {NULL, 0} when it is no number */
+static struct ph_str
+number_of(const json_t *root, const char *name)
+{
+    struct ph_str number = ops_text_of(root, name);
+
+    return ph_str_is_token(number, SB_NUMBER_MAX) ? number
+                                                  : ph_str_make(NULL, 0);
+}
+
+static bool
+request_read(struct sb_run *run, enum sb_op op, const json_t *root)
+{
+    if (run->order.out_trade_no.len == 0) {
+        return false;
+    }
+    switch (op) {
+    case SB_OP_PAY:
+        return order_read(run, root);
+    case SB_OP_REFUND:
+        return refunds_read(run, root);
+    case SB_OP_REFUND_QUERY:
+        return run->refund.out_refund_no.len != 0;
+    case SB_OP_QUERY:
+    case SB_OP_CLOSE:
+    case SB_OP_PAYER:
+    case SB_OP_NONE:
+        break;
+    }
+    return true;
+}
+
 void
 sb_op_run(const struct sb_world *world, enum sb_op op, struct ph_str body,
           uint32_t connection, struct sb_reply *reply)
 {
     json_t *root = json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES, NULL);
-    struct run run = { .world = world, .reply = reply, .now_ms = ph_now_ms() };
+    struct sb_run run
+        = { .world = world, .reply = reply, .now_ms = ph_now_ms() };
 
     reply_init(reply);
-    run.order.out_trade_no = text_of(root, "out_trade_no");
-    bool is_readable = ph_str_is_token(run.order.out_trade_no, SB_NUMBER_MAX)
-                       && (op != SB_OP_PAY || order_read(&run, root));
-    if (!ph_str_is_token(run.order.out_trade_no, SB_NUMBER_MAX)) {
-        run.order.out_trade_no = ph_str_make(NULL, 0);
+    run.order.out_trade_no = number_of(root, "out_trade_no");
+    if (op == SB_OP_REFUND || op == SB_OP_REFUND_QUERY) {
+        run.refund.out_refund_no = number_of(root, "out_refund_no");
     }
     sb_books_lock(world->books);
-    if (call_note(world, op, run.order.out_trade_no, connection, reply)) {
-        run_dispatch(&run, op, is_readable);
+    if (call_note(&run, op, connection)) {
+        run_dispatch(&run, op, request_read(&run, op, root));
     }
     sb_books_unlock(world->books);
     json_decref(root);
@@ -457,10 +507,12 @@ void
 sb_op_refuse(const struct sb_world *world, enum sb_op op, uint32_t connection,
              unsigned status, struct ph_str code, struct sb_reply *reply)
 {
+    const struct sb_run run = { .world = world, .reply = reply };
+
     reply_init(reply);
     sb_books_lock(world->books);
-    if (call_note(world, op, ph_str_make(NULL, 0), connection, reply)) {
-        answer_code(reply, status, code);
+    if (call_note(&run, op, connection)) {
+        ops_answer_code(reply, status, code);
     }
     sb_books_unlock(world->books);
 }

@@ -15,7 +15,7 @@ CLANG_FORMAT ?= clang-format-14
 CPPCHECK_CACHE ?= build/cppcheck
 
 CHECKS := check-format check-style check-layers check-headers check-text \
-          check-cppcheck check-scripts check-tools check-tidy
+          check-cppcheck check-scripts check-tools check-faults check-tidy
 .PHONY: check $(CHECKS) format compile_commands.json
 
 # Every step runs, so that one run shows all findings.
@@ -58,6 +58,9 @@ check-tidy: $(B)/gen/redis_library.c
 
 check-scripts:
 	@scripts/check-scripts
+
+check-faults:
+	@t/chaos/faults/run --check && echo "check-faults: ok"
 
 check-tools:
 	@t/tools/run

@@ -75,6 +75,13 @@ $(B)/bench/bucket: $(call obj,bench/bucket.c) $(B)/libpayhub.a
 	@echo "  LD   $@"
 	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE) -lpthread
 
+$(B)/bench/store: $(call obj,bench/store.c $(addprefix worker/,batch.c \
+        batch_read.c batch_run.c batch_sql.c batch_write.c crash.c db.c row.c \
+        sql_text.c store.c store_link.c time_text.c)) $(IO_OBJS) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) -luv $(LIBS_DB) $(LIBS_PURE) -lpthread
+
 # Traces of the buckets, for t/differential/bucket.test.
 $(B)/t/bucket-traces: $(call obj,t/differential/driver.c) $(B)/libpayhub.a
 	@mkdir -p $(@D)
@@ -98,16 +105,26 @@ $(B)/t/test_vectors_v3: LIBS_PURE += -ljansson
 $(B)/t/test_address: $(call obj,worker/address.c)
 $(B)/t/test_worker_offer: $(call obj,worker/offer.c)
 $(B)/t/test_worker_cut: $(call obj,worker/cut.c)
-$(B)/t/test_worker_judge: $(call obj,worker/judge.c)
+$(B)/t/test_worker_batch_sql: $(call obj,$(addprefix worker/,batch_sql.c \
+        sql_text.c row.c time_text.c))
+$(B)/t/test_worker_judge $(B)/t/test_worker_judge_ends: $(call obj,worker/judge.c)
+$(B)/t/test_worker_hook: $(call obj,worker/hook_rule.c worker/hook_endpoint.c)
+$(B)/t/test_worker_hook: LIBS_PURE += -lcurl
+$(B)/t/test_worker_refund: $(call obj,$(addprefix worker/,address.c \
+        card_number.c judge.c payment_method.c payment_request.c payment_view.c \
+        refund_judge.c refund_request.c refund_view.c request_body.c \
+        time_text.c url_check.c view.c))
+$(B)/t/test_worker_refund: LIBS_PURE += -ljansson
 $(B)/t/test_worker_schedule: $(call obj,worker/schedule.c)
+$(B)/t/test_worker_failover: $(call obj,worker/failover.c worker/refund_auto.c)
 $(B)/t/test_worker_texts: $(call obj,$(addprefix worker/,address.c \
-        card_number.c payment_method.c payment_request.c payment_view.c time_text.c url_check.c))
+        card_number.c payment_method.c payment_request.c request_body.c payment_view.c view.c time_text.c url_check.c))
 $(B)/t/test_worker_texts: LIBS_PURE += -ljansson
 $(B)/t/test_verify: $(call obj,cli/signer.c)
 $(B)/t/test_cli_args: $(call obj,cli/args.c)
 $(B)/t/test_cli_texts: $(call obj,cli/sql_split.c cli/gtid.c cli/when.c)
-$(B)/t/test_channel_sandbox $(B)/t/test_channel_fields: $(call obj,$(CHANNEL_SRCS))
-$(B)/t/test_channel_sandbox $(B)/t/test_channel_fields: LIBS_PURE += -ljansson
+$(B)/t/test_channel_sandbox $(B)/t/test_channel_sandbox_told $(B)/t/test_channel_fields: $(call obj,$(CHANNEL_SRCS))
+$(B)/t/test_channel_sandbox $(B)/t/test_channel_sandbox_told $(B)/t/test_channel_fields: LIBS_PURE += -ljansson
 
 # The call engine behind a line protocol, for t/component/call/call.test.
 $(B)/t/call-driver: $(call obj,t/component/call/driver.c worker/address.c \
@@ -116,6 +133,15 @@ $(B)/t/call-driver: $(call obj,t/component/call/driver.c worker/address.c \
 	@mkdir -p $(@D)
 	@echo "  LD   $@"
 	@$(CC) -o $@ $^ $(LDFLAGS_ALL) -luv -lcurl -lssl $(LIBS_PURE) -lpthread
+
+# The batch engine alone, for t/component/worker/71-batch.test.
+$(B)/t/batch-driver: $(call obj,t/component/worker/batch_driver.c \
+        $(addprefix worker/,batch.c batch_read.c batch_run.c batch_sql.c \
+        batch_write.c crash.c db.c row.c sql_text.c store_link.c time_text.c)) \
+        $(IO_OBJS) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_DB) $(LIBS_PURE) -lpthread
 
 # Judges what t/differential/signatures/generate.mjs makes.
 $(B)/t/signatures-driver: $(call obj,t/differential/signatures/driver.c) \
@@ -134,6 +160,11 @@ build/fuzz/fuzz_binlog: $(SIDECAR_PURE_SRCS) $(wildcard sidecar/*.h)
 # The worker's cutter of frames.
 $(B)/t/replay_cut: $(call obj,worker/cut.c)
 build/fuzz/fuzz_cut: worker/cut.c worker/cut.h
+
+# The query of a list, with the words that it knows.
+LIST_QUERY_SRCS := $(addprefix worker/,list_query.c payment_method.c time_text.c)
+$(B)/t/test_worker_list $(B)/t/replay_list_query: $(call obj,$(LIST_QUERY_SRCS))
+build/fuzz/fuzz_list_query: $(LIST_QUERY_SRCS) worker/list_query.h
 
 # The judge of the field scanner is a parser.
 $(B)/t/replay_scan build/fuzz/fuzz_scan: LIBS_PURE += -ljansson

@@ -389,10 +389,35 @@ wk_account_find(struct wk_accounts *accounts, struct ph_str id)
     return NULL;
 }
 
+struct ph_str
+wk_account_seller(const struct wk_account *account)
+{
+    const struct ph_channel *channel = account->channel;
+    const size_t             end = offsetof(struct ph_channel, expected_seller)
+                       + sizeof(channel->expected_seller);
+
+    return channel->size >= end && channel->expected_seller != NULL
+               ? channel->expected_seller(&account->face)
+               : ph_str_make(NULL, 0);
+}
+
+static bool
+account_was_tried(const struct wk_account *account,
+                  const struct wk_choice  *choice)
+{
+    for (size_t i = 0; i < choice->tried_count; i++) {
+        if (ph_str_eq(choice->tried[i].account_id, account->face.id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 account_fits(const struct wk_account *account, const struct wk_choice *choice)
 {
     if (account == NULL || !account->is_active
+        || account_was_tried(account, choice)
         || (account->app_id.len != 0
             && !ph_str_eq(account->app_id, choice->app_id)))
     {

@@ -10,6 +10,7 @@
 #define WK_ACCOUNT_H
 
 #include "channels/channel.h"
+#include "worker/row.h"
 #include "worker/worker.h"
 
 #define WK_ACCOUNTS_MAX 4096
@@ -43,18 +44,24 @@ struct wk_account *wk_account_find(struct wk_accounts *accounts,
  * them is active, open to the app and offers the method.
  */
 struct wk_choice {
-    struct ph_str app_id;
-    struct ph_str method;
-    struct ph_str forced;     /* {NULL, 0} = free choice */
-    struct ph_str frame_meta; /* CANDIDATE fields, best first */
-    bool          is_routed;  /* no account but those */
-    size_t        inflight_max;
+    struct ph_str            app_id;
+    struct ph_str            method;
+    struct ph_str            forced;     /* {NULL, 0} = free choice */
+    struct ph_str            frame_meta; /* CANDIDATE fields, best first */
+    bool                     is_routed;  /* no account but those */
+    size_t                   inflight_max;
+    const struct wk_attempt *tried; /* accounts of these are left out */
+    size_t                   tried_count;
 };
 
 /* The first that fits and has room; when all that fit are full, the first of
  * them; NULL when none fits. */
 struct wk_account *wk_account_choose(struct wk_accounts     *accounts,
                                      const struct wk_choice *choice);
+
+/* what the account's answers and notices have to name as the seller; {NULL, 0}
+ * = its channel tells none */
+struct ph_str wk_account_seller(const struct wk_account *account);
 
 struct wk_account *wk_account_hold(struct wk_account *account);
 void               wk_account_release(struct wk_account *account);

@@ -331,6 +331,31 @@ lane_open(struct wk_calls *calls, enum wk_call_class kind, size_t slot_max,
     return lane->trust != NULL && multi_open(lane) && slot_try(lane);
 }
 
+/* Creates are bounded by pay.max_inflight before they are committed; the
+ * janitor's queries come on top and must not take their places. */
+static size_t
+channel_slots(const struct ph_conf *conf)
+{
+    return (size_t) (ph_conf_number(conf, PH_CONF_pay_max_inflight)
+                     + ph_conf_number(conf, PH_CONF_janitor_batch));
+}
+
+void
+wk_calls_configure(struct wk_calls *calls, const struct ph_conf *conf)
+{
+    struct call_lane *hooks = &calls->lanes[WK_CALL_WEBHOOK];
+    bool allows = ph_conf_number(conf, PH_CONF_notify_allow_loopback) != 0;
+
+    if (hooks->allow_loopback && !allows) {
+        hooks->fresh_until_ms
+            = uv_now(calls->loop) + (uint64_t) CALL_IDLE_MAX_S * 1000;
+    }
+    hooks->allow_loopback = allows;
+    hooks->slot_max
+        = (size_t) ph_conf_number(conf, PH_CONF_notify_max_inflight);
+    calls->lanes[WK_CALL_CHANNEL].slot_max = channel_slots(conf);
+}
+
 struct wk_calls *
 wk_calls_new(uv_loop_t *loop, const struct ph_conf *conf)
 {
@@ -341,14 +366,10 @@ wk_calls_new(uv_loop_t *loop, const struct ph_conf *conf)
         return NULL;
     }
     calls->loop = loop;
-    /* Creates are bounded by pay.max_inflight before they are committed; the
-     * janitor's queries come on top and must not take their places. */
-    size_t channel_max
-        = (size_t) (ph_conf_number(conf, PH_CONF_pay_max_inflight)
-                    + ph_conf_number(conf, PH_CONF_janitor_batch));
     calls->lanes[WK_CALL_WEBHOOK].allow_loopback
         = ph_conf_number(conf, PH_CONF_notify_allow_loopback) != 0;
-    if (!lane_open(calls, WK_CALL_CHANNEL, channel_max, PH_CHANNEL_REPLY_MAX,
+    if (!lane_open(calls, WK_CALL_CHANNEL, channel_slots(conf),
+                   PH_CHANNEL_REPLY_MAX,
                    ph_conf_text(conf, PH_CONF_pay_ca_file))
         || !lane_open(
             calls, WK_CALL_WEBHOOK,

@@ -57,6 +57,13 @@ struct wk_calls *wk_calls_new(uv_loop_t            *loop,
 /* false = the engine is full (pay.max_inflight): not started, not sent */
 bool wk_call_start(struct wk_calls *calls, struct wk_call *call) PH_MUST_CHECK;
 
+/*
+ * Takes what a reload may change: how many at once, and whether webhooks may go
+ * to loopback.  Connections that stood before are not used for what begins
+ * under stricter rules.
+ */
+void wk_calls_configure(struct wk_calls *calls, const struct ph_conf *conf);
+
 /* transfers in flight */
 size_t wk_calls_count(const struct wk_calls *calls);
 

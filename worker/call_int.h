@@ -63,6 +63,7 @@ struct call_lane {
     CURLM             *multi;
     X509_STORE        *trust;
     bool               allow_loopback; /* webhooks: loopback, any port */
+    uint64_t           fresh_until_ms; /* kept connections are not trusted */
     size_t             reply_max;
     size_t             slot_max;
     size_t             busy_count; /* started, done() not called yet */

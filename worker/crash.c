@@ -5,12 +5,46 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "libpayhub/base/rc.h"
 #include "libpayhub/base/str.h"
 
+static const struct {
+    struct ph_str name;
+    const char   *meaning;
+} points[] = {
+#define CRASH_POINT(name, meaning) { PH_STR_INIT(#name), meaning },
+#include "worker/crash_points.def"
+#undef CRASH_POINT
+};
+
 static atomic_uint crash_passes;
+
+static void
+point_require(struct ph_str name)
+{
+    for (size_t i = 0; i < PH_COUNT(points); i++) {
+        if (ph_str_eq(points[i].name, name)) {
+            return;
+        }
+    }
+    (void) fprintf(stderr,
+                   "payhub-worker: found the crash point '%.*s', expected one "
+                   "of crash_points.def\n",
+                   (int) name.len, name.ptr);
+    abort();
+}
+
+void
+wk_crash_points_print(void)
+{
+    for (size_t i = 0; i < PH_COUNT(points); i++) {
+        (void) printf("%s %s\n", points[i].name.ptr, points[i].meaning);
+    }
+}
 
 void
 wk_crash_point(const char *name)
@@ -28,6 +62,8 @@ wk_crash_point(const char *name)
     {
         return;
     }
+    point_require(point);
+    point_require(ph_str_z(name));
     if (ph_str_eq(point, ph_str_z(name))
         && atomic_fetch_add(&crash_passes, 1) + 1 == nth)
     {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "worker/sql_text.h"
 #include "worker/time_text.h"
 
 #define DB_ERROR_FULL 1 /* our own: the packet or an arena is full */
@@ -130,39 +131,19 @@ wk_sql_i64(struct wk_db *db, int64_t value)
 void
 wk_sql_text(struct wk_db *db, struct ph_str text)
 {
-    struct ph_buf *sql = &db->sql;
-
-    ph_buf_byte(sql, '\'');
-    /* the escaper writes up to two bytes for one, and a NUL */
-    if (sql->full || sql->size - sql->len < 2 * text.len + 1) {
-        sql->full = true;
-        return;
-    }
-    if (text.len != 0) {
-        sql->len += mysql_real_escape_string(
-            db->mysql, sql->ptr + sql->len, text.ptr, (unsigned long) text.len);
-    }
-    ph_buf_byte(sql, '\'');
+    wk_put_text(&db->sql, text);
 }
 
 void
 wk_sql_bytes(struct wk_db *db, struct ph_str bytes)
 {
-    wk_sql(db, PH_STR("x'"));
-    ph_buf_hex(&db->sql, bytes);
-    wk_sql(db, PH_STR("'"));
+    wk_put_bytes(&db->sql, bytes);
 }
 
 void
 wk_sql_time(struct wk_db *db, uint64_t ms)
 {
-    if (ms == 0) {
-        wk_sql(db, PH_STR("NULL"));
-        return;
-    }
-    wk_sql(db, PH_STR("'"));
-    wk_time_sql(&db->sql, ms);
-    wk_sql(db, PH_STR("'"));
+    wk_put_time(&db->sql, ms);
 }
 
 void
@@ -178,73 +159,17 @@ wk_sql_end(struct wk_db *db)
 #define MEMBER_SET(type, row, column)                                          \
     (*(type *) ((char *) (row) + (column)->offset))
 
-static void
-sql_text_member(struct wk_db *db, struct ph_str text, bool is_binary,
-                bool is_nullable)
-{
-    if (text.ptr == NULL && is_nullable) {
-        wk_sql(db, PH_STR("NULL"));
-    } else if (is_binary) {
-        wk_sql_bytes(db, text);
-    } else {
-        wk_sql_text(db, text);
-    }
-}
-
-static void
-sql_member(struct wk_db *db, const struct wk_column *column, const void *row)
-{
-    const char *text = NULL;
-
-    switch (column->kind) {
-    case WK_COLUMN_TEXT:
-    case WK_COLUMN_TEXT_OR:
-        sql_text_member(db, MEMBER(struct ph_str, row, column), false,
-                        column->kind == WK_COLUMN_TEXT_OR);
-        return;
-    case WK_COLUMN_BYTES:
-    case WK_COLUMN_BYTES_OR:
-        sql_text_member(db, MEMBER(struct ph_str, row, column), true,
-                        column->kind == WK_COLUMN_BYTES_OR);
-        return;
-    case WK_COLUMN_I64:
-        wk_sql_i64(db, MEMBER(int64_t, row, column));
-        return;
-    case WK_COLUMN_TIME:
-        wk_sql_time(db, MEMBER(uint64_t, row, column));
-        return;
-    case WK_COLUMN_PAYMENT_STATE:
-        text
-            = ph_payment_state_text(MEMBER(enum ph_payment_state, row, column));
-        break;
-    case WK_COLUMN_ATTEMPT_STATE:
-        text
-            = ph_attempt_state_text(MEMBER(enum ph_attempt_state, row, column));
-        break;
-    }
-    wk_sql_text(db, ph_str_z(text));
-}
-
-static void
-sql_names(struct wk_db *db, const struct wk_table *table)
-{
-    for (size_t i = 0; i < table->column_count; i++) {
-        wk_sql(db, i != 0 ? PH_STR(",") : PH_STR(""));
-        wk_sql(db, ph_str_z(table->columns[i].name));
-    }
-}
-
 void
 wk_sql_insert(struct wk_db *db, const struct wk_table *table, const void *row)
 {
     wk_sql(db, PH_STR("INSERT INTO "));
     wk_sql(db, ph_str_z(table->name));
     wk_sql(db, PH_STR(" ("));
-    sql_names(db, table);
+    wk_put_names(&db->sql, table);
     wk_sql(db, PH_STR(") VALUES ("));
     for (size_t i = 0; i < table->column_count; i++) {
         wk_sql(db, i != 0 ? PH_STR(",") : PH_STR(""));
-        sql_member(db, &table->columns[i], row);
+        wk_put_member(&db->sql, &table->columns[i], row);
     }
     wk_sql(db, PH_STR(")"));
 }
@@ -260,25 +185,24 @@ wk_sql_update(struct wk_db *db, const struct wk_table *table, const void *row)
             wk_sql(db, PH_STR(","));
             wk_sql(db, ph_str_z(table->columns[i].name));
             wk_sql(db, PH_STR("="));
-            sql_member(db, &table->columns[i], row);
+            wk_put_member(&db->sql, &table->columns[i], row);
         }
     }
     wk_sql(db, PH_STR(" WHERE id="));
-    sql_member(db, &table->columns[0], row); /* id stands first */
+    wk_put_member(&db->sql, &table->columns[0], row); /* id stands first */
 }
 
 void
 wk_sql_select(struct wk_db *db, const struct wk_table *table)
 {
     wk_sql(db, PH_STR("SELECT "));
-    sql_names(db, table);
+    wk_put_names(&db->sql, table);
     wk_sql(db, PH_STR(" FROM "));
     wk_sql(db, ph_str_z(table->name));
 }
 
 bool
-wk_db_fetch_texts(struct wk_db *db, size_t i, struct ph_arena *arena,
-                  struct ph_str *texts, size_t count)
+wk_db_next(struct wk_db *db, size_t i, struct ph_str *texts, size_t count)
 {
     if (i >= db->answers || db->answer[i].rows == NULL
         || mysql_num_fields(db->answer[i].rows) != count)
@@ -292,9 +216,21 @@ wk_db_fetch_texts(struct wk_db *db, size_t i, struct ph_arena *arena,
         return false;
     }
     for (size_t k = 0; k < count; k++) {
-        texts[k] = ph_str_make(NULL, 0);
-        if (row[k] != NULL) {
-            texts[k] = ph_arena_dup(arena, ph_str_make(row[k], len[k]));
+        texts[k] = ph_str_make(row[k], row[k] != NULL ? len[k] : 0);
+    }
+    return true;
+}
+
+bool
+wk_db_fetch_texts(struct wk_db *db, size_t i, struct ph_arena *arena,
+                  struct ph_str *texts, size_t count)
+{
+    if (!wk_db_next(db, i, texts, count)) {
+        return false;
+    }
+    for (size_t k = 0; k < count; k++) {
+        if (texts[k].ptr != NULL) {
+            texts[k] = ph_arena_dup(arena, texts[k]);
         }
     }
     return !arena->full;
@@ -317,6 +253,15 @@ db_parse_i64(struct ph_str text, int64_t *out)
 }
 
 static bool
+column_is_text(const struct wk_column *column)
+{
+    return column->kind == WK_COLUMN_TEXT || column->kind == WK_COLUMN_TEXT_OR
+           || column->kind == WK_COLUMN_BYTES
+           || column->kind == WK_COLUMN_BYTES_OR
+           || column->kind == WK_COLUMN_BLOB;
+}
+
+static bool
 db_member_set(const struct wk_column *column, struct ph_str text, void *row)
 {
     switch (column->kind) {
@@ -324,6 +269,7 @@ db_member_set(const struct wk_column *column, struct ph_str text, void *row)
     case WK_COLUMN_TEXT_OR:
     case WK_COLUMN_BYTES:
     case WK_COLUMN_BYTES_OR:
+    case WK_COLUMN_BLOB:
         MEMBER_SET(struct ph_str, row, column) = text;
         return true;
     case WK_COLUMN_I64:
@@ -340,29 +286,40 @@ db_member_set(const struct wk_column *column, struct ph_str text, void *row)
         MEMBER_SET(enum ph_attempt_state, row, column)
             = ph_attempt_state_of(text);
         return MEMBER(enum ph_attempt_state, row, column) != PH_ATTEMPT_NONE;
+    case WK_COLUMN_REFUND_STATE:
+        MEMBER_SET(enum ph_refund_state, row, column)
+            = ph_refund_state_of(text);
+        return MEMBER(enum ph_refund_state, row, column) != PH_REFUND_NONE;
     }
     return false;
 }
 
-#define DB_COLUMNS_MAX 48
+bool
+wk_db_fill(struct wk_db *db, const struct wk_table *table,
+           const struct ph_str *texts, struct ph_arena *arena, void *row)
+{
+    for (size_t k = 0; k < table->column_count; k++) {
+        struct ph_str text = texts[k];
+
+        if (text.ptr != NULL && column_is_text(&table->columns[k])) {
+            text = ph_arena_dup(arena, text);
+        }
+        if (arena->full || !db_member_set(&table->columns[k], text, row)) {
+            return db_fail(db, DB_ERROR_FULL, table->columns[k].name);
+        }
+    }
+    return true;
+}
 
 bool
 wk_db_fetch(struct wk_db *db, size_t i, const struct wk_table *table,
             struct ph_arena *arena, void *row)
 {
-    struct ph_str texts[DB_COLUMNS_MAX];
+    struct ph_str texts[WK_COLUMNS_MAX];
 
-    if (table->column_count > DB_COLUMNS_MAX
-        || !wk_db_fetch_texts(db, i, arena, texts, table->column_count))
-    {
-        return false;
-    }
-    for (size_t k = 0; k < table->column_count; k++) {
-        if (!db_member_set(&table->columns[k], texts[k], row)) {
-            return db_fail(db, DB_ERROR_FULL, table->columns[k].name);
-        }
-    }
-    return true;
+    return table->column_count <= WK_COLUMNS_MAX
+           && wk_db_next(db, i, texts, table->column_count)
+           && wk_db_fill(db, table, texts, arena, row);
 }
 
 bool

@@ -18,7 +18,8 @@
 
 #define WK_DB_SQL_MAX (1024 * 1024) /* bytes of a packet */
 #define WK_DB_TEXT_MAX (256 * 1024) /* bytes of a rendered document */
-#define WK_DB_STATEMENTS_MAX 24     /* of a packet */
+#define WK_DB_STATEMENTS_MAX 64     /* of a packet */
+#define WK_COLUMNS_MAX 48           /* of a table */
 
 struct wk_db_answer {
     MYSQL_RES *rows; /* NULL for statements without any */
@@ -60,6 +61,16 @@ void wk_sql_update(struct wk_db *db, const struct wk_table *table,
 
 /* SELECT all columns FROM t, without its end */
 void wk_sql_select(struct wk_db *db, const struct wk_table *table);
+
+/* The next row of answer i as views that live until the next clear; NULL as
+ * {NULL, 0}. */
+bool wk_db_next(struct wk_db *db, size_t i, struct ph_str *texts,
+                size_t count) PH_MUST_CHECK;
+
+/* The columns of a table, as read, to a row whose texts are in the arena. */
+bool wk_db_fill(struct wk_db *db, const struct wk_table *table,
+                const struct ph_str *texts, struct ph_arena *arena,
+                void *row) PH_MUST_CHECK;
 
 /* The next row of answer i; false when there is none or the arena is full. */
 bool wk_db_fetch(struct wk_db *db, size_t i, const struct wk_table *table,

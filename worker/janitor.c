@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "libpayhub/io/log.h"
+#include "worker/refund_look.h"
 #include "worker/store.h"
 
 #define BATCH_MAX 256 /* the maximum of janitor.batch */
@@ -35,7 +36,7 @@ struct wk_janitor {
 static bool
 due_read(struct wk_db *db, struct wk_janitor *janitor)
 {
-    wk_sql(db, PH_STR("SELECT payment_id FROM work WHERE due_at<="));
+    wk_sql(db, PH_STR("SELECT id FROM work WHERE queue='look' AND due_at<="));
     wk_sql_time(db, db->now_ms);
     wk_sql(db, PH_STR(" ORDER BY due_at LIMIT "));
     wk_sql_i64(db, (int64_t) janitor->room);
@@ -81,27 +82,42 @@ rest_mark(struct wk_janitor *janitor, struct ph_str id)
     }
 }
 
-/* The everyday rest: a final payment whose only webhook is over.  Longer
- * chains of webhooks are looked at one by one. */
+/* The everyday rest: a final payment of one attempt, or a final refund, whose
+ * only webhook is over.  Longer chains, and orders of several attempts, are
+ * looked at one by one. */
+static const char rest_payments[]
+    = "SELECT r.id FROM payment r LEFT JOIN notify_task n ON n.id=r.notify_id "
+      "WHERE r.status IN ('paid','paid_late','failed','closed','conflict') AND "
+      "LOCATE(',',r.attempt_ids)=0";
+static const char rest_refunds[]
+    = "SELECT r.id FROM refund r LEFT JOIN notify_task n ON n.id=r.notify_id "
+      "WHERE r.status IN ('succeeded','failed')";
+
+static void
+sql_rest(struct wk_db *db, const struct wk_janitor *janitor, const char *select)
+{
+    wk_sql(db, ph_str_z(select));
+    wk_sql(db, PH_STR(" AND (r.notify_id='' OR (n.status IN ('delivered',"
+                      "'dead') AND n.prev_id='')) AND r.id IN "));
+    (void) sql_ids(db, janitor, false);
+    wk_sql_end(db);
+}
+
 static bool
 rest_read(struct wk_db *db, struct wk_janitor *janitor)
 {
     struct ph_str id;
 
     wk_db_clear(db);
-    wk_sql(db,
-           PH_STR("SELECT p.id FROM payment p LEFT JOIN notify_task n ON "
-                  "n.id=p.notify_id WHERE p.status IN ('paid','paid_late',"
-                  "'failed','closed','conflict') AND (p.notify_id='' OR "
-                  "(n.status IN ('delivered','dead') AND n.prev_id='')) AND "
-                  "p.id IN "));
-    (void) sql_ids(db, janitor, false);
-    wk_sql_end(db);
+    sql_rest(db, janitor, rest_payments);
+    sql_rest(db, janitor, rest_refunds);
     if (!wk_db_run(db)) {
         return false;
     }
-    while (wk_db_fetch_texts(db, 0, &janitor->arena, &id, 1)) {
-        rest_mark(janitor, id);
+    for (size_t i = 0; i < db->statements; i++) {
+        while (wk_db_fetch_texts(db, i, &janitor->arena, &id, 1)) {
+            rest_mark(janitor, id);
+        }
     }
     return !janitor->arena.full;
 }
@@ -114,7 +130,7 @@ rows_write(struct wk_db *db, struct wk_janitor *janitor)
     size_t mark;
 
     wk_db_clear(db);
-    wk_sql(db, PH_STR("DELETE FROM work WHERE payment_id IN "));
+    wk_sql(db, PH_STR("DELETE FROM work WHERE id IN "));
     if (sql_ids(db, janitor, true) != 0) {
         wk_sql_end(db);
     } else {
@@ -125,7 +141,7 @@ rows_write(struct wk_db *db, struct wk_janitor *janitor)
     wk_sql_text(db, ph_str_z(janitor->worker->lease_name));
     wk_sql(db, PH_STR(",due_at="));
     wk_sql_time(db, db->now_ms + lease_ms);
-    wk_sql(db, PH_STR(" WHERE payment_id IN "));
+    wk_sql(db, PH_STR(" WHERE id IN "));
     if (sql_ids(db, janitor, false) != 0) {
         wk_sql_end(db);
     } else {
@@ -146,6 +162,7 @@ take_run(struct wk_db *db, struct wk_store_job *job)
     if (janitor->count == 0) {
         return WK_RUN_DONE;
     }
+    job->crash_after = "take_after_commit";
     return rest_read(db, janitor) && rows_write(db, janitor) ? WK_RUN_DONE
                                                              : WK_RUN_FAILED;
 }
@@ -153,6 +170,21 @@ take_run(struct wk_db *db, struct wk_store_job *job)
 /* ---- on the loop ---- */
 
 static void janitor_tick(uv_timer_t *timer);
+
+/* What an id is tells its letter.  What nobody here looks after keeps its lease
+ * until it ends. */
+static void
+janitor_look(struct wk_janitor *janitor, struct ph_str id)
+{
+    janitor->looks++;
+    if (ph_id_is(id, PH_ID_PAYMENT)) {
+        wk_look_start(janitor, janitor->worker, id);
+    } else if (ph_id_is(id, PH_ID_REFUND)) {
+        wk_refund_look_start(janitor, janitor->worker, id);
+    } else {
+        wk_janitor_looked(janitor);
+    }
+}
 
 static void
 take_done(struct wk_store_job *job)
@@ -165,8 +197,7 @@ take_done(struct wk_store_job *job)
     if (job->outcome == WK_STORE_DONE && !janitor->is_stopping) {
         for (size_t i = 0; i < taken; i++) {
             if (!janitor->is_at_rest[i]) {
-                janitor->looks++;
-                wk_look_start(janitor, worker, janitor->ids[i]);
+                janitor_look(janitor, janitor->ids[i]);
             }
         }
         if (taken == room) { /* there may be more */
@@ -181,6 +212,9 @@ janitor_tick(uv_timer_t *timer)
 {
     struct wk_janitor *janitor = timer->data;
     size_t batch = (size_t) wk_conf(janitor->worker, PH_CONF_janitor_batch);
+
+    uv_timer_set_repeat(
+        timer, (uint64_t) wk_conf(janitor->worker, PH_CONF_janitor_tick));
 
     if (janitor->is_taking || janitor->is_stopping || janitor->looks >= batch) {
         return;

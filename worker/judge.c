@@ -1,6 +1,8 @@
 /* judge.c - one judge for every piece of evidence; see judge.h. */
 #include "worker/judge.h"
 
+#include "worker/refund_auto.h"
+
 struct judging {
     struct wk_payment              *payment;
     struct wk_attempt              *attempt;
@@ -41,9 +43,9 @@ wk_number_is_plain(struct ph_str number)
 static struct ph_str
 source_text(enum wk_source source)
 {
-    return source == WK_SOURCE_ANSWER  ? PH_STR("answer")
-           : source == WK_SOURCE_QUERY ? PH_STR("query")
-                                       : PH_STR("notice");
+    return source == WK_SOURCE_ANSWER   ? PH_STR("answer")
+           : source == WK_SOURCE_NOTICE ? PH_STR("notice")
+                                        : PH_STR("query");
 }
 
 static struct ph_str
@@ -257,6 +259,8 @@ tells_another_payment(const struct judging *it)
            || (result->amount >= 0 && result->amount != attempt->amount)
            || (result->currency.len != 0
                && !ph_str_eq(result->currency, attempt->currency))
+           || (result->seller.len != 0 && it->evidence->seller.len != 0
+               && !ph_str_eq(result->seller, it->evidence->seller))
            || it->evidence->trade_is_taken;
 }
 
@@ -269,7 +273,7 @@ judge_conflict(struct judging *it)
     }
     attempt_error(it, PH_ERROR_CHANNEL_CONFLICT);
     it->attempt->error_message
-        = PH_STR("the channel told another number, amount or currency");
+        = PH_STR("the channel told another number, amount, currency or seller");
     it->attempt->error_class = PH_STR("conflict");
     payment_error_from_attempt(it);
     mark(&it->attempt->conflict_at_ms, it->rules->now_ms);
@@ -293,11 +297,41 @@ trade_keep(struct judging *it)
     it->verdict->attempt_moved    = true;
 }
 
+static bool
+payment_is_paid(const struct wk_payment *payment)
+{
+    return payment->status == PH_PAYMENT_PAID
+           || payment->status == PH_PAYMENT_PAID_LATE;
+}
+
+/* What a person has called paid has no success that paid it. */
+static bool
+is_paid_by_another(const struct judging *it)
+{
+    for (size_t i = 0; i < it->order->attempt_count; i++) {
+        const struct wk_attempt *other = &it->order->attempt[i];
+
+        if (other != it->attempt && other->status == PH_ATTEMPT_SUCCEEDED) {
+            return payment_is_paid(it->payment);
+        }
+    }
+    return false;
+}
+
+static void
+judge_duplicate(struct judging *it)
+{
+    if (attempt_step(it, PH_ATTEMPT_DUPLICATE)) {
+        it->verdict->refund_kind = WK_REFUND_DUPLICATE;
+    }
+}
+
 static void
 judge_succeeded(struct judging *it)
 {
     bool was_late = it->payment->status == PH_PAYMENT_FAILED
                     || it->payment->status == PH_PAYMENT_CLOSED;
+    bool is_second = is_paid_by_another(it);
 
     if (!attempt_to(it, PH_ATTEMPT_SUCCEEDED)) {
         return;
@@ -306,12 +340,21 @@ judge_succeeded(struct judging *it)
     attempt_prove(it);
     attempt_error_clear(it);
     it->verdict->records_trade = it->attempt->channel_trade_no.len != 0;
+    if (is_second) {
+        judge_duplicate(it);
+        return;
+    }
     if (was_late
             ? payment_to(it, PH_PAYMENT_PAID_LATE, PH_STR("payment.paid_late"))
             : payment_to(it, PH_PAYMENT_PAID, PH_STR("payment.paid")))
     {
+        it->payment->channel          = it->attempt->channel;
+        it->payment->account_id       = it->attempt->account_id;
         it->payment->channel_trade_no = it->attempt->channel_trade_no;
         payment_error_from_attempt(it);
+        if (was_late && it->rules->refunds_late) {
+            it->verdict->refund_kind = WK_REFUND_LATE;
+        }
     }
 }
 
@@ -324,6 +367,36 @@ order_is_proved(const struct wk_order *order)
         }
     }
     return true;
+}
+
+/* A list that was made before somebody else added to the order is not used. */
+static bool
+next_may_begin(const struct judging *it)
+{
+    const struct wk_next_attempt *next = it->evidence->next;
+
+    return next != NULL && it->evidence->source == WK_SOURCE_ANSWER
+           && it->result->class == PH_RESULT_NOT_SENT
+           && !ph_payment_is_final(it->payment->status)
+           && it->order->attempt_count == next->count
+           && next->count < WK_ATTEMPTS_MAX;
+}
+
+static void
+next_begin(struct judging *it)
+{
+    const struct wk_next_attempt *next = it->evidence->next;
+    struct wk_attempt *added = &it->order->attempt[it->order->attempt_count++];
+
+    *added                     = next->attempt;
+    added->fence               = it->evidence->fence;
+    added->created_at_ms       = it->rules->now_ms;
+    added->sent_at_ms          = it->rules->now_ms;
+    it->payment->attempt_ids   = next->attempt_ids;
+    it->payment->channel       = added->channel;
+    it->payment->account_id    = added->account_id;
+    it->verdict->payment_moved = true;
+    it->verdict->attempt_added = true;
 }
 
 static void
@@ -341,6 +414,10 @@ judge_ended(struct judging *it, enum ph_attempt_state to)
     if (!order_is_proved(it->order)) {
         return;
     }
+    if (next_may_begin(it)) {
+        next_begin(it);
+        return;
+    }
     bool has_moved
         = to == PH_ATTEMPT_FAILED
               ? payment_to(it, PH_PAYMENT_FAILED, PH_STR("payment.failed"))
@@ -356,6 +433,11 @@ judge_wait_user(struct judging *it)
     struct ph_str shown    = it->attempt->action_type;
     bool          is_first = shown.len == 0 || ph_str_eq(shown, PH_STR("none"));
 
+    if (it->attempt->status == PH_ATTEMPT_CLOSING) { /* as if not yet asked */
+        trade_keep(it);
+        it->verdict->look_in_ms = it->rules->unknown_first_ms;
+        return;
+    }
     if (!attempt_to(it, PH_ATTEMPT_WAIT_USER)
         && it->attempt->status != PH_ATTEMPT_WAIT_USER)
     {
@@ -387,6 +469,14 @@ judge_unknown(struct judging *it)
     it->verdict->look_in_ms = it->rules->unknown_first_ms;
 }
 
+static bool
+was_shown(const struct wk_attempt *attempt)
+{
+    return attempt->status == PH_ATTEMPT_WAIT_USER
+           || (attempt->action_type.len != 0
+               && !ph_str_eq(attempt->action_type, PH_STR("none")));
+}
+
 /* What the payer was shown can be paid until it ends, and some channels know
  * of it only once it was scanned: such an attempt ages from its end on. */
 static bool
@@ -395,9 +485,7 @@ is_gone_for_good(const struct judging *it)
     uint64_t from_ms = it->attempt->sent_at_ms;
     uint64_t now_ms  = it->rules->now_ms;
 
-    if (it->attempt->status == PH_ATTEMPT_WAIT_USER
-        && it->payment->expires_at_ms > from_ms)
-    {
+    if (was_shown(it->attempt) && it->payment->expires_at_ms > from_ms) {
         from_ms = it->payment->expires_at_ms;
     }
     return it->attempt->not_found >= WK_NOT_FOUND_TELLINGS && now_ms > from_ms
@@ -421,9 +509,37 @@ judge_not_found(struct judging *it)
     judge_unknown(it);
 }
 
+/* The answer to a create that was sent again proves what it shows, and nothing
+ * when it refuses: the first one may have gone another way.  One that may have
+ * arrived begins the tellings anew. */
+static bool
+judge_repeat(struct judging *it)
+{
+    switch (it->result->class) {
+    case PH_RESULT_SUCCEEDED:
+    case PH_RESULT_WAIT_USER:
+    case PH_RESULT_CLOSED:
+        return false;
+    case PH_RESULT_FAILED:
+    case PH_RESULT_NOT_FOUND:
+    case PH_RESULT_NOT_SENT:
+        break;
+    case PH_RESULT_UNKNOWN:
+        it->verdict->attempt_moved
+            = it->verdict->attempt_moved || it->attempt->not_found != 0;
+        it->attempt->not_found = 0;
+        break;
+    }
+    it->verdict->look_in_ms = it->rules->unknown_first_ms;
+    return true;
+}
+
 static void
 judge_class(struct judging *it)
 {
+    if (it->evidence->is_repeat && judge_repeat(it)) {
+        return;
+    }
     switch (it->result->class) {
     case PH_RESULT_SUCCEEDED:
         if (it->result->amount < 0) { /* a success of no amount proves none */
@@ -455,6 +571,30 @@ judge_class(struct judging *it)
     judge_unknown(it);
 }
 
+/* The order stays at work: whoever is to close it may die. */
+static void
+judge_closing(struct judging *it)
+{
+    if (ph_payment_is_final(it->payment->status)
+        && !payment_is_paid(it->payment)) {
+        return;
+    }
+    (void) attempt_to(it, PH_ATTEMPT_CLOSING);
+    it->verdict->look_in_ms = it->rules->unknown_first_ms;
+}
+
+/* A paid order that still has an attempt without proof is soon looked after:
+ * that one is to be closed before it is paid, too. */
+static void
+rest_bring_forward(struct judging *it)
+{
+    if (it->verdict->payment_moved && payment_is_paid(it->payment)
+        && !order_is_proved(it->order))
+    {
+        it->verdict->look_in_ms = it->rules->unknown_first_ms;
+    }
+}
+
 void
 wk_judge(struct wk_order *order, size_t which,
          const struct wk_evidence *evidence, const struct wk_judge_rules *rules,
@@ -469,11 +609,14 @@ wk_judge(struct wk_order *order, size_t which,
                           .verdict  = verdict };
 
     *verdict = (struct wk_verdict){ 0 };
-    if (tells_another_payment(&it)) {
+    if (evidence->source == WK_SOURCE_CLOSING) {
+        judge_closing(&it);
+    } else if (tells_another_payment(&it)) {
         judge_conflict(&it);
     } else {
         judge_class(&it);
     }
+    rest_bring_forward(&it);
     if (evidence->state.ptr != NULL
         && !ph_str_eq(evidence->state, it.attempt->state))
     {

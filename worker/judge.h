@@ -5,12 +5,15 @@
  * stand and what follows from it out.  Answer, query and notice are judged
  * alike; the state tables of libpayhub/domain decide each move.
  *
- *   - Evidence that names another number, amount or currency neither pays nor
- *     ends anything: the payment becomes `conflict`.
+ *   - Evidence that names another number, amount, currency or seller neither
+ *     pays nor ends anything: the payment becomes `conflict`.
  *   - UNKNOWN never fails anything.  NOT_FOUND fails only when it was told
  *     twice and the attempt is old enough, counted from the payment's end when
  *     the payer was shown something; NOT_SENT only by the answer to the create.
- *   - A success is never taken back.
+ *   - A success is never taken back.  A second one of the same order is
+ * refunded, and so is one that comes after the order's end when `refunds_late`.
+ *   - The next attempt is begun only by the answer that proves that nothing
+ * came of this one, in the same commit.
  */
 #ifndef WK_JUDGE_H
 #define WK_JUDGE_H
@@ -22,16 +25,31 @@
 #define WK_NOT_FOUND_TELLINGS 2
 #define WK_NUMBER_MAX 64 /* bytes of a channel's own numbers */
 
-enum wk_source { WK_SOURCE_ANSWER = 1, WK_SOURCE_QUERY, WK_SOURCE_NOTICE };
+enum wk_source {
+    WK_SOURCE_ANSWER = 1,
+    WK_SOURCE_QUERY, /* also what a close or a repeated create answered */
+    WK_SOURCE_NOTICE,
+    WK_SOURCE_CLOSING /* no evidence: we are about to close it; no result */
+};
+
+/* the attempt that shall follow when nothing came of this one */
+struct wk_next_attempt {
+    struct wk_attempt attempt;     /* `sent`; times are the judge's */
+    struct ph_str     attempt_ids; /* the payment's list with it */
+    size_t            count;       /* attempts before it */
+};
 
 struct wk_evidence {
     enum wk_source                  source;
     const struct ph_channel_result *result;
     struct ph_str                   digest; /* SHA-256 of what was received */
     struct ph_str                   state; /* the adapter's, {NULL, 0} = keep */
-    int64_t                         fence; /* 0 = no lock was held */
+    struct ph_str                   seller; /* expected; {NULL, 0} = any */
+    const struct wk_next_attempt   *next;   /* NULL = none */
+    int64_t                         fence;  /* 0 = no lock was held */
     enum ph_error config_error; /* NOT_SENT by our own fault, else NONE */
     bool trade_is_taken; /* its trade number belongs to another attempt */
+    bool is_repeat;      /* the answer to a create that was sent again */
 };
 
 struct wk_judge_rules {
@@ -39,6 +57,7 @@ struct wk_judge_rules {
     int64_t  unknown_first_ms; /* first query of an unknown attempt */
     int64_t  paying_first_ms;  /* first query of a waiting one */
     uint64_t now_ms;           /* the database's clock */
+    bool     refunds_late;     /* pay.late */
 };
 
 struct wk_verdict {
@@ -48,6 +67,9 @@ struct wk_verdict {
     struct ph_str event;         /* webhook type, {NULL, 0} = none */
     int64_t       look_in_ms;    /* bring the janitor's look forward; 0 = no */
     bool          records_trade; /* channel_trade gets the trade number */
+    bool          attempt_added; /* the last one: evidence.next, to insert */
+    const char   *refund_kind;   /* of refund_auto.h: the attempt is refunded
+                                    whole, in the same commit; NULL = no */
 };
 
 /* Changes *order, which must hold the attempt at `which`. */

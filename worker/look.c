@@ -1,25 +1,25 @@
 /*
  * look.c - one look after one order, as an explicit state machine.
  *
- *   LOADING --attempt without proof--> LOCKING -> QUERYING -> SETTLING
- *      '-------------------------------------------.             |
- *                      FINISHING <--- DELIVERING <-'<------------'
+ *   LOADING --attempt without proof--> LOCKING --> ASKING (ask.c)
+ *      |  ^----- it was another's, loaded anew --'     |
+ *      '---------------------------------> FINISHING <-'
  *
- * It only ever asks.  A create is never sent again from here: an attempt that
- * stands as `sent` because its worker died may have reached the channel.
+ * It asks, and ends what is past its end.  A create that takes money is never
+ * sent again from here: an attempt that stands as `sent` because its worker
+ * died may have reached the channel.
  */
 #include "libpayhub/io/log.h"
+#include "worker/ask.h"
+#include "worker/hook.h"
 #include "worker/janitor.h"
 #include "worker/lock.h"
-#include "worker/notify.h"
-#include "worker/op.h"
-#include "worker/order_face.h"
 #include "worker/rows.h"
 #include "worker/schedule.h"
-#include "worker/settle.h"
 #include "worker/time_text.h"
 
-#define LOCKED_LOOK_MS 1000 /* somebody else works on it: look again then */
+#define LOCKED_WAIT_MS 250  /* somebody else works on it: wait so long, */
+#define LOCKED_LOOK_MS 1000 /* then look again later */
 
 struct look {
     struct wk_store_job store; /* first: load and finish */
@@ -35,14 +35,12 @@ struct look {
     struct wk_attempt  *open; /* in `order`: the one to ask about, or NULL */
     struct wk_task      tasks[WK_TASKS_MAX]; /* newest first */
     size_t              task_count;
-    struct ph_str       sealed_secret; /* of the app's webhooks, not opened */
     enum wk_found       found;
     int64_t             tries;
     bool                was_queried; /* counts as a try, whatever it told */
     bool                was_locked;  /* somebody else works on the order */
     uint64_t            now_ms;      /* the database's, at the load */
-    struct wk_op        op;
-    struct wk_settle    settle;
+    struct wk_ask       ask;
 };
 
 static void
@@ -64,7 +62,7 @@ look_end(struct look *look)
 static void
 sql_mine(struct wk_db *db, const struct look *look)
 {
-    wk_sql(db, PH_STR(" WHERE payment_id="));
+    wk_sql(db, PH_STR(" WHERE id="));
     wk_sql_text(db, look->payment_id);
     wk_sql(db, PH_STR(" AND lease_by="));
     wk_sql_text(db, ph_str_z(look->worker->lease_name));
@@ -89,7 +87,7 @@ static bool
 work_lock(struct wk_db *db, const struct look *look)
 {
     wk_db_clear(db);
-    wk_sql(db, PH_STR("SELECT 1 FROM work WHERE payment_id="));
+    wk_sql(db, PH_STR("SELECT 1 FROM work WHERE id="));
     wk_sql_text(db, look->payment_id);
     wk_sql(db, PH_STR(" FOR UPDATE"));
     wk_sql_end(db);
@@ -112,13 +110,15 @@ finish_run(struct wk_db *db, struct wk_store_job *job)
     struct wk_rest rest  = { .is_at_rest = true };
 
     if (look->found == WK_FOUND_ROW) {
-        rest = wk_rest_judge(look->worker->conf, &look->order, look->tasks,
-                             look->task_count, tries, db->now_ms);
+        rest = wk_rest_judge(look->worker->conf, &look->order, tries,
+                             db->now_ms);
     }
     if (look->was_locked && rest.due_ms > db->now_ms + LOCKED_LOOK_MS) {
         rest.due_ms = db->now_ms + LOCKED_LOOK_MS;
     }
     wk_db_clear(db);
+    /* webhooks that nobody delivers: their own rows, whoever works at those */
+    wk_hook_sql_rows(db, look->worker->conf, look->tasks, look->task_count);
     if (rest.is_at_rest) {
         wk_sql(db, PH_STR("DELETE FROM work"));
     } else {
@@ -140,121 +140,47 @@ finish_done(struct wk_store_job *job)
 static void
 look_finish(struct look *look)
 {
-    look->store = (struct wk_store_job){ .writes = true,
-                                         .run    = finish_run,
-                                         .done   = finish_done };
+    look->store
+        = (struct wk_store_job){ .writes       = true,
+                                 .run          = finish_run,
+                                 .done         = finish_done,
+                                 .crash_before = "finish_before_commit" };
     if (!wk_store_submit(look->worker->store, &look->store)) {
         look_end(look);
     }
 }
 
-/* ---- delivering ---- */
-
-static bool
-task_is_due(const struct look *look, const struct wk_task *task)
-{
-    return ph_str_eq(task->status, PH_STR("pending"))
-           && wk_notify_look_ms(look->worker->conf, task) <= look->now_ms;
-}
-
-/* The oldest that is due, one a look so that events keep their order.  Nobody
- * waits for it here: a receiver that hangs must not hold up the queries. */
-static void
-look_deliver(struct look *look)
-{
-    for (size_t i = look->task_count; i-- > 0;) {
-        const struct wk_delivery_order delivery
-            = { true, look->tasks[i], look->sealed_secret };
-
-        if (task_is_due(look, &look->tasks[i])
-            && (look->worker->roles & WK_ROLE_NOTIFY) != 0)
-        {
-            (void) wk_notify_deliver(look->worker->notify, &delivery);
-            break;
-        }
-    }
-    look_finish(look);
-}
-
 /* ---- asking ---- */
 
 static void
-look_on_settled(struct wk_settle *settle)
+look_on_asked(struct wk_ask *ask)
 {
-    struct look *look = settle->data;
-
-    wk_lock_drop(&look->lock);
-    if (settle->store.outcome == WK_STORE_DONE && settle->delivery.is_due
-        && (look->worker->roles & WK_ROLE_NOTIFY) != 0)
-    {
-        (void) wk_notify_deliver(look->worker->notify, &settle->delivery);
-    }
-    look_deliver(look);
-}
-
-static void
-look_on_op(struct wk_op *op)
-{
-    struct look      *look   = op->data;
-    struct wk_settle *settle = &look->settle;
+    struct look *look = ask->data;
 
     look->was_queried = true;
-    *settle           = (struct wk_settle){
-                  .worker     = look->worker,
-                  .arena      = look->arena,
-                  .attempt_id = look->open->id,
-                  .is_fresh   = true,
-                  .order      = &look->order,
-                  .evidence
-                  = { .source = WK_SOURCE_QUERY,
-                      .result = &op->result,
-                      .fence  = look->lock.fence,
-                      .state  = ph_str_make((const char *) op->state, op->state_len) },
-                  .done = look_on_settled,
-                  .data = look
-    };
-    if (op->has_digest) {
-        settle->evidence.digest
-            = ph_str_make((const char *) op->digest, sizeof(op->digest));
-    }
-    if (!wk_settle_start(settle)) {
-        settle->store.outcome = WK_STORE_FAILED;
-        look_on_settled(settle);
-    }
+    wk_lock_drop(&look->lock);
+    look_finish(look);
 }
 
+/* A code that may still be shown is worth showing until the order ends. */
 static void
-look_query(struct look *look)
+look_ask(struct look *look)
 {
-    struct wk_op *op = &look->op;
+    const uint64_t end_ms
+        = wk_rest_end_ms(look->worker->conf, &look->order, look->open);
+    const bool shall_end = end_ms <= look->now_ms;
 
-    *op       = (struct wk_op){ .worker  = look->worker,
-                                .account = look->account,
-                                .kind    = PH_OP_QUERY,
-                                .arena   = look->arena,
-                                .done    = look_on_op,
-                                .data    = look };
-    op->order = wk_order_face(look->worker, &look->order.payment, look->open,
-                              look->arena);
-    if (look->open->state.len <= sizeof(op->state)) {
-        op->state_len = look->open->state.len;
-        memcpy(op->state, op->state_len != 0 ? look->open->state.ptr : "",
-               op->state_len);
-    }
-    wk_op_start(op);
-}
-
-static void
-look_on_lock(struct wk_lock *lock, enum wk_lock_answer answer)
-{
-    struct look *look = lock->data;
-
-    if (answer == WK_LOCK_BUSY) {
-        look->was_locked = true;
-        look_deliver(look);
-    } else {
-        look_query(look);
-    }
+    look->ask = (struct wk_ask){ .worker     = look->worker,
+                                 .account    = look->account,
+                                 .arena      = look->arena,
+                                 .order      = &look->order,
+                                 .attempt_id = look->open->id,
+                                 .fence      = look->lock.fence,
+                                 .shall_end  = shall_end,
+                                 .may_repeat = !shall_end,
+                                 .done       = look_on_asked,
+                                 .data       = look };
+    wk_ask_start(&look->ask);
 }
 
 static bool
@@ -280,17 +206,14 @@ look_can_ask(struct look *look)
 /* ---- loading ---- */
 
 static bool
-work_and_secret_read(struct wk_db *db, struct look *look)
+work_read(struct wk_db *db, struct look *look)
 {
     struct ph_str texts[2];
     uint64_t      tries = 0;
 
     wk_db_clear(db);
-    wk_sql(db, PH_STR("SELECT tries,NOW(3) FROM work WHERE payment_id="));
+    wk_sql(db, PH_STR("SELECT tries,NOW(3) FROM work WHERE id="));
     wk_sql_text(db, look->payment_id);
-    wk_sql_end(db);
-    wk_sql(db, PH_STR("SELECT webhook_secret FROM app WHERE id="));
-    wk_sql_text(db, look->order.payment.app_id);
     wk_sql_end(db);
     if (!wk_db_run(db)) {
         return false;
@@ -301,9 +224,6 @@ work_and_secret_read(struct wk_db *db, struct look *look)
     {
         look->tries = (int64_t) tries;
     }
-    if (!wk_db_fetch_texts(db, 1, look->arena, &look->sealed_secret, 1)) {
-        look->sealed_secret = ph_str_make(NULL, 0); /* no such app */
-    }
     return !look->arena->full;
 }
 
@@ -312,12 +232,52 @@ load_run(struct wk_db *db, struct wk_store_job *job)
 {
     struct look *look = (struct look *) job;
 
-    look->task_count  = 0;
     look->arena->len  = look->arena_mark;
     look->arena->full = false;
-    return look_rows(db, look) && work_and_secret_read(db, look)
+    look->found
+        = wk_order_load(db, look->arena, look->payment_id, &look->order);
+    return look->found != WK_FOUND_FAILED && work_read(db, look)
                ? WK_RUN_DONE
                : WK_RUN_FAILED;
+}
+
+/* Whoever had the lock may have told what we would ask for. */
+static void
+reload_done(struct wk_store_job *job)
+{
+    struct look *look = (struct look *) job;
+
+    look->open = job->outcome == WK_STORE_DONE && look->found == WK_FOUND_ROW
+                     ? wk_rest_open_attempt(&look->order)
+                     : NULL;
+    if (look->open != NULL
+        && ph_str_eq(look->open->account_id, look->account->face.id))
+    {
+        look_ask(look);
+        return;
+    }
+    wk_lock_drop(&look->lock);
+    look_finish(look);
+}
+
+static void
+look_on_lock(struct wk_lock *lock, enum wk_lock_answer answer)
+{
+    struct look *look = lock->data;
+
+    if (answer == WK_LOCK_BUSY) {
+        look->was_locked = true;
+        look_finish(look);
+    } else if (!lock->has_waited) {
+        look_ask(look);
+    } else {
+        look->store
+            = (struct wk_store_job){ .run = load_run, .done = reload_done };
+        if (!wk_store_submit(look->worker->store, &look->store)) {
+            look->store.outcome = WK_STORE_FAILED;
+            reload_done(&look->store);
+        }
+    }
 }
 
 static void
@@ -333,15 +293,14 @@ load_done(struct wk_store_job *job)
                      ? wk_rest_open_attempt(&look->order)
                      : NULL;
     if (!look_can_ask(look)) {
-        look_deliver(look);
+        look_finish(look);
         return;
     }
     look->lock.done = look_on_lock;
     look->lock.data = look;
-    wk_lock_take(look->worker->locks, &look->lock, look->order.payment.app_id,
-                 look->order.payment.order_no,
-                 ph_str_make(look->payment_id.ptr + 11, 2),
-                 look->order.payment.fence);
+    wk_lock_wait(look->worker->locks, &look->lock, look->order.payment.app_id,
+                 look->order.payment.order_no, look->order.payment.fence,
+                 LOCKED_WAIT_MS);
 }
 
 void

@@ -2,6 +2,7 @@
  * main.c - payhub-worker: start, readiness, drain, end.
  *
  *   start -> serving --tables read--> READY=1
+ *      SIGHUP -> payhub.conf anew (reload.h)
  *      SIGTERM, SIGINT -> draining: GOAWAY, no new work, jobs end
  *         last job ended -> stop -> exit 0
  *         worker.drain passed -> exit 0 at once: what is still under way is
@@ -18,10 +19,14 @@
 #include "worker/account.h"
 #include "worker/admin.h"
 #include "worker/call.h"
+#include "worker/hook_look.h"
 #include "worker/janitor.h"
 #include "worker/lock.h"
 #include "worker/notify.h"
 #include "worker/options.h"
+#include "worker/partition.h"
+#include "worker/platform.h"
+#include "worker/reload.h"
 #include "worker/server.h"
 #include "worker/store.h"
 
@@ -29,12 +34,15 @@
 #define READY_LOOK_MS 50
 
 struct process {
-    struct wk_worker worker;
-    struct ph_conf   conf;
-    uv_signal_t      signals[2];
-    uv_timer_t       ready;
-    struct wk_timer *drain;
-    struct wk_timer *idle;
+    struct wk_worker      worker;
+    struct ph_conf        conf;
+    struct wk_reload     *reload;
+    struct wk_partitions *partitions;
+    uv_signal_t           signals[3];
+    uv_prepare_t          turn; /* of the loop: its log lines leave */
+    uv_timer_t            ready;
+    struct wk_timer      *drain;
+    struct wk_timer      *idle;
 };
 
 /* ---- ending ---- */
@@ -51,6 +59,7 @@ process_stop(void *data)
     }
     worker->on_idle = NULL;
     wk_timer_stop(&process->drain);
+    wk_reload_stop(process->reload);
     wk_server_stop(worker->server);
     wk_admin_stop(worker->admin);
     wk_accounts_stop(worker->accounts);
@@ -102,6 +111,8 @@ process_drain(uv_signal_t *handle, int number)
              worker, (uint64_t) wk_conf(worker, PH_CONF_worker_drain),
              process_give_up, process);
     wk_janitor_stop(worker->janitor);
+    wk_hooks_stop(worker->hooks);
+    wk_partitions_stop(process->partitions);
     wk_server_drain(worker->server);
     wk_admin_drain(worker->admin);
     worker->on_idle = process_on_idle;
@@ -153,15 +164,23 @@ process_parts_start(struct process *process, const char *socket_path)
     {
         return false;
     }
-    worker->locks  = wk_locks_new(&worker->loop, &process->conf, worker->redis);
-    worker->notify = wk_notify_new(worker);
+    if (!wk_platform_new(&worker->platform, worker->conf)) {
+        return false;
+    }
+    worker->locks    = wk_locks_new(worker);
+    worker->notify   = wk_notify_new(worker);
+    worker->hooks    = wk_hooks_new(worker);
     worker->accounts = wk_accounts_new(worker);
     worker->janitor  = wk_janitor_new(worker);
     worker->admin    = wk_admin_new(worker);
-    if (worker->locks == NULL || worker->notify == NULL
+    if (worker->locks == NULL || worker->notify == NULL || worker->hooks == NULL
         || worker->accounts == NULL || worker->janitor == NULL
         || worker->admin == NULL)
     {
+        return false;
+    }
+    process->partitions = wk_partitions_new(worker);
+    if (process->partitions == NULL) {
         return false;
     }
     worker->server = wk_server_new(worker, socket_path);
@@ -169,20 +188,59 @@ process_parts_start(struct process *process, const char *socket_path)
 }
 
 static void
+process_reload(uv_signal_t *handle, int number)
+{
+    struct process *process = handle->data;
+
+    (void) number;
+    wk_reload_now(process->reload);
+}
+
+static void
 process_signals_start(struct process *process)
 {
-    static const int numbers[] = { SIGTERM, SIGINT };
+    static const struct {
+        int          number;
+        uv_signal_cb act;
+    } rows[] = { { SIGTERM, process_drain },
+                 { SIGINT, process_drain },
+                 { SIGHUP, process_reload } };
 
-    for (size_t i = 0; i < PH_COUNT(numbers); i++) {
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
         process->signals[i].data = process;
         (void) uv_signal_init(&process->worker.loop, &process->signals[i]);
-        (void) uv_signal_start(&process->signals[i], process_drain, numbers[i]);
+        (void) uv_signal_start(&process->signals[i], rows[i].act,
+                               rows[i].number);
     }
-    (void) signal(SIGHUP, SIG_IGN); /* nothing is reloaded; a restart drains */
     process->ready.data = process;
     (void) uv_timer_init(&process->worker.loop, &process->ready);
     (void) uv_timer_start(&process->ready, process_look_ready, 0,
                           READY_LOOK_MS);
+}
+
+static void
+process_turn(uv_prepare_t *turn)
+{
+    (void) turn;
+    ph_log_flush();
+}
+
+/* The lines of a turn of the loop leave together before it sleeps. */
+static void
+process_log_start(struct process *process)
+{
+    (void) uv_prepare_init(&process->worker.loop, &process->turn);
+    (void) uv_prepare_start(&process->turn, process_turn);
+    uv_unref((uv_handle_t *) &process->turn);
+    ph_log_gather(true);
+}
+
+static void
+process_log_stop(struct process *process)
+{
+    ph_log_gather(false);
+    uv_close((uv_handle_t *) &process->turn, NULL);
+    (void) uv_run(&process->worker.loop, UV_RUN_DEFAULT);
 }
 
 static int
@@ -192,23 +250,31 @@ process_run(struct process *process, const struct wk_options *options)
 
     worker->conf  = &process->conf;
     worker->roles = options->roles;
-    if (uv_loop_init(&worker->loop) != 0
+    process->reload
+        = wk_reload_new(worker, &process->conf, options->config_path);
+    if (process->reload == NULL || uv_loop_init(&worker->loop) != 0
         || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK
         || !process_parts_start(process, options->socket_path))
     {
         return EXIT_FAILURE; /* what could not start has said why */
     }
     process_signals_start(process);
+    process_log_start(process);
     (void) uv_run(&worker->loop, UV_RUN_DEFAULT);
+    process_log_stop(process);
 
     wk_admin_free(worker->admin);
     wk_accounts_free(worker->accounts);
+    wk_partitions_free(process->partitions);
+    wk_hooks_free(worker->hooks);
     wk_notify_free(worker->notify);
     wk_janitor_free(worker->janitor);
     wk_locks_free(worker->locks);
     wk_redis_free(worker->redis);
     wk_server_free(worker->server);
+    wk_platform_free(worker->platform);
     wk_store_free(worker->store);
+    wk_reload_free(process->reload);
     wk_blocks_free(worker);
     (void) uv_loop_close(&worker->loop);
     curl_global_cleanup();

@@ -13,6 +13,7 @@
 #include "libpayhub/wire/digest.h"
 #include "worker/account.h"
 #include "worker/notify.h"
+#include "worker/refund_settle.h"
 #include "worker/route.h"
 #include "worker/settle.h"
 
@@ -30,6 +31,8 @@ struct notice {
     struct wk_notice_row         row;
     struct ph_id                 event_id;
     struct wk_order              order;
+    struct wk_refund_settle      refund; /* instead, when it is of a refund */
+    struct wk_refund_rows        refund_rows;
     uint8_t                      digest[PH_SHA256_LEN];
 };
 
@@ -52,19 +55,17 @@ notice_away(struct notice *notice)
 }
 
 static void
-notice_acknowledge(struct notice *notice)
+notice_acknowledge(struct notice *notice, const struct wk_payment *payment)
 {
-    const struct wk_settle *settle = &notice->settle;
-    struct wk_reply         reply  = { .type         = PH_FRAME_RESULT,
-                                       .status       = 200,
-                                       .body         = notice->out.ack_body,
-                                       .content_type = notice->out.ack_content_type,
-                                       .channel      = notice->row.channel };
+    struct wk_reply reply = { .type         = PH_FRAME_RESULT,
+                              .status       = 200,
+                              .body         = notice->out.ack_body,
+                              .content_type = notice->out.ack_content_type,
+                              .channel      = notice->row.channel };
 
-    if (settle->is_found) {
-        reply.order_id = notice->order.payment.id;
-        reply.outcome
-            = ph_str_z(ph_payment_state_text(notice->order.payment.status));
+    if (payment != NULL) {
+        reply.order_id = payment->id;
+        reply.outcome  = ph_str_z(ph_payment_state_text(payment->status));
     }
     wk_reply(notice->request, &reply);
 }
@@ -85,10 +86,35 @@ notice_on_settled(struct wk_settle *settle)
                { "account", notice->row.account_id },
                { "number", settle->attempt_id });
     }
-    notice_acknowledge(notice);
+    notice_acknowledge(notice,
+                       settle->is_found ? &notice->order.payment : NULL);
     if (settle->delivery.is_due && (worker->roles & WK_ROLE_NOTIFY) != 0) {
         (void) wk_notify_deliver(worker->notify, &settle->delivery);
     }
+    notice_end(notice, worker);
+}
+
+/* One that is not ours was made at the channel by somebody else. */
+static void
+notice_on_refund(struct wk_refund_settle *settle)
+{
+    struct notice    *notice = settle->data;
+    struct wk_worker *worker = settle->worker;
+
+    if (settle->store.outcome != WK_STORE_DONE) {
+        notice_away(notice);
+        notice_end(notice, worker);
+        return;
+    }
+    if (!settle->is_found && !settle->is_repeated) {
+        ph_log(PH_LOG_ERROR, "refund_of_nobody",
+               { "account", notice->row.account_id },
+               { "number", notice->out.result.number },
+               { "amount", ph_log_i64(notice->out.result.amount) });
+    }
+    notice_acknowledge(
+        notice, settle->is_found ? &notice->refund_rows.order.payment : NULL);
+    wk_refund_settle_deliver(settle);
     notice_end(notice, worker);
 }
 
@@ -179,22 +205,25 @@ notice_read(struct notice *notice)
            && channel->notice(&notice->account->face, &in, ph_now_ms(),
                               &notice->block->arena, &notice->out)
                   == PH_OK
-           && ph_id_is(notice->out.result.number, PH_ID_ATTEMPT)
+           && (notice->out.is_refund
+               || ph_id_is(notice->out.result.number, PH_ID_ATTEMPT))
            && ph_sha256(&in.body, 1, notice->digest);
 }
 
 static void
-notice_settle(struct notice *notice)
+row_fill(struct notice *notice)
 {
-    struct wk_worker *worker = notice->request->worker;
-    struct wk_settle *settle = &notice->settle;
-    struct ph_str     id     = notice->out.id;
+    struct wk_worker   *worker  = notice->request->worker;
+    const struct ph_str number  = notice->out.result.number;
+    struct ph_str       id      = notice->out.id;
+    const bool          is_ours = ph_id_is(
+                 number, notice->out.is_refund ? PH_ID_REFUND : PH_ID_ATTEMPT);
 
     if (id.len == 0 || !wk_number_is_plain(id)) {
         id = digest_hex(notice);
     }
-    notice->event_id = wk_id_make(worker, PH_ID_EVENT,
-                                  ph_id_shard(notice->out.result.number));
+    notice->event_id
+        = wk_id_make(worker, PH_ID_EVENT, is_ours ? ph_id_shard(number) : 0);
     notice->row
         = (struct wk_notice_row){ .id = ph_str_z(notice->event_id.text),
                                   .channel
@@ -203,18 +232,50 @@ notice_settle(struct notice *notice)
                                   .notice_id  = id,
                                   .headers    = headers_text(notice),
                                   .body       = notice->request->frame.body };
-    *settle = (struct wk_settle){
-        .worker     = worker,
-        .arena      = &notice->block->arena,
-        .attempt_id = notice->out.result.number,
-        .order      = &notice->order,
-        .evidence   = { .source = WK_SOURCE_NOTICE,
-                        .result = &notice->out.result,
-                        .digest = ph_str_make((const char *) notice->digest,
-                                              sizeof(notice->digest)) },
-        .notice     = &notice->row,
-        .done       = notice_on_settled
-    };
+    notice->refund_rows.refund.id = is_ours ? number : ph_str_make(NULL, 0);
+}
+
+static struct wk_evidence
+notice_evidence(const struct notice *notice)
+{
+    return (struct wk_evidence){ .source = WK_SOURCE_NOTICE,
+                                 .result = &notice->out.result,
+                                 .digest
+                                 = ph_str_make((const char *) notice->digest,
+                                               sizeof(notice->digest)),
+                                 .seller = wk_account_seller(notice->account) };
+}
+
+static void
+notice_settle_refund(struct notice *notice)
+{
+    struct wk_refund_settle *settle = &notice->refund;
+
+    *settle = (struct wk_refund_settle){ .worker   = notice->request->worker,
+                                         .arena    = &notice->block->arena,
+                                         .rows     = &notice->refund_rows,
+                                         .evidence = notice_evidence(notice),
+                                         .notice   = &notice->row,
+                                         .done     = notice_on_refund,
+                                         .data     = notice };
+    if (!wk_refund_settle_start(settle)) {
+        settle->store.outcome = WK_STORE_FAILED;
+        notice_on_refund(settle);
+    }
+}
+
+static void
+notice_settle(struct notice *notice)
+{
+    struct wk_settle *settle = &notice->settle;
+
+    *settle = (struct wk_settle){ .worker     = notice->request->worker,
+                                  .arena      = &notice->block->arena,
+                                  .attempt_id = notice->out.result.number,
+                                  .order      = &notice->order,
+                                  .evidence   = notice_evidence(notice),
+                                  .notice     = &notice->row,
+                                  .done       = notice_on_settled };
     if (!wk_settle_start(settle)) {
         settle->store.outcome = WK_STORE_FAILED;
         notice_on_settled(settle);
@@ -255,5 +316,10 @@ wk_notice_take(struct wk_request *request, const struct wk_route_match *match)
         notice_end(notice, worker);
         return;
     }
-    notice_settle(notice);
+    row_fill(notice);
+    if (notice->out.is_refund) {
+        notice_settle_refund(notice);
+    } else {
+        notice_settle(notice);
+    }
 }

@@ -10,6 +10,7 @@
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
 #include "worker/crash.h"
+#include "worker/random.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -18,6 +19,34 @@ op_end(struct wk_op *op)
 {
     wk_timer_stop(&op->timer);
     op->done(op);
+}
+
+/* crash points around the call of an operation; NULL = none */
+struct op_points {
+    const char *before, *sent, *answered;
+};
+
+static struct op_points
+op_points(enum ph_channel_op kind)
+{
+    switch (kind) {
+    case PH_OP_CREATE:
+        return (struct op_points){ "before_call", "call_sent",
+                                   "call_answered" };
+    case PH_OP_QUERY:
+        return (struct op_points){ "before_query", NULL, "query_answered" };
+    case PH_OP_CLOSE:
+    case PH_OP_REVERSE:
+        return (struct op_points){ "before_close", "close_sent",
+                                   "close_answered" };
+    case PH_OP_REFUND:
+        return (struct op_points){ "refund_before_call", "refund_sent",
+                                   "refund_answered" };
+    case PH_OP_REFUND_QUERY:
+    case PH_OP_ACCOUNT_REFRESH:
+        break;
+    }
+    return (struct op_points){ 0 };
 }
 
 /* Nothing came of it: a proof when nothing left us, else unknown. */
@@ -48,7 +77,7 @@ op_on_call(struct wk_call *call)
         return;
     case WK_CALL_ANSWERED:
         op->may_have_arrived = true;
-        wk_crash_point(op->kind == PH_OP_CREATE ? "call_answered" : NULL);
+        wk_crash_point(op_points(op->kind).answered);
         op->has_digest = ph_sha256(&call->reply.body, 1, op->digest);
         op_step(op, &call->reply);
         return;
@@ -86,13 +115,13 @@ op_send(struct wk_op *op)
                             .done = op_on_call,
                             .data = op };
     op->requests++;
-    wk_crash_point(op->kind == PH_OP_CREATE ? "before_call" : NULL);
+    wk_crash_point(op_points(op->kind).before);
     if (!wk_call_start(op->worker->calls, &op->call)) {
         op->is_our_lack = true;
         op_fail(op, "engine_full", "too many calls under way");
         return;
     }
-    wk_crash_point(op->kind == PH_OP_CREATE ? "call_sent" : NULL);
+    wk_crash_point(op_points(op->kind).sent);
 }
 
 static void
@@ -127,7 +156,7 @@ op_step(struct wk_op *op, const struct ph_channel_reply *last)
         op_fail(op, "steps", "the adapter takes too many steps");
         return;
     }
-    ph_random(op->random, sizeof(op->random));
+    wk_random(op->random, sizeof(op->random));
     op->out         = (struct ph_channel_out){ 0 };
     op->step.now_ms = ph_now_ms();
 

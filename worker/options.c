@@ -6,6 +6,7 @@
 #include "libpayhub/base/version.h"
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
+#include "worker/crash.h"
 
 static const struct {
     const char *name;
@@ -39,6 +40,11 @@ wk_options_read(struct wk_options *options, int argc, char **argv)
         } else if (strcmp(argv[i], "--version") == 0) {
             (void) printf("payhub-worker %s\n", PH_VERSION);
             options->tells = true;
+#ifdef PH_TESTING
+        } else if (strcmp(argv[i], "--crash-points") == 0) {
+            wk_crash_points_print();
+            options->tells = true;
+#endif
         } else if (strcmp(argv[i], "--help") == 0) {
             (void) printf("usage: payhub-worker [--config FILE] [--check]\n"
                           "  --check  reads the configuration and ends\n");

@@ -57,52 +57,23 @@ attempt_fill(struct wk_attempt *attempt, const struct wk_order_birth *birth,
     };
 }
 
-/* One affected row: the number is ours.  None: it had an owner. */
-static void
-sql_payment_no(struct wk_db *db, const struct wk_order_birth *birth)
-{
-    wk_sql(db, PH_STR("INSERT INTO payment_no (app_id,order_no,payment_id,"
-                      "request_hash,ver) VALUES ("));
-    wk_sql_text(db, birth->app_id);
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, birth->asked->order_no);
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, birth->payment_id);
-    wk_sql(db, PH_STR(","));
-    wk_sql_bytes(db, ph_str_make((const char *) birth->hash, PH_SHA256_LEN));
-    wk_sql(db, PH_STR(",0) ON DUPLICATE KEY UPDATE ver=ver"));
-    wk_sql_end(db);
-}
-
-static void
-sql_work(struct wk_db *db, const struct wk_order_birth *birth)
-{
-    wk_sql(db, PH_STR("INSERT INTO work (payment_id,due_at) VALUES ("));
-    wk_sql_text(db, birth->payment_id);
-    wk_sql(db, PH_STR(","));
-    wk_sql_time(db, db->now_ms + (uint64_t) birth->first_look_ms);
-    wk_sql(db, PH_STR(")"));
-    wk_sql_end(db);
-}
-
-/* All in one packet: one way to the server and back. */
 bool
-wk_order_insert(struct wk_db *db, const struct wk_order_birth *birth,
-                struct wk_order *order, bool *is_ours)
+wk_order_insert(struct wk_batch *batch, const struct wk_order_birth *birth,
+                struct wk_order *order)
 {
-    payment_fill(&order->payment, birth, db->now_ms);
-    attempt_fill(&order->attempt[0], birth, db->now_ms);
-    order->attempt_count = 1;
+    const uint64_t      now_ms = wk_batch_now_ms(batch);
+    const struct ph_str number[3]
+        = { birth->app_id, birth->asked->order_no, { NULL, 0 } };
+    const struct ph_str hash
+        = ph_str_make((const char *) birth->hash, PH_SHA256_LEN);
 
-    sql_payment_no(db, birth);
-    wk_sql_insert(db, &wk_payment_table, &order->payment);
-    wk_sql_end(db);
-    wk_sql_insert(db, &wk_attempt_table, &order->attempt[0]);
-    wk_sql_end(db);
-    sql_work(db, birth);
-    if (!wk_db_run(db)) {
-        return false;
-    }
-    *is_ours = db->answer[0].affected == 1;
-    return true;
+    payment_fill(&order->payment, birth, now_ms);
+    attempt_fill(&order->attempt[0], birth, now_ms);
+    order->attempt_count = 1;
+    return wk_batch_unique(batch, WK_PAYMENT_NO, number, birth->payment_id,
+                           hash)
+           && wk_batch_insert(batch, &wk_payment_table, &order->payment)
+           && wk_batch_insert(batch, &wk_attempt_table, &order->attempt[0])
+           && wk_batch_work_put(batch, birth->payment_id, WK_QUEUE_LOOK,
+                                now_ms + (uint64_t) birth->first_look_ms);
 }

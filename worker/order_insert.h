@@ -1,15 +1,15 @@
 /*
  * order_insert.h - the first commit of an order: its four rows, or its owner.
  *
- * On a store thread, inside a transaction; pure but for that.  The attempt is
- * born `sent`: after the commit its create may leave at once, and whoever finds
- * the row later must believe that it did.
+ * In plan(), on a store thread.  The attempt is born `sent`: after the commit
+ * its create may leave at once, and whoever finds the row later must believe
+ * that it did.
  */
 #ifndef WK_ORDER_INSERT_H
 #define WK_ORDER_INSERT_H
 
 #include "libpayhub/wire/digest.h"
-#include "worker/db.h"
+#include "worker/batch.h"
 #include "worker/payment_request.h"
 
 /* All texts live as long as the order that is made of them. */
@@ -27,11 +27,10 @@ struct wk_order_birth {
 };
 
 /*
- * false = a statement failed.  *is_ours = the number had no owner, and *order
- * is what was written; else the transaction holds rows of a payment that must
- * not be, and has to be rolled back.
+ * Fills *order and plans its rows: the number, payment, attempt, work.  The
+ * number that has another owner loses WK_PAYMENT_NO; nothing is written then.
  */
-bool wk_order_insert(struct wk_db *db, const struct wk_order_birth *birth,
-                     struct wk_order *order, bool *is_ours) PH_MUST_CHECK;
+bool wk_order_insert(struct wk_batch *batch, const struct wk_order_birth *birth,
+                     struct wk_order *order) PH_MUST_CHECK;
 
 #endif

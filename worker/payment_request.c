@@ -11,12 +11,12 @@
 
 #include "libpayhub/base/money.h"
 #include "worker/payment_method.h"
+#include "worker/request_body.h"
 
 #define TEXT_MAX 256 /* bytes of a text in extra */
 #define METADATA_KEYS_MAX 20
 #define METADATA_KEY_MAX 40    /* characters */
 #define METADATA_VALUE_MAX 500 /* characters */
-#define POINTER_MAX 128
 
 struct request_reading {
     const struct wk_request_rules *rules;
@@ -25,47 +25,11 @@ struct request_reading {
     struct wk_request_fault       *fault;
 };
 
-/* ---- faults ---- */
-
-/* Only members with the first kind of fault are listed. */
 static void
 fault_add(struct request_reading *reading, enum ph_error error,
           const char *parent, const char *key, const char *detail)
 {
-    struct wk_request_fault *fault = reading->fault;
-    char                     memory[POINTER_MAX];
-    struct ph_buf            pointer = PH_BUF_INIT(memory);
-
-    if (fault->error != PH_ERROR_NONE && fault->error != error) {
-        return;
-    }
-    fault->error = error;
-    if (fault->place_count == PH_PROBLEM_PLACES_MAX) {
-        return;
-    }
-    ph_buf_add(&pointer, ph_str_z(parent));
-    ph_buf_byte(&pointer, '/');
-    for (const char *at = key; *at != '\0'; at++) { /* RFC 6901 */
-        ph_buf_add(&pointer, *at == '~'   ? PH_STR("~0")
-                             : *at == '/' ? PH_STR("~1")
-                                          : ph_str_make(at, 1));
-    }
-    if (pointer.full) { /* a name too long to repeat */
-        ph_buf_cut(&pointer, 0);
-        ph_buf_add(&pointer, ph_str_z(parent));
-    }
-    fault->places[fault->place_count++] = (struct ph_problem_place){
-        ph_arena_dup(reading->arena, ph_buf_str(&pointer)), ph_str_z(detail)
-    };
-}
-
-static bool
-fault_whole(struct wk_request_fault *fault, enum ph_error error,
-            const char *detail)
-{
-    fault->error  = error;
-    fault->detail = ph_str_z(detail);
-    return false;
+    wk_fault_add(reading->fault, reading->arena, error, parent, key, detail);
 }
 
 /* ---- members ---- */
@@ -110,45 +74,18 @@ check_method(const struct request_reading *reading, struct ph_str text)
     return wk_method_is_known(text) ? NULL : "expected a payment method";
 }
 
-/* The control characters behind ASCII: U+0080 to U+009F. */
-static bool
-has_c1_control(struct ph_str text)
-{
-    for (size_t i = 0; i + 1 < text.len; i++) {
-        unsigned char next = (unsigned char) text.ptr[i + 1];
-
-        if ((unsigned char) text.ptr[i] == 0xc2 && next < 0xa0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static const char *
-check_characters(struct ph_str text, size_t min, size_t max, const char *why)
-{
-    size_t count = ph_str_utf8_count(text);
-
-    if (count == SIZE_MAX || count < min || count > max) {
-        return why;
-    }
-    return ph_str_has_control(text) || has_c1_control(text)
-               ? "found a control character"
-               : NULL;
-}
-
 static const char *
 check_subject(const struct request_reading *reading, struct ph_str text)
 {
     (void) reading;
-    return check_characters(text, 1, 128, "expected 1 to 128 characters");
+    return wk_characters_check(text, 1, 128, "expected 1 to 128 characters");
 }
 
 static const char *
 check_description(const struct request_reading *reading, struct ph_str text)
 {
     (void) reading;
-    return check_characters(text, 0, 256, "expected at most 256 characters");
+    return wk_characters_check(text, 0, 256, "expected at most 256 characters");
 }
 
 static const char *
@@ -455,13 +392,14 @@ metadata_values_check(struct request_reading *reading, json_t *metadata)
     }
     json_object_foreach(metadata, key, value)
     {
-        const char *why = check_characters(ph_str_z(key), 1, METADATA_KEY_MAX,
-                                           "expected a key of 1 to 40 "
-                                           "characters");
+        const char *why
+            = wk_characters_check(ph_str_z(key), 1, METADATA_KEY_MAX,
+                                  "expected a key of 1 to 40 "
+                                  "characters");
 
         if (why == NULL) {
-            why = check_characters(json_text(value), 0, METADATA_VALUE_MAX,
-                                   "expected at most 500 characters");
+            why = wk_characters_check(json_text(value), 0, METADATA_VALUE_MAX,
+                                      "expected at most 500 characters");
         }
         if (why != NULL) {
             fault_add(reading, PH_ERROR_VALUE, "/metadata", key, why);
@@ -550,59 +488,6 @@ request_fill(struct request_reading *reading, json_t *root)
 /* ---- the document ---- */
 
 static bool
-document_fault(struct wk_request_fault *fault, const json_error_t *error)
-{
-    switch ((int) json_error_code(error)) {
-    case json_error_duplicate_key:
-        return fault_whole(fault, PH_ERROR_DUPLICATE_KEY,
-                           "a member stands twice in one object");
-    case json_error_numeric_overflow:
-        return strstr(error->text, "integer") != NULL
-                   ? fault_whole(fault, PH_ERROR_VALUE,
-                                 "an integer is too large")
-                   : fault_whole(fault, PH_ERROR_WRONG_TYPE,
-                                 "a number is not an integer");
-    case json_error_null_character:
-    case json_error_null_byte_in_key:
-        return fault_whole(fault, PH_ERROR_VALUE,
-                           "a text holds the character U+0000");
-    case json_error_invalid_utf8:
-        return fault_whole(fault, PH_ERROR_NOT_JSON,
-                           "the body is not valid UTF-8");
-    default:
-        return fault_whole(fault, PH_ERROR_NOT_JSON,
-                           "the body is not one JSON object");
-    }
-}
-
-/* Looked at before parsing, so that no parser ever recurses deeper; what is
- * not JSON at all may be judged either way, both are 400. */
-static bool
-depth_is_taken(struct ph_str body)
-{
-    size_t depth     = 0;
-    bool   in_string = false;
-
-    for (size_t i = 0; i < body.len; i++) {
-        char ch = body.ptr[i];
-
-        if (in_string) {
-            i += ch == '\\' ? 1 : 0;
-            in_string = ch != '"';
-        } else if (ch == '"') {
-            in_string = true;
-        } else if (ch == '{' || ch == '[') {
-            if (++depth > WK_BODY_DEPTH_MAX) {
-                return false;
-            }
-        } else if ((ch == '}' || ch == ']') && depth > 0) {
-            depth--;
-        }
-    }
-    return true;
-}
-
-static bool
 document_read(struct request_reading *reading, json_t *root)
 {
     structure_check(reading, root);
@@ -613,8 +498,8 @@ document_read(struct request_reading *reading, json_t *root)
         return false;
     }
     return request_fill(reading, root)
-           || fault_whole(reading->fault, PH_ERROR_TOO_LARGE,
-                          "the request does not fit");
+           || wk_fault_whole(reading->fault, PH_ERROR_TOO_LARGE,
+                             "the request does not fit");
 }
 
 bool
@@ -624,26 +509,15 @@ wk_payment_request_parse(struct ph_str                  body,
                          struct wk_request_fault *fault)
 {
     struct request_reading reading = { rules, arena, out, fault };
-    json_error_t           error;
 
-    *fault = (struct wk_request_fault){ 0 };
-    if (body.len > WK_BODY_MAX) {
-        return fault_whole(fault, PH_ERROR_TOO_LARGE,
-                           "expected at most 65536 bytes");
-    }
-    if (!depth_is_taken(body)) {
-        return fault_whole(fault, PH_ERROR_NOT_JSON,
-                           "expected objects at most 16 deep");
-    }
-    json_t *root = json_loadb(body.len != 0 ? body.ptr : "", body.len,
-                              JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+    *fault       = (struct wk_request_fault){ 0 };
+    json_t *root = wk_body_load(body, fault);
+
     if (root == NULL) {
-        return document_fault(fault, &error);
+        return false;
     }
-    bool is_good = json_is_object(root)
-                       ? document_read(&reading, root)
-                       : fault_whole(fault, PH_ERROR_NOT_JSON,
-                                     "the body is not one JSON object");
+    bool is_good = document_read(&reading, root);
+
     json_decref(root);
     return is_good;
 }

@@ -9,12 +9,8 @@
 #ifndef WK_PAYMENT_REQUEST_H
 #define WK_PAYMENT_REQUEST_H
 
-#include "libpayhub/base/arena.h"
-#include "libpayhub/base/rc.h"
-#include "libpayhub/domain/error.h"
+#include "worker/request_body.h"
 
-#define WK_BODY_MAX (64 * 1024)
-#define WK_BODY_DEPTH_MAX 16
 #define WK_ORDER_NO_MAX 64
 #define WK_EXPIRES_S_MAX 604800
 #define WK_EXPIRES_S_DEFAULT 7200
@@ -38,13 +34,6 @@ struct wk_payment_request {
 struct wk_request_rules {
     int64_t expires_min_s;
     bool    allow_loopback; /* URLs may name loopback, any port */
-};
-
-struct wk_request_fault {
-    enum ph_error           error; /* NONE = the request is good */
-    struct ph_str           detail;
-    struct ph_problem_place places[PH_PROBLEM_PLACES_MAX];
-    size_t                  place_count;
 };
 
 /* true = *out is filled; else *fault says which members and why */

@@ -1,10 +1,12 @@
 /*
- * redis.h - the asynchronous link to Redis: hiredis on our loop.
+ * redis.h - the asynchronous link to Redis: one server, the master that
+ * Sentinels name (redis.sentinels), or a Cluster (redis.cluster).
  *
- * hiredis 0.14 knows no timeouts, so this file has its own: a link on which
- * something was asked and nothing answered for redis.timeout is dead, and all
- * who wait on it are told so.  Comes back by itself; on each connect it makes
- * sure of the function library.  @thread loop.
+ * Comes back by itself; on each connect it makes sure of the function library.
+ * A link on which something was asked and nothing answered for redis.timeout
+ * is dead, and all who wait on it are told so.  In a Cluster a question goes
+ * to the master of its first key; all its keys must have one hash tag.
+ * @thread loop.
  */
 #ifndef WK_REDIS_H
 #define WK_REDIS_H
@@ -34,7 +36,13 @@ bool wk_redis_ask(struct wk_redis *redis, wk_redis_answer answer, void *data,
  * and load it when it is gone. */
 void wk_redis_distrust(struct wk_redis *redis);
 
+/* In a Cluster: every master is there and every slot has one. */
 bool wk_redis_is_up(const struct wk_redis *redis);
+
+/* a server that is up, for who needs a link of his own; NULL = none.  Holds
+ * until the loop turns. */
+struct ph_redis_place;
+const struct ph_redis_place *wk_redis_place(const struct wk_redis *redis);
 
 void wk_redis_stop(struct wk_redis *redis); /* closes its handles */
 void wk_redis_free(struct wk_redis *redis); /* after the loop has ended */

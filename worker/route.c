@@ -6,6 +6,7 @@
  */
 #include "worker/route.h"
 
+#include "worker/idem.h"
 #include "worker/store.h"
 
 typedef void (*route_handler)(struct wk_request           *request,
@@ -24,6 +25,11 @@ static const struct route routes[] = {
     { "POST", "/v1/payments",   true,  WK_ROLE_PAY, wk_payment_create },
     { "GET",  "/v1/payments",   true,  WK_ROLE_PAY, wk_payment_find },
     { "GET",  "/v1/payments/*", true,  WK_ROLE_PAY, wk_payment_read },
+    { "POST", "/v1/payments/*/refunds", true, WK_ROLE_PAY, wk_refund_create },
+    { "GET",  "/v1/refunds",    true,  WK_ROLE_PAY, wk_refund_find },
+    { "GET",  "/v1/refunds/*",  true,  WK_ROLE_PAY, wk_refund_read },
+    { "POST", "/v1/payments/*/close", true, WK_ROLE_PAY, wk_payment_close },
+    { "GET",  "/v1/keys",       true,  0,           wk_keys_tell },
     { "POST", "/notify/*/*",    false, WK_ROLE_PAY, wk_notice_take },
     { "GET",  "/readyz",        false, 0,           wk_ready_tell },
 };
@@ -107,15 +113,22 @@ route_on_nonce(struct wk_nonce *nonce)
     }
 }
 
-/* The create asks by itself, together with its lock. */
+/* A nonce is asked before an Idempotency-Key: a replay is told nothing.  The
+ * create asks it by itself, together with its lock. */
 static void
 route_run(struct wk_request *request, const struct route *route,
           const struct wk_route_match *match)
 {
-    if (request->nonce.is_known || route->handler == wk_payment_create) {
-        route->handler(request, match);
-    } else {
+    bool has_key = wk_idem_is_due(request);
+
+    if (!request->nonce.is_known
+        && (has_key || route->handler != wk_payment_create))
+    {
         wk_nonce_ask(request, ph_str_make(NULL, 0), route_on_nonce, NULL);
+    } else if (has_key) {
+        wk_idem_ask(request, wk_route);
+    } else {
+        route->handler(request, match);
     }
 }
 

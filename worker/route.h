@@ -20,6 +20,16 @@ void wk_payment_read(struct wk_request           *request,
                      const struct wk_route_match *match);
 void wk_payment_find(struct wk_request           *request,
                      const struct wk_route_match *match);
+void wk_payment_close(struct wk_request           *request,
+                      const struct wk_route_match *match);
+void wk_keys_tell(struct wk_request           *request,
+                  const struct wk_route_match *match);
+void wk_refund_create(struct wk_request           *request,
+                      const struct wk_route_match *match);
+void wk_refund_read(struct wk_request           *request,
+                    const struct wk_route_match *match);
+void wk_refund_find(struct wk_request           *request,
+                    const struct wk_route_match *match);
 void wk_notice_take(struct wk_request           *request,
                     const struct wk_route_match *match);
 void wk_ready_tell(struct wk_request           *request,

@@ -8,6 +8,7 @@
     { column, WK_COLUMN_##kind, moves, offsetof(struct row, member) }
 #define P(member, kind, moves) COLUMN(wk_payment, member, #member, kind, moves)
 #define A(member, kind, moves) COLUMN(wk_attempt, member, #member, kind, moves)
+#define R(member, kind, moves) COLUMN(wk_refund, member, #member, kind, moves)
 #define N(member, kind, moves) COLUMN(wk_task, member, #member, kind, moves)
 
 static const struct wk_column payment_columns[] = {
@@ -18,13 +19,13 @@ static const struct wk_column payment_columns[] = {
     P(status,           PAYMENT_STATE, true),
     P(amount,           I64,           false),
     P(currency,         TEXT,          false),
-    P(amount_refunded,  I64,           false),
-    P(amount_refunding, I64,           false),
+    P(amount_refunded,  I64,           true),
+    P(amount_refunding, I64,           true),
     P(method,           TEXT,          false),
-    P(channel,          TEXT,          false),
-    P(account_id,       TEXT,          false),
+    P(channel,          TEXT,          true),
+    P(account_id,       TEXT,          true),
     P(error_class,      TEXT,          true),
-    P(attempt_ids,      TEXT,          false),
+    P(attempt_ids,      TEXT,          true),
     P(channel_trade_no, TEXT,          true),
     P(subject,          TEXT,          false),
     P(description,      TEXT_OR,       false),
@@ -38,6 +39,7 @@ static const struct wk_column payment_columns[] = {
     P(channel_code,     TEXT,          true),
     P(notify_id,        TEXT,          true),
     P(sequence,         I64,           true),
+    P(refund_id,        TEXT,          true),
     P(proof_source,     TEXT,          true),
     P(proof_digest,     BYTES_OR,      true),
     P(fence,            I64,           true),
@@ -48,6 +50,7 @@ static const struct wk_column payment_columns[] = {
     COLUMN(wk_payment, paid_at_ms,     "paid_at",     TIME, true),
     COLUMN(wk_payment, failed_at_ms,   "failed_at",   TIME, true),
     COLUMN(wk_payment, closed_at_ms,   "closed_at",   TIME, true),
+    COLUMN(wk_payment, refunded_at_ms, "refunded_at", TIME, true),
     COLUMN(wk_payment, conflict_at_ms, "conflict_at", TIME, true),
 };
 
@@ -84,9 +87,45 @@ static const struct wk_column attempt_columns[] = {
     COLUMN(wk_attempt, conflict_at_ms, "conflict_at", TIME, true),
 };
 
+static const struct wk_column refund_columns[] = {
+    R(id,                TEXT,         false),
+    R(payment_id,        TEXT,         false),
+    R(attempt_id,        TEXT,         false),
+    R(prev_id,           TEXT,         false),
+    R(merchant_id,       TEXT,         false),
+    R(app_id,            TEXT,         false),
+    R(refund_no,         TEXT,         false),
+    R(kind,              TEXT,         false),
+    R(status,            REFUND_STATE, true),
+    R(channel,           TEXT,         false),
+    R(account_id,        TEXT,         false),
+    R(method,            TEXT,         false),
+    R(amount,            I64,          false),
+    R(currency,          TEXT,         false),
+    R(error_class,       TEXT,         true),
+    R(reason,            TEXT_OR,      false),
+    R(state,             BYTES,        true),
+    R(channel_refund_no, TEXT,         true),
+    R(error_code,        TEXT,         true),
+    R(error_message,     TEXT,         true),
+    R(channel_code,      TEXT,         true),
+    R(not_found,         I64,          true),
+    R(notify_id,         TEXT,         true),
+    R(proof_source,      TEXT,         true),
+    R(proof_digest,      BYTES_OR,     true),
+    R(fence,             I64,          true),
+    R(ver,               I64,          false),
+    COLUMN(wk_refund, created_at_ms,  "created_at",  TIME, false),
+    COLUMN(wk_refund, sent_at_ms,     "sent_at",     TIME, true),
+    COLUMN(wk_refund, unknown_at_ms,  "unknown_at",  TIME, true),
+    COLUMN(wk_refund, failed_at_ms,   "failed_at",   TIME, true),
+    COLUMN(wk_refund, refunded_at_ms, "refunded_at", TIME, true),
+};
+
 static const struct wk_column task_columns[] = {
     N(id,               TEXT,          false),
     N(payment_id,       TEXT,          false),
+    N(refund_id,        TEXT,          false),
     N(prev_id,          TEXT,          false),
     N(merchant_id,      TEXT,          false),
     N(app_id,           TEXT,          false),
@@ -100,6 +139,7 @@ static const struct wk_column task_columns[] = {
     N(currency,         TEXT,          false),
     N(error_class,      TEXT,          false),
     N(url,              TEXT,          false),
+    N(form,             TEXT,          false),
     N(body,             TEXT,          false),
     N(tries,            I64,           true),
     N(last_status,      I64,           true),
@@ -114,6 +154,8 @@ const struct wk_table wk_payment_table = { "payment", payment_columns,
                                            PH_COUNT(payment_columns) };
 const struct wk_table wk_attempt_table = { "attempt", attempt_columns,
                                            PH_COUNT(attempt_columns) };
+const struct wk_table wk_refund_table  = { "refund", refund_columns,
+                                           PH_COUNT(refund_columns) };
 const struct wk_table wk_task_table    = { "notify_task", task_columns,
                                            PH_COUNT(task_columns) };
 /* clang-format on */

@@ -1,5 +1,5 @@
 /*
- * row.h - rows of payment, attempt and notify_task as C values.
+ * row.h - rows of payment, attempt, refund and notify_task as C values.
  *
  * Texts are views into the arena of the job that loaded them; times are unix
  * milliseconds with 0 for NULL; absent nullable texts are {NULL, 0}.  The
@@ -43,6 +43,7 @@ struct wk_payment {
     struct ph_str         channel_code;
     struct ph_str         notify_id; /* newest notify_task */
     int64_t               sequence;  /* webhooks written so far */
+    struct ph_str         refund_id; /* newest refund, "" = none */
     struct ph_str         proof_source;
     struct ph_str         proof_digest; /* 32 bytes or absent */
     int64_t               fence; /* highest lock token that wrote the row */
@@ -53,6 +54,7 @@ struct wk_payment {
     uint64_t              paid_at_ms;
     uint64_t              failed_at_ms;
     uint64_t              closed_at_ms;
+    uint64_t              refunded_at_ms; /* the first that succeeded */
     uint64_t              conflict_at_ms;
 };
 
@@ -89,10 +91,46 @@ struct wk_attempt {
     uint64_t              conflict_at_ms;
 };
 
+struct wk_refund {
+    struct ph_str        id; /* the channel's refund number */
+    struct ph_str        payment_id;
+    struct ph_str        attempt_id; /* that was paid */
+    struct ph_str        prev_id;    /* the refund before; "" = the first */
+    struct ph_str        merchant_id;
+    struct ph_str        app_id;
+    struct ph_str        refund_no; /* "" unless a merchant asked for it */
+    struct ph_str        kind;      /* merchant, duplicate, late, foreign */
+    enum ph_refund_state status;
+    struct ph_str        channel;
+    struct ph_str        account_id;
+    struct ph_str        method;
+    int64_t              amount;
+    struct ph_str        currency;
+    struct ph_str        error_class;
+    struct ph_str        reason;
+    struct ph_str        state; /* the adapter's own bytes */
+    struct ph_str        channel_refund_no;
+    struct ph_str        error_code;
+    struct ph_str        error_message;
+    struct ph_str        channel_code;
+    int64_t              not_found; /* queries that said "no such refund" */
+    struct ph_str        notify_id; /* newest notify_task of this refund */
+    struct ph_str        proof_source;
+    struct ph_str        proof_digest;
+    int64_t              fence;
+    int64_t              ver;
+    uint64_t             created_at_ms;
+    uint64_t             sent_at_ms;
+    uint64_t             unknown_at_ms;
+    uint64_t             failed_at_ms;
+    uint64_t             refunded_at_ms;
+};
+
 struct wk_task {
     struct ph_str id;
     struct ph_str payment_id;
-    struct ph_str prev_id; /* the event before; "" = the first */
+    struct ph_str refund_id; /* "" = an event of the payment itself */
+    struct ph_str prev_id;   /* the event before of the same; "" = none */
     struct ph_str merchant_id;
     struct ph_str app_id;
     struct ph_str status;
@@ -105,6 +143,7 @@ struct wk_task {
     struct ph_str currency;
     struct ph_str error_class;
     struct ph_str url;
+    struct ph_str form;  /* standard, payhub-v3 */
     struct ph_str body;  /* the document as it was at the event; never again */
     int64_t       tries; /* deliveries whose end was written down */
     int64_t       last_status; /* HTTP, 0 = none */
@@ -127,10 +166,12 @@ enum wk_column_kind {
     WK_COLUMN_TEXT_OR, /* NULL when absent */
     WK_COLUMN_BYTES,   /* binary, NOT NULL */
     WK_COLUMN_BYTES_OR,
+    WK_COLUMN_BLOB, /* bytes that are mostly text, NOT NULL */
     WK_COLUMN_I64,
     WK_COLUMN_TIME, /* NULL when 0 */
     WK_COLUMN_PAYMENT_STATE,
-    WK_COLUMN_ATTEMPT_STATE
+    WK_COLUMN_ATTEMPT_STATE,
+    WK_COLUMN_REFUND_STATE
 };
 
 struct wk_column {
@@ -148,6 +189,7 @@ struct wk_table {
 
 extern const struct wk_table wk_payment_table;
 extern const struct wk_table wk_attempt_table;
+extern const struct wk_table wk_refund_table;
 extern const struct wk_table wk_task_table;
 
 /* NULL when the order has no such attempt */

@@ -16,20 +16,20 @@ struct wk_rest {
 
 /* tries = queries made so far */
 struct wk_rest wk_rest_judge(const struct ph_conf  *conf,
-                             const struct wk_order *order,
-                             const struct wk_task *tasks, size_t task_count,
-                             int64_t tries, uint64_t now_ms);
+                             const struct wk_order *order, int64_t tries,
+                             uint64_t now_ms);
 
-/* the attempt that a query should be made about; NULL = none */
+/* the attempt that a query should be made about, also when another one has paid
+ * the order; NULL = none */
 struct wk_attempt *wk_rest_open_attempt(struct wk_order *order);
 
-/* When a janitor may try it.  Its first delivery belongs to whoever committed
- * the event, and is left the time that it may take. */
-uint64_t wk_notify_look_ms(const struct ph_conf *conf,
-                           const struct wk_task *task);
+/* From when on the attempt is to be ended at the channel: the order's end, a
+ * bar code's wait; 0 = at once. */
+uint64_t wk_rest_end_ms(const struct ph_conf    *conf,
+                        const struct wk_order   *order,
+                        const struct wk_attempt *attempt);
 
-/* When the task is to be tried next: the schedule counts from its birth. */
-uint64_t wk_notify_due_ms(const struct ph_conf *conf,
-                          const struct wk_task *task);
+/* its create takes money by itself, no payer has to act later */
+bool wk_attempt_is_bar(const struct wk_attempt *attempt);
 
 #endif

@@ -22,9 +22,13 @@
 #include "worker/admin.h"
 #include "worker/crash.h"
 #include "worker/health.h"
+#include "worker/idem.h"
+#include "worker/platform.h"
 #include "worker/route.h"
 #include "worker/server_int.h"
 #include "worker/socket_path.h"
+
+#define PLATFORM_SIGNATURE_MAX 200 /* of the frame's field */
 
 /* ---- replies ---- */
 
@@ -47,8 +51,39 @@ meta_add(struct ph_buf *meta, enum ph_field field, struct ph_str value)
     }
 }
 
+/* The edge asks for it where it shares no secret with the caller. */
+static void
+meta_sign(struct ph_buf *meta, const struct wk_request *request,
+          const struct wk_reply *reply)
+{
+    const struct wk_platform *platform = request->worker->platform;
+    struct ph_str             asked    = request->frame.meta;
+    char                      memory[PLATFORM_SIGNATURE_MAX];
+    struct ph_buf             text = PH_BUF_INIT(memory);
+
+    if (platform == NULL || request->method.ptr == NULL
+        || ph_field_find(asked, PH_FIELD_PLATFORM_SIGNATURE).len == 0)
+    {
+        return;
+    }
+    /* signed is what the client gets, and that is no body for HEAD */
+    struct ph_str body
+        = ph_str_eq(request->method, PH_STR("HEAD")) ? PH_STR("") : reply->body;
+
+    if (wk_platform_answer(platform, &text, ph_now_ms() / 1000,
+                           ph_field_find(asked, PH_FIELD_NONCE), reply->status,
+                           body))
+    {
+        meta_add(meta, PH_FIELD_PLATFORM_SIGNATURE, ph_buf_str(&text));
+    } else {
+        ph_log(PH_LOG_ERROR, "answer_not_signed",
+               { "request", ph_str_z(request->id_text) });
+    }
+}
+
 static struct ph_str
-reply_meta(struct wk_server *server, const struct wk_reply *reply)
+reply_meta(struct wk_server *server, const struct wk_request *request,
+           const struct wk_reply *reply)
 {
     struct ph_buf meta = PH_BUF_INIT(server->meta);
     char          memory[16];
@@ -78,6 +113,7 @@ reply_meta(struct wk_server *server, const struct wk_reply *reply)
     if (reply->type == PH_FRAME_RESULT) {
         wk_health_take(server->worker, reply->health, &health);
         meta_add(&meta, PH_FIELD_HEALTH, ph_buf_str(&health));
+        meta_sign(&meta, request, reply);
     }
     return ph_buf_str(&meta);
 }
@@ -116,13 +152,16 @@ wk_reply(struct wk_request *request, const struct wk_reply *reply)
     struct wk_box    *box    = (struct wk_box *) request;
     struct ph_frame   frame  = frame_reply(&request->frame, reply->type);
 
+    if (wk_idem_take(request, reply)) {
+        return; /* it comes back when it is kept */
+    }
     reply_log(request, reply);
     if (request->method.ptr != NULL
         && ph_str_eq(request->method, PH_STR("POST"))) {
         wk_crash_point("before_reply");
     }
     frame.status = (uint16_t) reply->status;
-    frame.meta   = reply_meta(server, reply);
+    frame.meta   = reply_meta(server, request, reply);
     frame.body   = reply->body;
     server->requests -= request_counts(request);
     wk_conn_send(box->conn, &frame);

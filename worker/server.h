@@ -18,6 +18,8 @@
 #define WK_REQUEST_ID_TEXT_LEN (PH_FRAME_ID_LEN * 2)
 #define WK_REPLY_BODY_MAX (256 * 1024)
 
+struct wk_idem;
+
 /* a CALL; borrowed until it is answered */
 struct wk_request {
     struct wk_worker *worker;
@@ -31,6 +33,8 @@ struct wk_request {
     uint64_t          arrived_ns;
     char              id_text[WK_REQUEST_ID_TEXT_LEN + 1];
     struct wk_nonce   nonce;
+    struct wk_idem   *idem; /* of its Idempotency-Key, until the reply */
+    bool              idem_is_asked;
 };
 
 struct wk_reply {

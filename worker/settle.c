@@ -1,53 +1,18 @@
 /*
  * settle.c - evidence to rows, in one commit; see settle.h.
  *
- *   settle_run: [notice once?] -> rows -> wk_judge -> one packet -> all moved?
- *                                  ^------ no: AGAIN, with fresh rows ------'
+ *   ask: the rows, unless they are fresh; was this notice here before?
+ *   plan: wk_judge -> what moves, the event, the notice
+ *          ^-- a row was not as believed, or the trade number is taken --'
  */
 #include "worker/settle.h"
 
 #include "libpayhub/io/log.h"
+#include "worker/hook.h"
 #include "worker/payment_view.h"
-#include "worker/rows.h"
-
-/* where the answers of the packet stand; SIZE_MAX = not asked */
-struct settle_asked {
-    size_t trade_owner;
-    size_t payment;
-    size_t attempt;
-    size_t secret;
-};
-
-static enum wk_run
-settle_again(struct wk_settle *settle)
-{
-    settle->is_fresh = false;
-    return WK_RUN_AGAIN;
-}
+#include "worker/refund_auto.h"
 
 /* ---- the notice ---- */
-
-static bool
-notice_is_new(struct wk_db *db, struct wk_settle *settle, bool *is_new)
-{
-    const struct wk_notice_row *notice = settle->notice;
-
-    wk_db_clear(db);
-    wk_sql(db, PH_STR("INSERT INTO notice_seen (account_id,notice_id,event_id,"
-                      "ver) VALUES ("));
-    wk_sql_text(db, notice->account_id);
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, notice->notice_id);
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, notice->id);
-    wk_sql(db, PH_STR(",0) ON DUPLICATE KEY UPDATE ver=ver"));
-    wk_sql_end(db);
-    if (!wk_db_run(db)) {
-        return false;
-    }
-    *is_new = db->answer[0].affected == 1;
-    return true;
-}
 
 /* A notice is proved by the key of the account that it came to.  Whoever has
  * that key can say nothing about what runs over another account, whose payments
@@ -61,115 +26,110 @@ notice_may_speak(const struct wk_settle  *settle,
                && ph_str_eq(attempt->channel, settle->notice->channel));
 }
 
-static struct ph_str
+static enum wk_notice_verdict
 notice_verdict(const struct wk_settle *settle)
 {
     if (settle->is_repeated) {
-        return PH_STR("repeated");
+        return WK_NOTICE_REPEATED;
     }
     if (settle->verdict.is_conflict) {
-        return PH_STR("conflict");
+        return WK_NOTICE_CONFLICT;
     }
     return settle->verdict.payment_moved || settle->verdict.attempt_moved
-               ? PH_STR("applied")
-               : PH_STR("ignored");
-}
-
-static void
-sql_notice_in(struct wk_db *db, const struct wk_settle *settle)
-{
-    const struct wk_notice_row *notice = settle->notice;
-    const struct ph_str         texts[]
-        = { notice->id,        notice->channel,    notice->account_id,
-            notice->notice_id, settle->attempt_id, notice_verdict(settle),
-            notice->headers };
-
-    wk_sql(db, PH_STR("INSERT INTO notice_in (id,channel,account_id,notice_id,"
-                      "attempt_id,verdict,headers,body,created_at) VALUES ("));
-    for (size_t i = 0; i < PH_COUNT(texts); i++) {
-        wk_sql_text(db, texts[i]);
-        wk_sql(db, PH_STR(","));
-    }
-    wk_sql_bytes(db, notice->body);
-    wk_sql(db, PH_STR(","));
-    wk_sql_time(db, db->now_ms);
-    wk_sql(db, PH_STR(")"));
-    wk_sql_end(db);
-}
-
-static enum wk_run
-notice_only(struct wk_db *db, struct wk_settle *settle)
-{
-    wk_db_clear(db);
-    sql_notice_in(db, settle);
-    return wk_db_run(db) ? WK_RUN_DONE : WK_RUN_FAILED;
-}
-
-/* ---- the packet ---- */
-
-static void
-sql_trade(struct wk_db *db, const struct wk_attempt *attempt,
-          struct settle_asked *asked)
-{
-    wk_sql(db, PH_STR("INSERT INTO channel_trade (channel,account_id,trade_no,"
-                      "attempt_id,ver) VALUES ("));
-    wk_sql_text(db, attempt->channel);
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, attempt->account_id);
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, attempt->channel_trade_no);
-    wk_sql(db, PH_STR(","));
-    wk_sql_text(db, attempt->id);
-    wk_sql(db, PH_STR(",0) ON DUPLICATE KEY UPDATE ver=ver"));
-    wk_sql_end(db);
-    wk_sql(db, PH_STR("SELECT attempt_id FROM channel_trade WHERE channel="));
-    wk_sql_text(db, attempt->channel);
-    wk_sql(db, PH_STR(" AND account_id="));
-    wk_sql_text(db, attempt->account_id);
-    wk_sql(db, PH_STR(" AND trade_no="));
-    wk_sql_text(db, attempt->channel_trade_no);
-    asked->trade_owner = db->statements;
-    wk_sql_end(db);
-}
-
-static void
-sql_payment(struct wk_db *db, const struct wk_payment *before,
-            const struct wk_payment *after, struct settle_asked *asked)
-{
-    wk_sql_update(db, &wk_payment_table, after);
-    wk_sql(db, PH_STR(" AND ver="));
-    wk_sql_i64(db, before->ver);
-    wk_sql(db, PH_STR(" AND status IN ("));
-    if (after->status != before->status) {
-        ph_payment_sources(&db->sql, after->status, PH_BY_PROVED);
-    } else {
-        wk_sql_text(db, ph_str_z(ph_payment_state_text(before->status)));
-    }
-    wk_sql(db, PH_STR(")"));
-    asked->payment = db->statements;
-    wk_sql_end(db);
-}
-
-static void
-sql_attempt(struct wk_db *db, const struct wk_attempt *before,
-            const struct wk_attempt *after, struct settle_asked *asked)
-{
-    wk_sql_update(db, &wk_attempt_table, after);
-    wk_sql(db, PH_STR(" AND ver="));
-    wk_sql_i64(db, before->ver);
-    /* The judge may pass through `unknown` in one step, so the source is the
-     * state that it saw. */
-    wk_sql(db, PH_STR(" AND status IN ("));
-    wk_sql_text(db, ph_str_z(ph_attempt_state_text(before->status)));
-    wk_sql(db, PH_STR(")"));
-    asked->attempt = db->statements;
-    wk_sql_end(db);
+               ? WK_NOTICE_APPLIED
+               : WK_NOTICE_IGNORED;
 }
 
 static bool
-task_make(struct wk_db *db, struct wk_settle *settle, struct wk_task *task)
+plan_notice(struct wk_batch *batch, struct wk_settle *settle)
 {
-    struct wk_payment *payment = &settle->after.payment;
+    return settle->notice == NULL
+           || wk_notice_plan(batch, settle->notice, settle->attempt_id,
+                             notice_verdict(settle));
+}
+
+/* ---- what the judge decided ---- */
+
+static bool
+plan_trade(struct wk_batch *batch, const struct wk_settle *settle,
+           const struct wk_attempt *attempt)
+{
+    const struct ph_str key[3]
+        = { attempt->channel, attempt->account_id, attempt->channel_trade_no };
+
+    return !settle->verdict.records_trade
+           || wk_batch_unique(batch, WK_CHANNEL_TRADE, key, attempt->id,
+                              ph_str_make(NULL, 0));
+}
+
+static bool
+plan_payment(struct wk_batch *batch, struct wk_settle *settle, int64_t fence)
+{
+    const struct wk_payment *before  = &settle->before.payment;
+    const struct wk_payment *after   = &settle->after.payment;
+    struct ph_buf            sources = PH_BUF_INIT(settle->sources);
+    struct ph_str            text    = ph_str_make(NULL, 0);
+
+    if (!settle->verdict.payment_moved) {
+        return true;
+    }
+    if (after->status != before->status) {
+        ph_payment_sources(&sources, after->status, PH_BY_PROVED);
+        text = ph_buf_str(&sources);
+    }
+    return wk_batch_move(batch, &wk_payment_table, before, after, text, fence);
+}
+
+/* The judge may pass through `unknown` in one step, so the source is the state
+ * that it saw. */
+static bool
+plan_attempts(struct wk_batch *batch, struct wk_settle *settle, size_t which,
+              int64_t fence)
+{
+    const struct wk_order *after = &settle->after;
+
+    return (!settle->verdict.attempt_moved
+            || wk_batch_move(
+                batch, &wk_attempt_table, &settle->before.attempt[which],
+                &after->attempt[which], ph_str_make(NULL, 0), fence))
+           && (!settle->verdict.attempt_added
+               || wk_batch_insert(batch, &wk_attempt_table,
+                                  &after->attempt[after->attempt_count - 1]));
+}
+
+/* The janitor calls for it; the id is the same however often this is told. */
+static bool
+plan_refund(struct wk_batch *batch, struct wk_settle *settle, size_t which)
+{
+    uint64_t now_ms = wk_batch_now_ms(batch);
+
+    if (settle->verdict.refund_kind == NULL) {
+        return true;
+    }
+    wk_refund_auto_id(settle->attempt_id, settle->refund_id);
+    wk_refund_auto_fill(&settle->refund, &settle->after.payment,
+                        &settle->after.attempt[which], settle->refund_id,
+                        settle->verdict.refund_kind, now_ms);
+    settle->verdict.payment_moved = true; /* its amounts, or only its ver */
+    settle->store.crash_after     = "auto_refund_after_commit";
+    return wk_batch_insert_once(batch, &wk_refund_table, &settle->refund)
+           && wk_batch_work_put(batch, settle->refund.id, WK_QUEUE_LOOK,
+                                now_ms);
+}
+
+static struct wk_app_row *
+settle_app(struct wk_settle *settle)
+{
+    return settle->is_fresh ? &settle->app.app : &settle->rows.app;
+}
+
+static bool
+task_make(struct wk_settle *settle, uint64_t now_ms)
+{
+    struct wk_payment       *payment = &settle->after.payment;
+    struct wk_task          *task    = &settle->task;
+    const struct wk_app_row *app     = settle_app(settle);
+    struct ph_buf            body;
 
     if (settle->verdict.event.len == 0 || payment->notify_url.len == 0) {
         return false;
@@ -181,6 +141,8 @@ task_make(struct wk_db *db, struct wk_settle *settle, struct wk_task *task)
                                            .merchant_id   = payment->merchant_id,
                                            .app_id        = payment->app_id,
                                            .status        = PH_STR("pending"),
+                                           .form          = app->is_there ? app->webhook_form
+                                                                          : PH_STR("standard"),
                                            .type          = settle->verdict.event,
                                            .sequence      = payment->sequence,
                                            .channel       = payment->channel,
@@ -190,23 +152,25 @@ task_make(struct wk_db *db, struct wk_settle *settle, struct wk_task *task)
                                            .currency      = payment->currency,
                                            .error_class   = payment->error_class,
                                            .url           = payment->notify_url,
-                                           .created_at_ms = db->now_ms };
+                                           .created_at_ms = now_ms };
     payment->notify_id = task->id;
     const struct wk_event event
-        = { task->id, task->type, db->now_ms, task->sequence };
+        = { task->id, task->type, now_ms, task->sequence };
 
-    ph_buf_cut(&db->text, 0);
-    wk_event_view(&db->text, &event, &settle->after);
-    task->body = ph_buf_str(&db->text);
+    ph_arena_open(settle->arena, &body);
+    wk_event_view(&body, &event, &settle->after);
+    task->body       = ph_arena_close(settle->arena, &body);
+    settle->delivery = (struct wk_delivery_order){ app->is_there, *task,
+                                                   app->sealed_secret };
     return true;
 }
 
 /* The janitor's look is brought forward, never pushed back; an order that was
  * at rest comes back to work. */
-static void
-sql_work(struct wk_db *db, const struct wk_settle *settle, bool has_task)
+static bool
+plan_work(struct wk_batch *batch, struct wk_settle *settle, bool has_task)
 {
-    const struct wk_payment *payment = &settle->after.payment;
+    const struct wk_payment *payment = &settle->before.payment;
     int64_t                  look_ms = settle->verdict.look_in_ms;
     int64_t first_ms = wk_conf(settle->worker, PH_CONF_janitor_first_look);
 
@@ -214,120 +178,53 @@ sql_work(struct wk_db *db, const struct wk_settle *settle, bool has_task)
         look_ms = first_ms;
     }
     if (look_ms == 0) {
-        return;
+        return true;
     }
-    uint64_t due_ms = db->now_ms + (uint64_t) look_ms;
+    uint64_t due_ms = wk_batch_now_ms(batch) + (uint64_t) look_ms;
 
-    if (ph_payment_is_final(settle->before.payment.status)) {
-        wk_sql(db, PH_STR("INSERT INTO work (payment_id,due_at) VALUES ("));
-        wk_sql_text(db, payment->id);
-        wk_sql(db, PH_STR(","));
-        wk_sql_time(db, due_ms);
-        wk_sql(db, PH_STR(") ON DUPLICATE KEY UPDATE ver=ver+1,due_at="));
-        wk_sql_time(db, due_ms);
-    } else {
-        wk_sql(db, PH_STR("UPDATE work SET ver=ver+1,due_at="));
-        wk_sql_time(db, due_ms);
-        wk_sql(db, PH_STR(" WHERE payment_id="));
-        wk_sql_text(db, payment->id);
-        wk_sql(db, PH_STR(" AND due_at>"));
-        wk_sql_time(db, due_ms);
+    if (ph_payment_is_final(payment->status)) {
+        return wk_batch_work_put(batch, payment->id, WK_QUEUE_LOOK, due_ms);
     }
-    wk_sql_end(db);
+    /* the insert of the order has set an earlier one */
+    return (settle->is_fresh && settle->evidence.source == WK_SOURCE_ANSWER
+            && due_ms >= payment->created_at_ms + (uint64_t) first_ms)
+           || wk_batch_work_forward(batch, payment->id, due_ms);
 }
 
-static void
-sql_secret(struct wk_db *db, struct ph_str app_id, struct settle_asked *asked)
+static enum wk_plan
+settle_write(struct wk_batch *batch, struct wk_settle *settle, size_t which,
+             int64_t fence)
 {
-    wk_sql(db, PH_STR("SELECT webhook_secret FROM app WHERE id="));
-    wk_sql_text(db, app_id);
-    asked->secret = db->statements;
-    wk_sql_end(db);
-}
+    /* what adds to the payment's row comes before the row */
+    bool is_planned = plan_trade(batch, settle, &settle->after.attempt[which])
+                      && plan_refund(batch, settle, which);
+    bool has_task = task_make(settle, wk_batch_now_ms(batch));
 
-static bool
-settle_moved(const struct wk_db *db, size_t asked)
-{
-    return asked == SIZE_MAX || db->answer[asked].affected == 1;
-}
-
-static enum wk_run
-settle_check(struct wk_db *db, struct wk_settle *settle,
-             const struct settle_asked *asked)
-{
-    struct ph_str owner;
-
-    if (!settle_moved(db, asked->payment) || !settle_moved(db, asked->attempt))
-    {
-        return settle_again(settle);
+    if (settle->arena->full) {
+        return WK_PLAN_FAILED;
     }
-    if (asked->trade_owner != SIZE_MAX
-        && (!wk_db_fetch_texts(db, asked->trade_owner, settle->arena, &owner, 1)
-            || !ph_str_eq(owner, settle->attempt_id)))
-    {
-        settle->evidence.trade_is_taken = true;
-        return settle_again(settle);
-    }
-    return WK_RUN_DONE;
-}
-
-/* What is delivered at once lives in the arena; no room = the janitor's. */
-static void
-delivery_keep(struct wk_db *db, struct wk_settle *settle,
-              const struct wk_task *task, const struct settle_asked *asked)
-{
-    struct wk_delivery_order *delivery = &settle->delivery;
-
-    delivery->task      = *task;
-    delivery->task.body = ph_arena_dup(settle->arena, task->body);
-    delivery->is_due    = delivery->task.body.ptr != NULL
-                       && wk_db_fetch_texts(db, asked->secret, settle->arena,
-                                            &delivery->sealed_secret, 1);
-}
-
-static enum wk_run
-settle_write(struct wk_db *db, struct wk_settle *settle, size_t which)
-{
-    struct settle_asked asked  = { SIZE_MAX, SIZE_MAX, SIZE_MAX, SIZE_MAX };
-    struct wk_order    *before = &settle->before, *after = &settle->after;
-    struct wk_task      task;
-    bool                has_task = task_make(db, settle, &task);
-
-    wk_db_clear(db);
-    if (settle->verdict.records_trade) {
-        sql_trade(db, &after->attempt[which], &asked);
-    }
-    if (settle->verdict.payment_moved) {
-        sql_payment(db, &before->payment, &after->payment, &asked);
-    }
-    if (settle->verdict.attempt_moved) {
-        sql_attempt(db, &before->attempt[which], &after->attempt[which],
-                    &asked);
-    }
-    if (has_task) {
-        wk_sql_insert(db, &wk_task_table, &task);
-        wk_sql_end(db);
-        sql_secret(db, task.app_id, &asked);
-    }
-    sql_work(db, settle, has_task);
-    if (settle->notice != NULL) {
-        sql_notice_in(db, settle);
-    }
-    if (db->statements == 0) {
-        return WK_RUN_DONE;
-    }
-    if (db->text.full || !wk_db_run(db)) {
-        return WK_RUN_FAILED;
-    }
-    enum wk_run run = settle_check(db, settle, &asked);
-
-    if (run == WK_RUN_DONE && has_task) {
-        delivery_keep(db, settle, &task, &asked);
-    }
-    return run;
+    return is_planned && plan_payment(batch, settle, fence)
+                   && plan_attempts(batch, settle, which, fence)
+                   && (!has_task
+                       || (wk_batch_insert(batch, &wk_task_table, &settle->task)
+                           && wk_hook_plan(batch, settle->worker,
+                                           &settle->task)))
+                   && plan_work(batch, settle, has_task)
+                   && plan_notice(batch, settle)
+               ? WK_PLAN_DONE
+               : WK_PLAN_AGAIN;
 }
 
 /* ---- the job ---- */
+
+static void
+order_copy(struct wk_order *to, const struct wk_order *from)
+{
+    to->payment       = from->payment;
+    to->attempt_count = from->attempt_count;
+    memcpy(to->attempt, from->attempt,
+           from->attempt_count * sizeof(from->attempt[0]));
+}
 
 static size_t
 attempt_index(const struct wk_order *order, struct ph_str id)
@@ -340,26 +237,16 @@ attempt_index(const struct wk_order *order, struct ph_str id)
     return i;
 }
 
-static enum wk_found
-settle_rows(struct wk_db *db, struct wk_settle *settle)
-{
-    if (settle->is_fresh) {
-        settle->before = *settle->order;
-        return WK_FOUND_ROW;
-    }
-    return wk_order_load_by_attempt(db, settle->arena, settle->attempt_id,
-                                    &settle->before);
-}
-
 static struct wk_judge_rules
-settle_rules(const struct wk_settle *settle, uint64_t now_ms)
+settle_rules(const struct wk_settle *settle, const struct wk_evidence *evidence,
+             uint64_t now_ms)
 {
     const struct wk_worker *worker = settle->worker;
     int64_t                 times[PH_CONF_TIMES_MAX];
     struct wk_judge_rules   rules = { .now_ms = now_ms };
 
     rules.not_found_final_ms = wk_conf(worker, PH_CONF_janitor_not_found_final);
-    if (settle->evidence.fence == 0) {
+    if (evidence->fence == 0) {
         /* Without a lock a create may still be under way somewhere: it leaves
          * within one deadline of its rows and may arrive within another. */
         rules.not_found_final_ms
@@ -373,50 +260,121 @@ settle_rules(const struct wk_settle *settle, uint64_t now_ms)
     {
         rules.paying_first_ms = times[0];
     }
+    rules.refunds_late
+        = strcmp(ph_conf_text(worker->conf, PH_CONF_pay_late), "refund") == 0;
     return rules;
 }
 
-static enum wk_run
-settle_run(struct wk_db *db, struct wk_store_job *job)
+static void
+ask_rows(struct wk_batch *batch, struct wk_settle *settle)
+{
+    if (!settle->is_fresh) {
+        settle->rows = (struct wk_want){ .by       = WK_WANT_ATTEMPT,
+                                         .key      = { settle->attempt_id },
+                                         .is_brief = settle->notice != NULL
+                                                     && !settle->needs_rows,
+                                         .wants_app = true,
+                                         .arena     = settle->arena,
+                                         .order     = &settle->before };
+        wk_batch_want(batch, &settle->rows);
+        return;
+    }
+    settle->app = (struct wk_want){ .by    = WK_WANT_APP,
+                                    .key   = { settle->order->payment.app_id },
+                                    .arena = settle->arena };
+    if (settle->order->payment.notify_url.len != 0) {
+        wk_batch_want(batch, &settle->app);
+    }
+}
+
+static void
+settle_ask(struct wk_batch *batch, struct wk_store_job *job)
 {
     struct wk_settle *settle = (struct wk_settle *) job;
 
-    settle->arena->len  = settle->arena_mark;
-    settle->arena->full = false; /* what a run before this one filled is free */
+    settle->arena->len = settle->arena_mark;
+    settle->arena->full
+        = false; /* what a plan before this one filled is free */
     settle->is_found    = false;
     settle->is_repeated = false;
     settle->delivery    = (struct wk_delivery_order){ 0 };
     settle->verdict     = (struct wk_verdict){ 0 };
+    if (job->raced || job->lost != 0) {
+        settle->is_fresh = false;
+    }
+    ask_rows(batch, settle);
+    settle->seen = (struct wk_want){ .by = WK_WANT_NOTICE };
     if (settle->notice != NULL) {
-        bool is_new;
-
-        if (!notice_is_new(db, settle, &is_new)) {
-            return WK_RUN_FAILED;
-        }
-        if (!is_new) {
-            settle->is_repeated = true;
-            return notice_only(db, settle);
-        }
+        wk_notice_want(batch, settle->notice, &settle->seen);
     }
-    enum wk_found found = settle_rows(db, settle);
+}
 
-    if (found == WK_FOUND_FAILED) {
-        return WK_RUN_FAILED;
-    }
-    size_t which = attempt_index(&settle->before, settle->attempt_id);
+static enum wk_plan
+notice_only(struct wk_batch *batch, struct wk_settle *settle)
+{
+    return plan_notice(batch, settle) ? WK_PLAN_DONE : WK_PLAN_AGAIN;
+}
 
-    if (found == WK_FOUND_NONE || which == settle->before.attempt_count
-        || !notice_may_speak(settle, &settle->before.attempt[which]))
-    {
-        return settle->notice != NULL ? notice_only(db, settle) : WK_RUN_DONE;
+/* What the brief look shows is enough when it says that nothing happens. */
+static bool
+brief_is_enough(const struct wk_settle *settle)
+{
+    const struct wk_verdict *verdict = &settle->verdict;
+
+    return settle->before.payment.attempt_ids.len == PH_ID_LEN
+           && !verdict->payment_moved && !verdict->attempt_moved
+           && !verdict->is_conflict && verdict->look_in_ms == 0;
+}
+
+static enum wk_plan
+settle_judge(struct wk_batch *batch, struct wk_settle *settle, size_t which)
+{
+    struct wk_evidence evidence = settle->evidence;
+
+    if (evidence.fence < settle->before.payment.fence) {
+        evidence.fence = 0; /* a lock that was lost before its evidence came */
     }
-    const struct wk_judge_rules rules = settle_rules(settle, db->now_ms);
+    evidence.trade_is_taken
+        = (settle->store.lost & (1u << WK_CHANNEL_TRADE)) != 0;
+    const struct wk_judge_rules rules
+        = settle_rules(settle, &evidence, wk_batch_now_ms(batch));
 
     settle->is_found = true;
-    settle->after    = settle->before;
-    wk_judge(&settle->after, which, &settle->evidence, &rules,
-             &settle->verdict);
-    return settle_write(db, settle, which);
+    order_copy(&settle->after, &settle->before);
+    wk_judge(&settle->after, which, &evidence, &rules, &settle->verdict);
+    if (!settle->is_fresh && settle->rows.is_brief && !brief_is_enough(settle))
+    {
+        settle->needs_rows = true;
+        return WK_PLAN_AGAIN;
+    }
+    return settle_write(batch, settle, which, evidence.fence);
+}
+
+static enum wk_plan
+settle_plan(struct wk_batch *batch, struct wk_store_job *job)
+{
+    struct wk_settle *settle = (struct wk_settle *) job;
+
+    settle->is_repeated = settle->seen.found == WK_FOUND_ROW
+                          || (job->lost & (1u << WK_NOTICE_SEEN)) != 0;
+    if (settle->is_repeated) {
+        return notice_only(batch, settle);
+    }
+    if (settle->is_fresh) {
+        order_copy(&settle->before, settle->order);
+    } else if (settle->rows.found == WK_FOUND_FAILED) {
+        return WK_PLAN_FAILED;
+    }
+    bool   is_there = settle->is_fresh || settle->rows.found == WK_FOUND_ROW;
+    size_t which
+        = is_there ? attempt_index(&settle->before, settle->attempt_id) : 0;
+
+    if (!is_there || which == settle->before.attempt_count
+        || !notice_may_speak(settle, &settle->before.attempt[which]))
+    {
+        return notice_only(batch, settle);
+    }
+    return settle_judge(batch, settle, which);
 }
 
 static void
@@ -425,7 +383,8 @@ settle_log(const struct wk_settle *settle)
     const struct wk_payment *payment = &settle->after.payment;
     const struct wk_attempt *attempt
         = wk_order_attempt(settle->order, settle->attempt_id);
-    static const char *const sources[] = { "", "answer", "query", "notice" };
+    static const char *const sources[]
+        = { "", "answer", "query", "notice", "closing" };
 
     if (!settle->is_found || attempt == NULL) {
         return;
@@ -445,6 +404,11 @@ settle_log(const struct wk_settle *settle)
                { "source", ph_str_z(sources[settle->evidence.source]) },
                { "error_class", attempt->error_class });
     }
+    if (settle->verdict.refund_kind != NULL) {
+        ph_log(PH_LOG_WARN, "refunded_by_itself", { "order", payment->id },
+               { "attempt", attempt->id }, { "refund", payment->refund_id },
+               { "kind", ph_str_z(settle->verdict.refund_kind) });
+    }
 }
 
 static void
@@ -453,7 +417,7 @@ settle_done(struct wk_store_job *job)
     struct wk_settle *settle = (struct wk_settle *) job;
 
     if (job->outcome == WK_STORE_DONE && settle->is_found) {
-        *settle->order = settle->after;
+        order_copy(settle->order, &settle->after);
         settle->order->payment.ver += settle->verdict.payment_moved;
         struct wk_attempt *attempt
             = wk_order_attempt(settle->order, settle->attempt_id);
@@ -463,19 +427,33 @@ settle_done(struct wk_store_job *job)
     settle->done(settle);
 }
 
+/* crash points around the commit, by what it is about */
+static void
+crash_names(struct wk_settle *settle)
+{
+    struct wk_store_job *store = &settle->store;
+
+    if (settle->notice != NULL) {
+        store->crash_before = "notice_before_commit";
+        store->crash_after  = "notice_after_commit";
+    } else if (settle->evidence.source == WK_SOURCE_CLOSING) {
+        store->crash_after = "closing_after_commit";
+    } else if (settle->evidence.next != NULL) {
+        store->crash_before = "failover_before_commit";
+        store->crash_after  = "failover_after_commit";
+    } else {
+        store->crash_before = "before_settle_commit";
+        store->crash_after  = "after_settle_commit";
+    }
+}
+
 bool
 wk_settle_start(struct wk_settle *settle)
 {
-    bool is_notice = settle->notice != NULL;
-
-    settle->store = (struct wk_store_job){
-        .writes = true,
-        .run    = settle_run,
-        .done   = settle_done,
-        .crash_before
-        = is_notice ? "notice_before_commit" : "before_settle_commit",
-        .crash_after = is_notice ? "notice_after_commit" : "after_settle_commit"
-    };
+    settle->store = (struct wk_store_job){ .ask  = settle_ask,
+                                           .plan = settle_plan,
+                                           .done = settle_done };
+    crash_names(settle);
     settle->arena_mark = settle->arena->len;
     settle->task_id    = wk_id_make(settle->worker, PH_ID_NOTIFY,
                                     ph_id_shard(settle->attempt_id));

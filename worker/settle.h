@@ -4,25 +4,17 @@
  * Answer, query and notice come here.  One commit holds what the judge
  * decided: payment and attempt moved by compare-and-set, the channel's trade
  * number made unique, the webhook's task, the notice itself.  When a row is
- * no longer as it was judged, everything is rolled back, read again and
- * judged again.
+ * no longer as it was judged, it is read again and judged again.  A lock whose
+ * fence is older than the rows' is as good as none: what came under it counts,
+ * but as evidence without a lock.
  */
 #ifndef WK_SETTLE_H
 #define WK_SETTLE_H
 
+#include "worker/batch.h"
 #include "worker/judge.h"
-#include "worker/store.h"
+#include "worker/notice_row.h"
 #include "worker/worker.h"
-
-/* a notice to be kept, and taken once, in the same commit */
-struct wk_notice_row {
-    struct ph_str id; /* E... */
-    struct ph_str channel;
-    struct ph_str account_id;
-    struct ph_str notice_id; /* the channel's; plain, as judge.h says it */
-    struct ph_str headers;   /* JSON object */
-    struct ph_str body;
-};
 
 /* what there is to deliver after the commit */
 struct wk_delivery_order {
@@ -52,10 +44,16 @@ struct wk_settle {
     struct wk_delivery_order delivery;
 
     /* private */
-    struct wk_order before;     /* what was judged: its ver guard the moves */
-    struct wk_order after;      /* what the packet writes */
-    struct ph_id    task_id;    /* one for all runs: the webhook's id */
-    size_t          arena_mark; /* each run takes from here on */
+    struct wk_order  before;  /* what was judged: its ver guard the moves */
+    struct wk_order  after;   /* what the commit writes */
+    struct wk_task   task;    /* the event, when there is one */
+    struct wk_refund refund;  /* the automatic one, when there is one */
+    struct ph_id     task_id; /* one for all plans: the webhook's id */
+    char             refund_id[PH_ID_LEN]; /* what `after` may point at */
+    size_t           arena_mark;           /* each plan takes from here on */
+    struct wk_want   rows, seen, app;
+    bool             needs_rows;   /* a brief look at them was not enough */
+    char             sources[128]; /* statuses that the payment may leave */
 };
 
 /*

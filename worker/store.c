@@ -10,19 +10,15 @@
 #include "worker/store.h"
 
 #include <stdlib.h>
-#include <time.h>
 
-#include "libpayhub/io/daemon.h"
-#include "libpayhub/io/db.h"
 #include "libpayhub/io/log.h"
+#include "worker/batch.h"
 #include "worker/crash.h"
-#include "worker/time_text.h"
+#include "worker/store_link.h"
 
 #define STORE_THREADS_MAX 16
-#define STORE_GROUP_MAX 64 /* jobs that share a commit */
-#define STORE_TRIES_MAX 5
-#define STORE_BACKOFF_MS 10
-#define STORE_RECONNECT_MS 250
+#define STORE_GROUP_MAX 64  /* jobs of run() that share a commit */
+#define STORE_BESIDE_MIN 32 /* jobs for a batch, for each that is under way */
 
 struct store_queue {
     struct wk_store_job *head;
@@ -31,11 +27,13 @@ struct store_queue {
 };
 
 struct store_thread {
-    struct wk_store *store;
-    struct wk_db     db;
-    uv_thread_t      thread;
-    uint64_t         connect_after_ns;
-    bool             was_up;
+    struct wk_store   *store;
+    struct wk_link     link;
+    struct wk_batch   *batch;
+    struct store_queue ended; /* not yet told to the loop */
+    bool               is_planning;
+    bool               has_run; /* what it took last */
+    uv_thread_t        thread;
 };
 
 struct wk_store {
@@ -43,11 +41,16 @@ struct wk_store {
     uv_mutex_t            mutex;
     uv_cond_t             wake;
     uv_async_t            async;
-    struct store_queue    queue;       /* under mutex */
+    uv_prepare_t          prepare;
+    struct store_queue    planned;     /* under mutex: jobs with plan() */
+    struct store_queue    queue;       /* under mutex: jobs with run() */
     struct store_queue    done;        /* under mutex */
     bool                  is_stopping; /* under mutex */
+    size_t                planning;    /* under mutex: batches under way */
+    struct store_queue    submitted;   /* the loop's: of this turn */
     size_t                queue_max;
-    size_t                waiting; /* loop's own count: submitted, not done */
+    size_t                waiting;   /* loop's own count: submitted, not done */
+    bool                  is_closed; /* the loop's own */
     size_t                thread_count;
     struct store_thread   threads[STORE_THREADS_MAX];
 };
@@ -80,174 +83,77 @@ queue_pop(struct store_queue *queue)
     return job;
 }
 
-/* ---- one thread ---- */
+/* ---- jobs that send their own statements ---- */
 
 static bool
-thread_connect(struct store_thread *thread)
+thread_begin(struct wk_link *link)
 {
-    char          text[256];
-    struct ph_buf why = PH_BUF_INIT(text);
-
-    if (thread->db.mysql != NULL) {
-        return true;
-    }
-    if (ph_monotonic_ns() < thread->connect_after_ns) {
-        return false;
-    }
-    thread->db.mysql = ph_mysql_open(thread->store->conf, PH_DB_WORKER, &why);
-    if (thread->db.mysql == NULL) {
-        thread->connect_after_ns
-            = ph_monotonic_ns() + STORE_RECONNECT_MS * UINT64_C(1000000);
-        if (thread->was_up) {
-            ph_log(PH_LOG_WARN, "store_away", { "why", ph_buf_str(&why) });
-        }
-        thread->was_up = false;
-        return false;
-    }
-    if (!thread->was_up) {
-        ph_log(PH_LOG_INFO, "store_up",
-               { "server", ph_str_z(mysql_get_server_info(thread->db.mysql)) });
-    }
-    thread->was_up = true;
-    return true;
-}
-
-static void
-thread_disconnect(struct store_thread *thread)
-{
-    wk_db_clear(&thread->db);
-    if (thread->db.mysql != NULL) {
-        mysql_close(thread->db.mysql);
-        thread->db.mysql = NULL;
-    }
-}
-
-static bool
-thread_begin(struct wk_db *db)
-{
-    char            memory[64];
-    struct ph_arena arena;
-    struct ph_str   now;
-
-    ph_arena_init(&arena, memory, sizeof(memory));
-    wk_db_clear(db);
-    wk_sql(db, PH_STR("START TRANSACTION"));
-    wk_sql_end(db);
-    wk_sql(db, PH_STR("SELECT NOW(3)"));
-    wk_sql_end(db);
-    return wk_db_run(db) && wk_db_fetch_texts(db, 1, &arena, &now, 1)
-           && wk_time_parse(now, &db->now_ms);
-}
-
-/* Keeps the error that led here; a rollback that fails ends the connection. */
-static void
-thread_rollback(struct store_thread *thread)
-{
-    struct wk_db *db       = &thread->db;
-    unsigned      error_no = db->error_no;
-
-    if (wk_db_is_lost(db) || db->mysql == NULL
-        || mysql_rollback(db->mysql) != 0) {
-        thread_disconnect(thread);
-    }
-    db->error_no = error_no;
-}
-
-enum commit_end { COMMIT_DONE, COMMIT_UNDONE, COMMIT_UNKNOWN };
-
-static enum commit_end
-thread_commit(struct store_thread *thread)
-{
-    struct wk_db *db = &thread->db;
-
-    wk_db_clear(db);
-    if (mysql_commit(db->mysql) == 0) {
-        return COMMIT_DONE;
-    }
-    db->error_no = mysql_errno(db->mysql);
-    if (wk_db_is_deadlock(db)) { /* a cluster may refuse at COMMIT */
-        thread_rollback(thread);
-        return COMMIT_UNDONE;
-    }
-    ph_log(PH_LOG_ERROR, "commit_unknown",
-           { "why", ph_str_z(mysql_error(db->mysql)) });
-    thread_disconnect(thread);
-    return COMMIT_UNKNOWN;
+    wk_db_clear(&link->db);
+    wk_link_begin(link);
+    return wk_db_run(&link->db) && wk_link_begun(link);
 }
 
 /* Runs jobs in one transaction.  On UNDONE *spoiler is the job that did it,
  * or `count` when it was none of them. */
-static enum commit_end
+static enum wk_commit
 thread_try(struct store_thread *thread, struct wk_store_job **jobs,
            size_t count, size_t *spoiler, enum wk_run *how)
 {
     *spoiler = count;
     *how     = WK_RUN_FAILED;
-    if (!thread_connect(thread)) {
-        return COMMIT_UNDONE;
+    if (!wk_link_connect(&thread->link)) {
+        return WK_COMMIT_UNDONE;
     }
-    if (!thread_begin(&thread->db)) {
-        thread_rollback(thread);
-        return COMMIT_UNDONE;
+    if (!thread_begin(&thread->link)) {
+        wk_link_rollback(&thread->link);
+        return WK_COMMIT_UNDONE;
     }
     for (size_t i = 0; i < count; i++) {
-        wk_db_clear(&thread->db);
-        *how = jobs[i]->run(&thread->db, jobs[i]);
+        wk_db_clear(&thread->link.db);
+        *how = jobs[i]->run(&thread->link.db, jobs[i]);
         if (*how != WK_RUN_DONE) {
             *spoiler = i;
             if (*how == WK_RUN_FAILED) {
                 ph_log(PH_LOG_WARN, "store_job_failed",
-                       { "why", ph_str_z(thread->db.error) });
+                       { "why", ph_str_z(thread->link.db.error) });
             }
-            thread_rollback(thread);
-            return COMMIT_UNDONE;
+            wk_link_rollback(&thread->link);
+            return WK_COMMIT_UNDONE;
         }
     }
     for (size_t i = 0; i < count; i++) {
         wk_crash_point(jobs[i]->crash_before);
     }
-    enum commit_end end = thread_commit(thread);
-    for (size_t i = 0; i < count && end == COMMIT_DONE; i++) {
+    enum wk_commit end = wk_link_commit(&thread->link);
+    for (size_t i = 0; i < count && end == WK_COMMIT_DONE; i++) {
         wk_crash_point(jobs[i]->crash_after);
     }
     return end;
 }
 
 static void
-thread_pause(unsigned tries)
-{
-    uint8_t random;
-
-    ph_random(&random, sizeof(random));
-    uint64_t ms = ((uint64_t) STORE_BACKOFF_MS << tries)
-                  * (128 + (uint64_t) random) / 256;
-    struct timespec pause
-        = { (time_t) (ms / 1000), (long) (ms % 1000) * 1000000 };
-    (void) nanosleep(&pause, NULL);
-}
-
-static void
 thread_run_alone(struct store_thread *thread, struct wk_store_job *job)
 {
     job->outcome = WK_STORE_FAILED;
-    for (unsigned tries = 0; tries < STORE_TRIES_MAX; tries++) {
-        size_t          spoiler;
-        enum wk_run     how;
-        enum commit_end end = thread_try(thread, &job, 1, &spoiler, &how);
+    for (unsigned tries = 0; tries < WK_LINK_TRIES_MAX; tries++) {
+        size_t         spoiler;
+        enum wk_run    how;
+        enum wk_commit end = thread_try(thread, &job, 1, &spoiler, &how);
 
-        if (end != COMMIT_UNDONE) {
+        if (end != WK_COMMIT_UNDONE) {
             job->outcome
-                = end == COMMIT_DONE ? WK_STORE_DONE : WK_STORE_UNKNOWN;
+                = end == WK_COMMIT_DONE ? WK_STORE_DONE : WK_STORE_UNKNOWN;
             return;
         }
         if (how == WK_RUN_AGAIN) {
             continue;
         }
-        if (thread->db.mysql != NULL && !wk_db_is_deadlock(&thread->db)) {
+        if (thread->link.db.mysql != NULL
+            && !wk_db_is_deadlock(&thread->link.db)) {
             return; /* the statement itself is refused: trying changes nothing
                      */
         }
-        thread_pause(tries);
+        wk_link_pause(tries);
     }
 }
 
@@ -259,14 +165,14 @@ thread_run_group(struct store_thread *thread, struct wk_store_job **jobs,
     size_t               alone_count = 0;
 
     while (count > 1) {
-        size_t          spoiler;
-        enum wk_run     how;
-        enum commit_end end = thread_try(thread, jobs, count, &spoiler, &how);
+        size_t         spoiler;
+        enum wk_run    how;
+        enum wk_commit end = thread_try(thread, jobs, count, &spoiler, &how);
 
-        if (end != COMMIT_UNDONE) {
+        if (end != WK_COMMIT_UNDONE) {
             for (size_t i = 0; i < count; i++) {
                 jobs[i]->outcome
-                    = end == COMMIT_DONE ? WK_STORE_DONE : WK_STORE_UNKNOWN;
+                    = end == WK_COMMIT_DONE ? WK_STORE_DONE : WK_STORE_UNKNOWN;
             }
             count = 0;
         } else if (spoiler == count || how == WK_RUN_FAILED) {
@@ -288,78 +194,151 @@ static void
 thread_run_read(struct store_thread *thread, struct wk_store_job *job)
 {
     job->outcome = WK_STORE_FAILED;
-    for (unsigned tries = 0; tries < STORE_TRIES_MAX; tries++) {
-        if (thread_connect(thread)) {
-            wk_db_clear(&thread->db);
-            enum wk_run how = job->run(&thread->db, job);
+    for (unsigned tries = 0; tries < WK_LINK_TRIES_MAX; tries++) {
+        if (wk_link_connect(&thread->link)) {
+            wk_db_clear(&thread->link.db);
+            enum wk_run how = job->run(&thread->link.db, job);
 
             if (how == WK_RUN_DONE) {
                 job->outcome = WK_STORE_DONE;
                 return;
             }
-            if (how == WK_RUN_FAILED && !wk_db_is_lost(&thread->db)) {
+            if (how == WK_RUN_FAILED && !wk_db_is_lost(&thread->link.db)) {
                 ph_log(PH_LOG_WARN, "store_job_failed",
-                       { "why", ph_str_z(thread->db.error) });
+                       { "why", ph_str_z(thread->link.db.error) });
                 return;
             }
             if (how == WK_RUN_FAILED) {
-                thread_disconnect(thread);
+                wk_link_disconnect(&thread->link);
             }
         }
-        thread_pause(tries);
+        wk_link_pause(tries);
     }
 }
 
-/* Blocks until there is work; 0 = stop. */
+/* ---- the threads ---- */
+
+/* A batch beside others is begun only for a good many jobs: fewer are better
+ * off in the next one of those, which is cheaper for all. */
+static bool
+may_plan(const struct wk_store *store)
+{
+    return store->planned.count != 0
+           && (store->planned.count >= STORE_BESIDE_MIN * store->planning
+               || store->is_stopping);
+}
+
 static size_t
-thread_take(struct wk_store *store, struct wk_store_job **jobs)
+take_planned(struct wk_store *store, struct wk_store_job **jobs)
 {
     size_t count = 0;
 
+    while (store->planned.head != NULL && count < WK_BATCH_JOBS_MAX) {
+        jobs[count++] = queue_pop(&store->planned);
+    }
+    store->planning++;
+    return count;
+}
+
+static size_t
+take_run(struct store_queue *queue, struct wk_store_job **jobs)
+{
+    size_t count = 0;
+
+    while (queue->head != NULL && count < STORE_GROUP_MAX
+           && (count == 0 || (jobs[0]->writes && queue->head->writes)))
+    {
+        jobs[count++] = queue_pop(queue);
+    }
+    return count;
+}
+
+/* Blocks until there is work, of both kinds in turn; 0 = stop. */
+static size_t
+thread_take(struct store_thread *thread, struct wk_store_job **jobs)
+{
+    struct wk_store *store = thread->store;
+    size_t           count = 0;
+
     uv_mutex_lock(&store->mutex);
-    while (store->queue.head == NULL && !store->is_stopping) {
+    store->planning -= thread->is_planning;
+    thread->is_planning = false;
+    while (store->queue.head == NULL && !may_plan(store) && !store->is_stopping)
+    {
         uv_cond_wait(&store->wake, &store->mutex);
     }
-    while (store->queue.head != NULL && count < STORE_GROUP_MAX
-           && (count == 0 || store->queue.head->writes))
-    {
-        jobs[count++] = queue_pop(&store->queue);
-        if (!jobs[0]->writes) {
-            break;
-        }
+    if (may_plan(store) && (store->queue.head == NULL || thread->has_run)) {
+        count               = take_planned(store, jobs);
+        thread->is_planning = true;
+        thread->has_run     = false;
+    } else if (store->queue.head != NULL) {
+        count           = take_run(&store->queue, jobs);
+        thread->has_run = true;
+    }
+    if (store->queue.head != NULL || may_plan(store)) {
+        uv_cond_signal(&store->wake); /* another may go on with the rest */
     }
     uv_mutex_unlock(&store->mutex);
     return count;
 }
 
 static void
+thread_end_job(void *data, struct wk_store_job *job)
+{
+    struct store_thread *thread = data;
+    struct wk_store     *store  = thread->store;
+
+    if (job != NULL) {
+        queue_push(&thread->ended, job);
+        return;
+    }
+    uv_mutex_lock(&store->mutex);
+    for (struct wk_store_job *ended;
+         (ended = queue_pop(&thread->ended)) != NULL;) {
+        queue_push(&store->done, ended);
+    }
+    uv_mutex_unlock(&store->mutex);
+    (void) uv_async_send(&store->async);
+}
+
+static void
+thread_run_jobs(struct store_thread *thread, struct wk_store_job **jobs,
+                size_t count)
+{
+    struct wk_store_job *group[STORE_GROUP_MAX];
+
+    for (size_t i = 0; i < count; i++) {
+        group[i] = jobs[i];
+    }
+    if (jobs[0]->writes) {
+        thread_run_group(thread, group, count);
+    } else {
+        thread_run_read(thread, jobs[0]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        thread_end_job(thread, jobs[i]);
+    }
+}
+
+static void
 thread_main(void *arg)
 {
     struct store_thread *thread = arg;
-    struct wk_store     *store  = thread->store;
-    struct wk_store_job *jobs[STORE_GROUP_MAX];
+    struct wk_store_job *jobs[WK_BATCH_JOBS_MAX];
     size_t               count;
 
     (void) mysql_thread_init();
-    while ((count = thread_take(store, jobs)) != 0) {
-        struct wk_store_job *group[STORE_GROUP_MAX];
-
-        for (size_t i = 0; i < count; i++) {
-            group[i] = jobs[i];
-        }
-        if (jobs[0]->writes) {
-            thread_run_group(thread, group, count);
+    while ((count = thread_take(thread, jobs)) != 0) {
+        if (jobs[0]->plan != NULL) {
+            wk_batch_run(thread->batch, &thread->link, jobs, count,
+                         thread_end_job, thread);
         } else {
-            thread_run_read(thread, jobs[0]);
+            thread_run_jobs(thread, jobs, count);
         }
-        uv_mutex_lock(&store->mutex);
-        for (size_t i = 0; i < count; i++) {
-            queue_push(&store->done, jobs[i]);
-        }
-        uv_mutex_unlock(&store->mutex);
-        (void) uv_async_send(&store->async);
+        thread_end_job(thread, NULL);
     }
-    wk_db_deinit(&thread->db);
+    wk_db_deinit(&thread->link.db);
+    wk_batch_free(thread->batch);
     mysql_thread_end();
 }
 
@@ -385,21 +364,38 @@ store_on_async(uv_async_t *async)
     store_deliver(async->data);
 }
 
-bool
-wk_store_submit(struct wk_store *store, struct wk_store_job *job)
+/* What a turn of the loop submitted goes to the threads at once, so that it may
+ * share a commit. */
+static void
+store_hand_over(struct wk_store *store)
 {
-    if (store->waiting >= store->queue_max) {
-        return false;
+    if (store->submitted.head == NULL) {
+        return;
     }
     uv_mutex_lock(&store->mutex);
-    bool is_open = !store->is_stopping;
-    if (is_open) {
-        queue_push(&store->queue, job);
-        store->waiting++;
+    for (struct wk_store_job *job;
+         (job = queue_pop(&store->submitted)) != NULL;) {
+        queue_push(job->plan != NULL ? &store->planned : &store->queue, job);
     }
     uv_cond_signal(&store->wake);
     uv_mutex_unlock(&store->mutex);
-    return is_open;
+}
+
+static void
+store_on_prepare(uv_prepare_t *prepare)
+{
+    store_hand_over(prepare->data);
+}
+
+bool
+wk_store_submit(struct wk_store *store, struct wk_store_job *job)
+{
+    if (store->waiting >= store->queue_max || store->is_closed) {
+        return false;
+    }
+    queue_push(&store->submitted, job);
+    store->waiting++;
+    return true;
 }
 
 bool
@@ -415,13 +411,17 @@ store_start_threads(struct wk_store *store, size_t count)
     for (size_t i = 0; i < count; i++) {
         struct store_thread *thread = &store->threads[i];
 
-        thread->store  = store;
-        thread->was_up = true;
-        if (!wk_db_init(&thread->db)) {
+        thread->store       = store;
+        thread->link.conf   = store->conf;
+        thread->link.was_up = true;
+        thread->batch       = wk_batch_new();
+        if (thread->batch == NULL || !wk_db_init(&thread->link.db)) {
+            wk_batch_free(thread->batch);
             return false;
         }
         if (uv_thread_create(&thread->thread, thread_main, thread) != 0) {
-            wk_db_deinit(&thread->db);
+            wk_db_deinit(&thread->link.db);
+            wk_batch_free(thread->batch);
             return false;
         }
         store->thread_count++;
@@ -445,8 +445,12 @@ wk_store_new(uv_loop_t *loop, const struct ph_conf *conf)
     (void) uv_cond_init(&store->wake);
     (void) uv_async_init(loop, &store->async, store_on_async);
     store->async.data = store;
-    store->conf       = conf;
-    store->queue_max  = (size_t) ph_conf_number(conf, PH_CONF_store_queue);
+    (void) uv_prepare_init(loop, &store->prepare);
+    (void) uv_prepare_start(&store->prepare, store_on_prepare);
+    uv_unref((uv_handle_t *) &store->prepare);
+    store->prepare.data = store;
+    store->conf         = conf;
+    store->queue_max    = (size_t) ph_conf_number(conf, PH_CONF_store_queue);
     if (!store_start_threads(store, (size_t) count)) {
         ph_log(PH_LOG_ERROR, "store_start", { "why", PH_STR("no thread") });
         wk_store_stop(store);
@@ -458,6 +462,8 @@ wk_store_new(uv_loop_t *loop, const struct ph_conf *conf)
 void
 wk_store_stop(struct wk_store *store)
 {
+    store_hand_over(store);
+    store->is_closed = true;
     uv_mutex_lock(&store->mutex);
     store->is_stopping = true;
     uv_cond_broadcast(&store->wake);
@@ -468,6 +474,7 @@ wk_store_stop(struct wk_store *store)
     store->thread_count = 0;
     store_deliver(store);
     uv_close((uv_handle_t *) &store->async, NULL);
+    uv_close((uv_handle_t *) &store->prepare, NULL);
 }
 
 void

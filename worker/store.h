@@ -2,12 +2,17 @@
  * store.h - the database behind a bounded queue and a few threads.
  *
  * Jobs that write share commits: while one commit is under way the others
- * queue, and the next transaction takes all of them.  Whatever spoils a shared
- * transaction is run alone afterwards, so each job's outcome is its own.
+ * queue, and the next transaction takes all of them.  Each job's outcome is its
+ * own.  There are two kinds:
  *
- *   run()   on a store thread, inside a transaction when `writes`; may be
- *           called several times and must begin from its inputs each time
+ *   plan()  and ask() before it say what is to be read and written; the store
+ *           makes few statements of all of them (batch.h)
+ *   run()   sends its own statements, inside a transaction when `writes`;
+ *           whatever spoils a shared transaction is run alone afterwards
  *   done()  on the loop, once
+ *
+ * ask(), plan() and run() are called on a store thread, perhaps several times,
+ * and begin from their inputs each time.
  *
  * UNKNOWN means that COMMIT was sent and its answer lost: the rows may stand.
  * It is never run again, and whoever asked for it neither calls a channel on
@@ -32,6 +37,12 @@ enum wk_run {
     WK_RUN_AGAIN /* roll back, run again alone: the job knows more now */
 };
 
+enum wk_plan {
+    WK_PLAN_FAILED = 0, /* the job fails; the others go on */
+    WK_PLAN_DONE,
+    WK_PLAN_AGAIN /* ask again in the next transaction: it knows more now */
+};
+
 enum wk_store_outcome {
     WK_STORE_UNKNOWN = 0,
     WK_STORE_FAILED, /* proof: nothing was committed */
@@ -39,10 +50,13 @@ enum wk_store_outcome {
 };
 
 struct wk_store;
+struct wk_batch;
 
 struct wk_store_job {
-    /* set by the caller */
-    bool writes;
+    /* set by the caller: plan with or without ask, or run */
+    void (*ask)(struct wk_batch *batch, struct wk_store_job *job);
+    enum wk_plan (*plan)(struct wk_batch *batch, struct wk_store_job *job);
+    bool writes; /* of run */
     enum wk_run (*run)(struct wk_db *db, struct wk_store_job *job);
     void (*done)(struct wk_store_job *job);
     const char *crash_before; /* crash points around COMMIT, or NULL; only in
@@ -52,7 +66,14 @@ struct wk_store_job {
     /* set by the store before done() */
     enum wk_store_outcome outcome;
 
-    struct wk_store_job *next; /* private */
+    /* set by the store before ask() */
+    unsigned lost;  /* 1 << enum wk_unique: keys that have another owner */
+    bool     raced; /* a row was not as `before` said: read it again */
+
+    /* private */
+    unsigned             rounds;
+    bool                 is_alone;
+    struct wk_store_job *next;
 };
 
 /* Starts the threads.  NULL = said why in the log.

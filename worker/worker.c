@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "libpayhub/io/daemon.h"
+#include "worker/random.h"
 
 struct wk_block *
 wk_block_take(struct wk_worker *worker)
@@ -67,7 +68,7 @@ wk_id_make(struct wk_worker *worker, enum ph_id_type type, unsigned shard)
 {
     uint8_t random[PH_ID_RANDOM_LEN];
 
-    ph_random(random, sizeof(random));
+    wk_random(random, sizeof(random));
     return ph_id_make(&worker->ids, type, ph_now_ms(), shard, random);
 }
 

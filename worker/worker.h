@@ -32,6 +32,8 @@ struct wk_redis;
 struct wk_locks;
 struct wk_accounts;
 struct wk_notify;
+struct wk_hooks;
+struct wk_platform;
 struct wk_janitor;
 struct wk_admin;
 struct wk_server;
@@ -44,25 +46,30 @@ struct wk_block {
 };
 
 struct wk_worker {
-    uv_loop_t             loop;
-    const struct ph_conf *conf;
-    unsigned              roles; /* of enum wk_role */
-    struct wk_store      *store;
-    struct wk_calls      *calls;
-    struct wk_redis      *redis;
-    struct wk_locks      *locks;
-    struct wk_accounts   *accounts;
-    struct wk_notify     *notify;
-    struct wk_janitor    *janitor;
-    struct wk_admin      *admin;
-    struct wk_server     *server;
-    struct ph_seal_key    seal_keys[2];
-    size_t                seal_key_count;
-    struct ph_id_maker    ids;
-    char                  lease_name[WK_LEASE_NAME_LEN + 1];
+    uv_loop_t loop;
+    /* the newest snapshot; what is read through it is good for a minute and
+     * more (reload.c), so no job keeps the pointer */
+    const struct ph_conf *_Atomic conf;
+    unsigned                      roles; /* of enum wk_role */
+    struct wk_store              *store;
+    struct wk_calls              *calls;
+    struct wk_redis              *redis;
+    struct wk_locks              *locks;
+    struct wk_accounts           *accounts;
+    struct wk_notify             *notify;
+    struct wk_hooks              *hooks;
+    struct wk_platform           *platform; /* NULL = no key is configured */
+    struct wk_janitor            *janitor;
+    struct wk_admin              *admin;
+    struct wk_server             *server;
+    struct ph_seal_key            seal_keys[2];
+    size_t                        seal_key_count;
+    struct ph_id_maker            ids;
+    char                          lease_name[WK_LEASE_NAME_LEN + 1];
 
-    size_t           jobs;   /* requests and looks under way */
-    struct wk_block *blocks; /* free */
+    unsigned         idem_kept; /* answers, idem.c */
+    size_t           jobs;      /* requests and looks under way */
+    struct wk_block *blocks;    /* free */
     size_t           blocks_free;
     bool             is_draining;
     char             health[256]; /* waits for an answer, health.h */

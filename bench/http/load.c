@@ -33,6 +33,7 @@ struct load {
     struct link            *links;
     int                     poll_fd;
     uint64_t                started; /* requests */
+    unsigned                turn;    /* the link that is looked at next */
     uint64_t                begin_ns, end_ns, last_ns;
     uint32_t               *waits_ns; /* at most 4.2 s each */
 };
@@ -85,6 +86,15 @@ is_over(const struct load *load)
     return load->started >= load->plan->requests || now_ns() >= load->end_ns;
 }
 
+/* With a rate, links rest until it is time for the next request. */
+static bool
+is_early(const struct load *load)
+{
+    uint64_t due = load->plan->rate * (now_ns() - load->begin_ns) / 1000000000;
+
+    return load->plan->rate != 0 && load->started > due;
+}
+
 /* A request is small: the socket takes it whole or the link is broken. */
 static bool
 link_send(struct load *load, struct link *link)
@@ -113,7 +123,7 @@ link_again(struct load *load, struct link *link)
     if (is_over(load)) {
         return true;
     }
-    return link_open(load, link) && link_send(load, link);
+    return link_open(load, link) && (is_early(load) || link_send(load, link));
 }
 
 /* length of the whole answer when it is there, 0 when more must come */
@@ -176,7 +186,8 @@ link_read(struct load *load, struct link *link)
     if (closes) {
         return link_again(load, link);
     }
-    return is_over(load) || link_send(load, link) || link_again(load, link);
+    return is_over(load) || is_early(load) || link_send(load, link)
+           || link_again(load, link);
 }
 
 static bool
@@ -190,11 +201,34 @@ any_busy(const struct load *load)
     return false;
 }
 
+/* Those that rest, in turns, as far as it is time. */
+static bool
+resting_send(struct load *load)
+{
+    unsigned count = load->plan->connections;
+
+    for (unsigned i = 0; i < count && !is_over(load) && !is_early(load); i++) {
+        struct link *link = &load->links[load->turn++ % count];
+
+        if (link->fd >= 0 && !link->busy && !link_send(load, link)
+            && !link_again(load, link))
+        {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool
 turn(struct load *load)
 {
     struct epoll_event events[EVENTS_MAX];
-    int count = epoll_wait(load->poll_fd, events, EVENTS_MAX, 100);
+    int                count = epoll_wait(load->poll_fd, events, EVENTS_MAX,
+                           load->plan->rate != 0 ? 1 : 100);
+
+    if (load->plan->rate != 0 && !resting_send(load)) {
+        return false;
+    }
 
     for (int i = 0; i < count; i++) {
         struct link *link = events[i].data.ptr;
@@ -213,7 +247,8 @@ links_run(struct load *load)
     }
     for (unsigned i = 0; i < load->plan->connections && !is_over(load); i++) {
         if (!link_open(load, &load->links[i])
-            || !link_send(load, &load->links[i])) {
+            || (!is_early(load) && !link_send(load, &load->links[i])))
+        {
             return false;
         }
     }

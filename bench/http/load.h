@@ -25,6 +25,7 @@ struct load_plan {
     unsigned      connections;
     uint64_t      requests; /* stop after so many, or after */
     unsigned      seconds;
+    unsigned      rate; /* requests a second at most; 0 = each link at once */
     const char   *method;
     const char   *target;
     const char   *body;   /* "%n" stands for a number of its own */

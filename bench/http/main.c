@@ -5,7 +5,9 @@
  *       [KEY_ID FILE [KEYS]]
  *
  * With KEYS the key's id is KEY_ID and a number of 1 to KEYS, drawn by
- * Zipf 1.1. Prints "answered good unanswered bad_status seconds p50_ms p99_ms".
+ * Zipf 1.1. LOAD_RATE in the environment is the most requests a second; links
+ * rest between them. Prints "answered good unanswered bad_status seconds p50_ms
+ * p99_ms".
  */
 #include <stdlib.h>
 
@@ -69,6 +71,9 @@ main(int argc, char **argv)
         .body     = argv[7],
         .key_id   = argc >= 10 ? argv[8] : NULL,
     };
+    if (getenv("LOAD_RATE") != NULL) {
+        plan.rate = number_read(getenv("LOAD_RATE"), 1000000, "LOAD_RATE");
+    }
     if (argc >= 10) {
         plan.secret = secret_read(argv[9]);
     }

@@ -216,9 +216,9 @@ text_take(const json_t *root, const char *name, struct ph_arena *arena,
 
 /* integers only: a real number is never money */
 static bool
-amount_take(const json_t *root, int64_t *out)
+amount_take(const json_t *root, const char *name, int64_t *out)
 {
-    const json_t *value = json_object_get(root, "amount");
+    const json_t *value = json_object_get(root, name);
 
     *out = -1;
     if (value == NULL || json_is_null(value)) {
@@ -235,7 +235,7 @@ static bool
 message_take(const json_t *root, struct ph_arena *arena,
              struct sandbox_message *out)
 {
-    struct ph_str paid_at;
+    struct ph_str paid_at, refunded_at;
     const struct {
         const char    *name;
         struct ph_str *text;
@@ -248,7 +248,10 @@ message_take(const json_t *root, struct ph_arena *arena,
         { "message", &out->message },
         { "qr_code", &out->qr_code },
         { "notice_id", &out->notice_id },
+        { "out_refund_no", &out->out_refund_no },
+        { "refund_no", &out->refund_no },
         { "paid_at", &paid_at },
+        { "refunded_at", &refunded_at },
     };
 
     for (size_t i = 0; i < PH_COUNT(texts); i++) {
@@ -256,8 +259,10 @@ message_take(const json_t *root, struct ph_arena *arena,
             return false;
         }
     }
-    out->paid_at_ms = sandbox_time_parse(paid_at);
-    return amount_take(root, &out->amount);
+    out->paid_at_ms     = sandbox_time_parse(paid_at);
+    out->refunded_at_ms = sandbox_time_parse(refunded_at);
+    return amount_take(root, "amount", &out->amount)
+           && amount_take(root, "amount_refunded", &out->amount_refunded);
 }
 
 enum ph_rc

@@ -35,8 +35,12 @@ struct sandbox_message {
     struct ph_str message;
     struct ph_str qr_code;
     struct ph_str notice_id;
-    int64_t       amount;     /* -1 = absent */
-    uint64_t      paid_at_ms; /* 0 = absent */
+    struct ph_str out_refund_no;
+    struct ph_str refund_no;
+    int64_t       amount;          /* -1 = absent, as the next */
+    int64_t       amount_refunded; /* the sum of the order */
+    uint64_t      paid_at_ms;      /* 0 = absent */
+    uint64_t      refunded_at_ms;
 };
 
 /*

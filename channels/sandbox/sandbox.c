@@ -32,19 +32,32 @@ static const struct ph_channel_code codes[] = {
     { PH_STR_INIT("declined"), PH_RESULT_FAILED, PH_STR_INIT("declined") },
     { PH_STR_INIT("not_found"), PH_RESULT_NOT_FOUND,
       PH_STR_INIT("not_found") },
+    { PH_STR_INIT("not_paid"), PH_RESULT_FAILED, PH_STR_INIT("not_paid") },
+    { PH_STR_INIT("over_refund"), PH_RESULT_FAILED,
+      PH_STR_INIT("over_refund") },
     { PH_STR_INIT("rate_limited"), PH_RESULT_NOT_SENT,
       PH_STR_INIT("rate_limited") },
 };
 
-/* what the order's status proves when the code is "ok" */
-static const struct {
+/* what the status of an order, and of a refund, proves when the code is "ok" */
+struct proof {
     struct ph_str        status;
     enum ph_result_class result;
-} statuses[] = {
+};
+
+static const struct proof statuses[] = {
     { PH_STR_INIT("closed"), PH_RESULT_CLOSED },
     { PH_STR_INIT("failed"), PH_RESULT_FAILED },
     { PH_STR_INIT("paid"), PH_RESULT_SUCCEEDED },
     { PH_STR_INIT("pending"), PH_RESULT_WAIT_USER },
+    { PH_STR_INIT(""), PH_RESULT_UNKNOWN },
+};
+
+static const struct proof refund_statuses[] = {
+    { PH_STR_INIT("failed"), PH_RESULT_FAILED },
+    { PH_STR_INIT("pending"), PH_RESULT_WAIT_USER },
+    { PH_STR_INIT("succeeded"), PH_RESULT_SUCCEEDED },
+    { PH_STR_INIT(""), PH_RESULT_UNKNOWN },
 };
 /* clang-format on */
 
@@ -99,6 +112,21 @@ create_members_add(struct ph_buf *buf, const struct ph_channel_order *order,
     }
 }
 
+static void
+refund_members_add(struct ph_buf *buf, const struct ph_channel_order *order)
+{
+    ph_buf_add(buf, PH_STR(",\"amount\":"));
+    ph_buf_i64(buf, order->refund_amount);
+    member_add(buf, PH_STR("currency"), order->currency);
+    member_add(buf, PH_STR("reason"), order->refund_reason);
+}
+
+static bool
+is_refund(enum ph_channel_op op)
+{
+    return op == PH_OP_REFUND || op == PH_OP_REFUND_QUERY;
+}
+
 /* {NULL, 0} = no such operation */
 static struct ph_str
 path_of(enum ph_channel_op op)
@@ -109,10 +137,12 @@ path_of(enum ph_channel_op op)
     case PH_OP_QUERY:
         return PH_STR("/query");
     case PH_OP_CLOSE:
-        return PH_STR("/close");
     case PH_OP_REVERSE:
+        return PH_STR("/close");
     case PH_OP_REFUND:
+        return PH_STR("/refund");
     case PH_OP_REFUND_QUERY:
+        return PH_STR("/refund_query");
     case PH_OP_ACCOUNT_REFRESH:
         break;
     }
@@ -157,6 +187,12 @@ request_make(struct ph_channel_call *call, struct ph_channel_request *request)
     if (call->op == PH_OP_CREATE) {
         create_members_add(&buf, order, auth_code);
     }
+    if (is_refund(call->op)) {
+        member_add(&buf, PH_STR("out_refund_no"), order->refund_id);
+    }
+    if (call->op == PH_OP_REFUND) {
+        refund_members_add(&buf, order);
+    }
     ph_buf_byte(&buf, '}');
     request->body = ph_arena_close(call->arena, &buf);
 
@@ -190,14 +226,12 @@ code_find(struct ph_str code)
 }
 
 static enum ph_result_class
-status_judge(struct ph_str status)
+status_judge(const struct proof *row, struct ph_str status)
 {
-    for (size_t i = 0; i < PH_COUNT(statuses); i++) {
-        if (ph_str_eq(statuses[i].status, status)) {
-            return statuses[i].result;
-        }
+    while (row->status.len != 0 && !ph_str_eq(row->status, status)) {
+        row++;
     }
-    return PH_RESULT_UNKNOWN;
+    return row->result;
 }
 
 static void
@@ -218,13 +252,24 @@ action_set(struct ph_channel_result *result, struct ph_str qr_code,
 static void
 echo_set(struct ph_channel_result *result, const struct sandbox_message *said)
 {
-    result->number       = said->out_trade_no;
-    result->trade_no     = said->trade_no;
-    result->amount       = said->amount;
-    result->currency     = said->currency;
-    result->paid_at_ms   = said->paid_at_ms;
-    result->message      = said->message;
-    result->channel_code = said->code;
+    result->number         = said->out_trade_no;
+    result->trade_no       = said->trade_no;
+    result->amount         = said->amount;
+    result->currency       = said->currency;
+    result->paid_at_ms     = said->paid_at_ms;
+    result->message        = said->message;
+    result->channel_code   = said->code;
+    result->refunded_total = said->amount_refunded;
+}
+
+static void
+refund_echo_set(struct ph_channel_result     *result,
+                const struct sandbox_message *said)
+{
+    echo_set(result, said);
+    result->number     = said->out_refund_no;
+    result->trade_no   = said->refund_no;
+    result->paid_at_ms = said->refunded_at_ms;
 }
 
 static void
@@ -244,14 +289,15 @@ failure_name(struct ph_channel_result *result)
 }
 
 /*
- * A refusal by code speaks of the request that it answers.  Only of a CREATE is
- * that the payment itself; a query that was refused proves nothing about it.
+ * A refusal by code speaks of the request that it answers.  Only of a CREATE or
+ * a REFUND is that the money itself; a query that was refused proves nothing.
  */
 static bool
 code_proves(const struct ph_channel_code *row, enum ph_channel_op op)
 {
-    return row != NULL
-           && (row->result == PH_RESULT_NOT_FOUND) == (op != PH_OP_CREATE);
+    bool moves_money = op == PH_OP_CREATE || op == PH_OP_REFUND;
+
+    return row != NULL && (row->result == PH_RESULT_NOT_FOUND) != moves_money;
 }
 
 static void
@@ -261,7 +307,8 @@ code_judge(struct ph_channel_result *result, const struct sandbox_message *said,
     const struct ph_channel_code *row = code_find(said->code);
 
     if (ph_str_eq(said->code, PH_STR("ok"))) {
-        result->class = status_judge(said->status);
+        result->class = status_judge(is_refund(op) ? refund_statuses : statuses,
+                                     said->status);
         failure_name(result);
         return;
     }
@@ -274,6 +321,24 @@ code_judge(struct ph_channel_result *result, const struct sandbox_message *said,
     result->error_class = row->error_class;
 }
 
+/* What is told of another order, or of none, proves nothing about ours. */
+static bool
+is_named(const struct ph_channel_call *call, const struct sandbox_message *said)
+{
+    if (is_refund(call->op)) {
+        return said->out_refund_no.len != 0
+               && ph_str_eq(said->out_trade_no, call->order->attempt_id);
+    }
+    return said->out_trade_no.len != 0;
+}
+
+static void
+no_answer_set(struct ph_channel_result *result, struct ph_str error_class)
+{
+    *result = (struct ph_channel_result){ .amount = -1, .refunded_total = -1 };
+    unknown_set(result, error_class);
+}
+
 static void
 answer_read(const struct ph_channel_call  *call,
             const struct ph_channel_reply *reply,
@@ -281,7 +346,7 @@ answer_read(const struct ph_channel_call  *call,
 {
     struct sandbox_message said = { 0 };
 
-    *result = (struct ph_channel_result){ .amount = -1 };
+    no_answer_set(result, ph_str_make(NULL, 0));
     if (sandbox_verify(reply->headers, reply->header_count, reply->body,
                        call->account->values[FIELD_KEY], call->now_ms)
         != PH_OK)
@@ -298,16 +363,19 @@ answer_read(const struct ph_channel_call  *call,
         unknown_set(result, PH_STR("unreadable"));
         return;
     }
-    echo_set(result, &said);
-    if (said.out_trade_no.len == 0) {
+    if (is_refund(call->op)) {
+        refund_echo_set(result, &said);
+    } else {
+        echo_set(result, &said);
+    }
+    if (!is_named(call, &said)) {
         unknown_set(result, PH_STR("no_number"));
         return;
     }
     code_judge(result, &said, call->op);
     action_set(result, said.qr_code, call->arena);
     if (call->arena->full) {
-        *result = (struct ph_channel_result){ .amount = -1 };
-        unknown_set(result, PH_STR("no_room"));
+        no_answer_set(result, PH_STR("no_room"));
     }
 }
 
@@ -344,10 +412,17 @@ notice(const struct ph_channel_account *account,
     if (said.notice_id.len == 0 || said.out_trade_no.len == 0) {
         return PH_E_MISSING;
     }
-    *out        = (struct ph_channel_notice_out){ .id = said.notice_id };
-    out->result = (struct ph_channel_result){ .amount = -1 };
-    echo_set(&out->result, &said);
-    out->result.class = status_judge(said.status);
+    *out = (struct ph_channel_notice_out){ .id = said.notice_id,
+                                           .is_refund
+                                           = said.out_refund_no.len != 0 };
+    no_answer_set(&out->result, ph_str_make(NULL, 0));
+    if (out->is_refund) {
+        refund_echo_set(&out->result, &said);
+    } else {
+        echo_set(&out->result, &said);
+    }
+    out->result.class = status_judge(
+        out->is_refund ? refund_statuses : statuses, said.status);
     failure_name(&out->result);
     out->ack_body         = PH_STR("ok");
     out->ack_content_type = PH_STR("text/plain");
@@ -355,10 +430,11 @@ notice(const struct ph_channel_account *account,
 }
 
 const struct ph_channel ph_channel_sandbox = {
-    .abi           = PH_CHANNEL_ABI,
-    .size          = sizeof(struct ph_channel),
-    .name          = "sandbox",
-    .caps          = PH_CAP_QUERY | PH_CAP_CLOSE | PH_CAP_NOTICE,
+    .abi  = PH_CHANNEL_ABI,
+    .size = sizeof(struct ph_channel),
+    .name = "sandbox",
+    .caps = PH_CAP_QUERY | PH_CAP_CLOSE | PH_CAP_REFUND | PH_CAP_NOTICE
+            | PH_CAP_REVERSE | PH_CAP_REPEAT,
     .methods       = methods,
     .fields        = fields,
     .field_count   = PH_COUNT(fields),

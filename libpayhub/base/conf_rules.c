@@ -4,6 +4,8 @@
  */
 #include "libpayhub/base/conf_rules.h"
 
+#include "libpayhub/base/redis_place.h"
+
 #define TIME_MS_MAX (INT64_C(366) * 86400 * 1000)
 
 /* ascending by length of the unit; "ms" stands before "s" */
@@ -81,6 +83,9 @@ static bool text_is_name(struct ph_str text);
 static bool text_is_offset(struct ph_str text);
 static bool text_is_level(struct ph_str text);
 static bool text_is_late(struct ph_str text);
+static bool text_is_layout(struct ph_str text);
+static bool text_is_places(struct ph_str text);
+static bool text_is_master(struct ph_str text);
 static bool text_is_url(struct ph_str text);
 
 static const struct text_rule {
@@ -92,6 +97,10 @@ static const struct text_rule {
     { PH_CONF_worker_roles, text_is_roles,
       "a comma list of pay, notify, janitor, admin, each once" },
     { PH_CONF_redis_prefix, text_is_prefix, "1 to 16 of [A-Za-z0-9_-]" },
+    { PH_CONF_redis_lock_layout, text_is_layout, "string or redisson" },
+    { PH_CONF_redis_sentinels, text_is_places, "1 to 16 HOST:PORT or /PATH, between blanks" },
+    { PH_CONF_redis_master, text_is_master, "a name without blanks" },
+    { PH_CONF_redis_cluster, text_is_places, "1 to 16 HOST:PORT or /PATH, between blanks" },
     { PH_CONF_sidecar_day_offset, text_is_offset,
       "+HH:MM or -HH:MM up to 14:00" },
     { PH_CONF_admin_api_url, text_is_url, "http://HOST or https://HOST, no / at the end" },
@@ -202,6 +211,29 @@ text_is_late(struct ph_str text)
     static const char *const words[] = { "accept", "refund" };
 
     return text_choice(text, words, PH_COUNT(words)) < PH_COUNT(words);
+}
+
+static bool
+text_is_layout(struct ph_str text)
+{
+    static const char *const words[] = { "string", "redisson" };
+
+    return text_choice(text, words, PH_COUNT(words)) < PH_COUNT(words);
+}
+
+static bool
+text_is_places(struct ph_str text)
+{
+    struct ph_redis_place places[PH_REDIS_PLACES_MAX];
+    size_t                count;
+
+    return ph_redis_places_parse(text, places, &count) && count > 0;
+}
+
+static bool
+text_is_master(struct ph_str text)
+{
+    return memchr(text.ptr, ' ', text.len) == NULL;
 }
 
 static bool

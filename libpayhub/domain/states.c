@@ -1,5 +1,5 @@
 /*
- * states.c - the judge of both machines, read from the .def tables.
+ * states.c - the judge of all machines, read from the .def tables.
  *
  * A cell holds 1 + the least mover that may make the move; 0 = nobody may.
  */
@@ -21,6 +21,12 @@ static const uint8_t attempt_moves[PH_ATTEMPT_STATES * PH_ATTEMPT_STATES] = {
 #include "libpayhub/domain/attempt_states.def"
 };
 
+static const uint8_t refund_moves[PH_REFUND_STATES * PH_REFUND_STATES] = {
+#define MOVE(from, to, by)                                                     \
+    [(size_t) PH_REFUND_##from * PH_REFUND_STATES + PH_REFUND_##to] = TO(by),
+#include "libpayhub/domain/refund_states.def"
+};
+
 static const char *const payment_texts[PH_PAYMENT_STATES] = {
     [PH_PAYMENT_NONE] = "none",
 #define STATE(name, text) [PH_PAYMENT_##name] = (text),
@@ -31,6 +37,12 @@ static const char *const attempt_texts[PH_ATTEMPT_STATES] = {
     [PH_ATTEMPT_NONE] = "none",
 #define STATE(name, text) [PH_ATTEMPT_##name] = (text),
 #include "libpayhub/domain/attempt_states.def"
+};
+
+static const char *const refund_texts[PH_REFUND_STATES] = {
+    [PH_REFUND_NONE] = "none",
+#define STATE(name, text) [PH_REFUND_##name] = (text),
+#include "libpayhub/domain/refund_states.def"
 };
 
 /* from and to are states of one machine of `count`; a row for each from */
@@ -97,6 +109,14 @@ ph_attempt_move(enum ph_attempt_state from, enum ph_attempt_state to,
                        (unsigned) to, by);
 }
 
+enum ph_move
+ph_refund_move(enum ph_refund_state from, enum ph_refund_state to,
+               enum ph_mover by)
+{
+    return state_judge(refund_moves, PH_REFUND_STATES, (unsigned) from,
+                       (unsigned) to, by);
+}
+
 const char *
 ph_payment_state_text(enum ph_payment_state state)
 {
@@ -123,6 +143,19 @@ ph_attempt_state_of(struct ph_str text)
                                               text);
 }
 
+const char *
+ph_refund_state_text(enum ph_refund_state state)
+{
+    return refund_texts[(unsigned) state < PH_REFUND_STATES ? state : 0];
+}
+
+enum ph_refund_state
+ph_refund_state_of(struct ph_str text)
+{
+    return (enum ph_refund_state) state_find(refund_texts, PH_REFUND_STATES,
+                                             text);
+}
+
 bool
 ph_attempt_is_proved(enum ph_attempt_state state)
 {
@@ -138,6 +171,12 @@ ph_payment_is_final(enum ph_payment_state state)
            || state == PH_PAYMENT_CONFLICT;
 }
 
+bool
+ph_refund_is_final(enum ph_refund_state state)
+{
+    return state == PH_REFUND_SUCCEEDED || state == PH_REFUND_FAILED;
+}
+
 void
 ph_payment_sources(struct ph_buf *buf, enum ph_payment_state to,
                    enum ph_mover by)
@@ -151,5 +190,12 @@ ph_attempt_sources(struct ph_buf *buf, enum ph_attempt_state to,
                    enum ph_mover by)
 {
     state_sources(buf, attempt_moves, attempt_texts, PH_ATTEMPT_STATES,
+                  (unsigned) to, by);
+}
+
+void
+ph_refund_sources(struct ph_buf *buf, enum ph_refund_state to, enum ph_mover by)
+{
+    state_sources(buf, refund_moves, refund_texts, PH_REFUND_STATES,
                   (unsigned) to, by);
 }

@@ -1,5 +1,5 @@
 /*
- * db.c - opening MySQL and Redis connections.
+ * db.c - opening MySQL connections.
  *
  * Only calls that MariaDB's Connector/C and Oracle's libmysqlclient share.
  * Automatic reconnection is off by default in both and stays off: a statement
@@ -7,15 +7,12 @@
  */
 #include "libpayhub/io/db.h"
 
-#include <hiredis/hiredis.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
-#include <sys/time.h>
 
 #include "libpayhub/io/daemon.h"
 
 #define DB_PASSWORD_MAX 256
-#define REDIS_LOAD_TRIES 3
 
 struct db_login {
     const char *user;
@@ -150,100 +147,4 @@ ph_mysql_open(const struct ph_conf *conf, enum ph_db_user user,
     }
     OPENSSL_cleanse(login.password, sizeof(login.password));
     return mysql;
-}
-
-/* "Redis WHERE: found ERROR, expected WHAT" */
-static void
-why_redis(struct ph_buf *why, const char *where, const char *found,
-          const char *expected)
-{
-    ph_buf_add(why, PH_STR("Redis "));
-    ph_buf_add(why, ph_str_z(where));
-    ph_buf_add(why, PH_STR(": found \""));
-    ph_buf_add(why, ph_str_z(found));
-    ph_buf_add(why, PH_STR("\", expected "));
-    ph_buf_add(why, ph_str_z(expected));
-}
-
-struct redisContext *
-ph_redis_open(const struct ph_conf *conf, struct ph_buf *why)
-{
-    const char    *host   = ph_conf_text(conf, PH_CONF_redis_host);
-    const char    *socket = ph_conf_text(conf, PH_CONF_redis_socket);
-    int            port   = (int) ph_conf_number(conf, PH_CONF_redis_port);
-    int64_t        ms     = ph_conf_number(conf, PH_CONF_redis_timeout);
-    struct timeval timeout
-        = { (time_t) (ms / 1000), (suseconds_t) (ms % 1000 * 1000) };
-    redisContext *redis = host[0] != '\0'
-                              ? redisConnectWithTimeout(host, port, timeout)
-                              : redisConnectUnixWithTimeout(socket, timeout);
-
-    if (redis != NULL && redis->err == 0
-        && redisSetTimeout(redis, timeout) == REDIS_OK)
-    {
-        return redis;
-    }
-    why_redis(why, host[0] != '\0' ? host : socket,
-              redis != NULL ? redis->errstr : "no memory",
-              "a running server; see [redis]");
-    redisFree(redis);
-    return NULL;
-}
-
-/* The server's library: its version, 0 when it has none, -1 when it does not
- * answer (then the context is dead). */
-static long long
-library_version(redisContext *redis)
-{
-    redisReply *reply   = redisCommand(redis, "FCALL_RO ph_version 0");
-    long long   version = 0;
-
-    if (reply == NULL) {
-        return -1;
-    }
-    if (reply->type == REDIS_REPLY_INTEGER) {
-        version = reply->integer;
-    }
-    freeReplyObject(reply);
-    return version;
-}
-
-/* false only when the server refuses; `why` then says so */
-static bool
-library_load(redisContext *redis, struct ph_buf *why)
-{
-    redisReply *reply
-        = redisCommand(redis, "FUNCTION LOAD REPLACE %s", ph_redis_library);
-    bool ok = reply != NULL && reply->type == REDIS_REPLY_STRING;
-
-    if (!ok) {
-        why_redis(why, "FUNCTION LOAD",
-                  reply != NULL ? reply->str : redis->errstr,
-                  "Redis 7.0 or newer and leave to load functions");
-    }
-    freeReplyObject(reply);
-    return ok;
-}
-
-bool
-ph_redis_functions(struct redisContext *redis, struct ph_buf *why)
-{
-    /* a second process may load an older library between look and load */
-    for (int i = 0; i < REDIS_LOAD_TRIES; i++) {
-        long long version = library_version(redis);
-
-        if (version < 0) {
-            why_redis(why, "FCALL", redis->errstr, "an answer");
-            return false;
-        }
-        if ((unsigned long long) version >= ph_redis_library_version) {
-            return true;
-        }
-        if (!library_load(redis, why)) {
-            return false;
-        }
-    }
-    why_redis(why, "FUNCTION LOAD", "an older library again and again",
-              "all payhub programs of one version");
-    return false;
 }

@@ -1,6 +1,7 @@
 /*
  * db.h - connections to MySQL or MariaDB by libmysqlclient's API, and to
- * Redis by hiredis: opened the same way by every daemon and by the CLI.
+ * Redis by hiredis (redis.c): opened the same way by every daemon and by the
+ * CLI.
  */
 #ifndef PH_IO_DB_H
 #define PH_IO_DB_H
@@ -26,10 +27,25 @@ enum ph_db_user {
 MYSQL *ph_mysql_open(const struct ph_conf *conf, enum ph_db_user user,
                      struct ph_buf *why) PH_MUST_CHECK;
 
-/* Blocking; redis.timeout for connect and for each answer.
- * @owns: caller, redisFree(). */
+/*
+ * Blocking; redis.timeout for connect and for each answer.  With Sentinels it
+ * is the master they name; in a Cluster the one that has the counters.  After
+ * a fail-over the link ends or refuses to write: open it anew.
+ * @owns: caller, redisFree().
+ */
 struct redisContext *ph_redis_open(const struct ph_conf *conf,
                                    struct ph_buf        *why) PH_MUST_CHECK;
+
+/* the same; in a Cluster the master that has this key */
+struct redisContext *ph_redis_open_key(const struct ph_conf *conf,
+                                       struct ph_str         key,
+                                       struct ph_buf        *why) PH_MUST_CHECK;
+
+/* one place, whatever is there */
+struct ph_redis_place;
+struct redisContext *ph_redis_dial(const struct ph_redis_place *place,
+                                   int64_t                      timeout_ms,
+                                   struct ph_buf *why) PH_MUST_CHECK;
 
 /*
  * Makes sure that the server has our function library, at least as new as

@@ -1,11 +1,13 @@
 /*
  * log.c - logfmt lines to stderr.
  *
- * A line is built on the stack and written at once, so that lines of several
- * threads and processes do not mix.  The level is the only variable.
+ * A line is built on the stack and written whole, so that lines of several
+ * threads and processes do not mix: at once, or with those of its thread that
+ * ph_log_gather() keeps.
  */
 #include "libpayhub/io/log.h"
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #define LOG_NUMBERS 8
 #define LOG_NUMBER_LEN 20
 #define LOG_CUT " cut=yes\n"
+#define LOG_GATHER_MAX 16384 /* bytes; more than a line may have */
 
 static const char *const log_levels[] = { "error", "warn", "info", "debug" };
 
@@ -120,6 +123,52 @@ log_pair(struct ph_buf *line, const struct ph_log_pair *pair)
     return true;
 }
 
+static void
+log_put(struct ph_str lines)
+{
+    /* a log that nobody can read is no reason to stop */
+    ssize_t written = write(STDERR_FILENO, lines.ptr, lines.len);
+    (void) written;
+}
+
+/* Lines of this thread that wait for ph_log_flush(). */
+static _Thread_local struct {
+    bool   is_on;
+    size_t len;
+    char   lines[LOG_GATHER_MAX];
+} log_gathered;
+
+void
+ph_log_gather(bool is_on)
+{
+    ph_log_flush();
+    log_gathered.is_on = is_on;
+}
+
+void
+ph_log_flush(void)
+{
+    if (log_gathered.len != 0) {
+        log_put(ph_str_make(log_gathered.lines, log_gathered.len));
+        log_gathered.len = 0;
+    }
+}
+
+static bool
+log_gather(struct ph_str line)
+{
+    if (!log_gathered.is_on) {
+        return false;
+    }
+    if (line.len > sizeof(log_gathered.lines) - log_gathered.len) {
+        ph_log_flush();
+    }
+    assert(line.ptr != NULL);
+    memcpy(log_gathered.lines + log_gathered.len, line.ptr, line.len);
+    log_gathered.len += line.len;
+    return true;
+}
+
 void
 ph_log_write(enum ph_log_level level, const char *event,
              const struct ph_log_pair *pairs, size_t count)
@@ -143,9 +192,11 @@ ph_log_write(enum ph_log_level level, const char *event,
     line.full = false;
     ph_buf_add(&line, whole ? PH_STR("\n") : PH_STR(LOG_CUT));
 
-    /* a log that nobody can read is no reason to stop */
-    ssize_t written = write(STDERR_FILENO, line.ptr, line.len);
-    (void) written;
+    if (level >= PH_LOG_INFO && log_gather(ph_buf_str(&line))) {
+        return;
+    }
+    ph_log_flush();
+    log_put(ph_buf_str(&line));
 }
 
 struct ph_str

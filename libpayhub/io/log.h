@@ -26,6 +26,13 @@ struct ph_log_pair {
 bool ph_log_level_set(const char *level);
 bool ph_log_is_on(enum ph_log_level level);
 
+/*
+ * While on, lines of this thread below a warning are kept until the next flush,
+ * a warning, or the end of their room: a loop flushes once a turn.
+ */
+void ph_log_gather(bool is_on);
+void ph_log_flush(void);
+
 void ph_log_write(enum ph_log_level level, const char *event,
                   const struct ph_log_pair *pairs, size_t count);
 

@@ -1,5 +1,5 @@
 /*
- * webhook.c - Standard Webhooks v1 signatures.
+ * webhook.c - Standard Webhooks signatures.
  */
 #include "libpayhub/wire/webhook.h"
 
@@ -31,6 +31,23 @@ ph_webhook_secret(struct ph_buf *raw, struct ph_str text)
     return PH_OK;
 }
 
+void
+ph_webhook_pieces(struct ph_str pieces[PH_WEBHOOK_PIECES], struct ph_str id,
+                  struct ph_str timestamp, struct ph_str body)
+{
+    const struct ph_str all[PH_WEBHOOK_PIECES]
+        = { id, PH_STR("."), timestamp, PH_STR("."), body };
+
+    memcpy(pieces, all, sizeof(all));
+}
+
+void
+ph_webhook_public(struct ph_buf *buf, const uint8_t raw[PH_WEBHOOK_PUBLIC_LEN])
+{
+    ph_buf_add(buf, PH_STR("whpk_"));
+    ph_b64_encode(buf, ph_str_make((const char *) raw, PH_WEBHOOK_PUBLIC_LEN));
+}
+
 bool
 ph_webhook_sign(struct ph_buf *buf, struct ph_str key, struct ph_str id,
                 uint64_t timestamp, struct ph_str body)
@@ -40,8 +57,8 @@ ph_webhook_sign(struct ph_buf *buf, struct ph_str key, struct ph_str id,
     uint8_t       sum[PH_SHA256_LEN];
 
     ph_buf_u64(&text, timestamp);
-    const struct ph_str pieces[]
-        = { id, PH_STR("."), ph_buf_str(&text), PH_STR("."), body };
+    struct ph_str pieces[PH_WEBHOOK_PIECES];
+    ph_webhook_pieces(pieces, id, ph_buf_str(&text), body);
     if (!ph_hmac_once(key, pieces, PH_COUNT(pieces), sum)) {
         return false;
     }

@@ -3,7 +3,7 @@
 -- payhub's one function library for Redis 7.  Raise VERSION with every change:
 -- clients replace an older library and leave a newer one.
 
-local VERSION = 4
+local VERSION = 5
 
 redis.register_function{
   function_name = 'ph_version',
@@ -11,29 +11,70 @@ redis.register_function{
   flags = { 'no-writes' },
 }
 
--- Grants the lock when nobody holds it, and draws a fencing token.
--- KEYS lock fence; ARGV value ttl_ms  ->  { token, 0 } or { 0, ms left }.
--- The layout is that of Redlock clients: a string set NX PX.
-local function lock(keys, argv)
-  if redis.call('SET', keys[1], argv[1], 'NX', 'PX', argv[2]) then
-    return { redis.call('INCR', keys[2]), 0 }
+-- Locks.  ARGV layout: 'string' (or none), as Redlock clients have it, a
+-- string set NX PX; or 'redisson', as Redisson's RLock has it, a hash of holder
+-- and hold count.  A key of the other layout is somebody's lock all the same.
+
+-- Where a release is told: Redisson's own channel, or KEY:free.
+local function free_channel(key, layout)
+  if layout ~= 'redisson' then
+    return key .. ':free'
   end
-  return { 0, redis.call('PTTL', keys[1]) }
+  if key:find('{', 1, true) then
+    return 'redisson_lock__channel:' .. key
+  end
+  return 'redisson_lock__channel:{' .. key .. '}'
+end
+
+-- The field of a holder: client id and thread, of which ours have one.
+local function holder(value)
+  return value .. ':1'
+end
+
+local function is_mine(key, value, layout)
+  local kind = redis.call('TYPE', key).ok
+  if layout == 'redisson' then
+    return kind == 'hash' and redis.call('HEXISTS', key, holder(value)) == 1
+  end
+  return kind == 'string' and redis.call('GET', key) == value
+end
+
+-- Grants the lock when nobody holds it, and draws a fencing token when there
+-- is a counter.
+-- KEYS lock [fence]; ARGV value ttl_ms [layout]  ->  { token or 1, 0 } or
+-- { 0, ms left }.
+local function lock(keys, argv)
+  local granted
+  if argv[3] == 'redisson' then
+    granted = redis.call('EXISTS', keys[1]) == 0
+    if granted then
+      redis.call('HSET', keys[1], holder(argv[1]), 1)
+      redis.call('PEXPIRE', keys[1], argv[2])
+    end
+  else
+    granted = redis.call('SET', keys[1], argv[1], 'NX', 'PX', argv[2])
+  end
+  if not granted then
+    return { 0, redis.call('PTTL', keys[1]) }
+  end
+  return { keys[2] and redis.call('INCR', keys[2]) or 1, 0 }
 end
 
 redis.register_function('ph_lock', lock)
 
--- KEYS lock; ARGV value  ->  1 released, 0 it was not ours any more.
+-- KEYS lock; ARGV value [layout]  ->  1 released, 0 it was not ours any more.
 redis.register_function('ph_unlock', function(keys, argv)
-  if redis.call('GET', keys[1]) == argv[1] then
-    return redis.call('DEL', keys[1])
+  if not is_mine(keys[1], argv[1], argv[2]) then
+    return 0
   end
-  return 0
+  redis.call('DEL', keys[1])
+  redis.call('PUBLISH', free_channel(keys[1], argv[2]), '0')
+  return 1
 end)
 
--- KEYS lock; ARGV value ttl_ms  ->  1 renewed, 0 lost.
+-- KEYS lock; ARGV value ttl_ms [layout]  ->  1 renewed, 0 lost.
 redis.register_function('ph_renew', function(keys, argv)
-  if redis.call('GET', keys[1]) == argv[1] then
+  if is_mine(keys[1], argv[1], argv[3]) then
     return redis.call('PEXPIRE', keys[1], argv[2])
   end
   return 0

@@ -143,6 +143,9 @@ static const struct docs_move {
 }, attempt_moves[] = {
 #define MOVE(from, to, by) { #from, #to, #by },
 #include "libpayhub/domain/attempt_states.def"
+}, refund_moves[] = {
+#define MOVE(from, to, by) { #from, #to, #by },
+#include "libpayhub/domain/refund_states.def"
 };
 
 static void
@@ -175,8 +178,9 @@ write_states(struct ph_buf *buf)
 {
     add(buf,
         "# States\n\n"
-        "Made from `libpayhub/domain/payment_states.def` and "
-        "`attempt_states.def` by `make docs`; do not edit.\n\n"
+        "Made from `libpayhub/domain/payment_states.def`, "
+        "`attempt_states.def` and `refund_states.def` by `make docs`; do not "
+        "edit.\n\n"
         "The same words stand in SQL, API, webhooks and counters. A move that "
         "is not listed is refused; a move to the state where one already is "
         "changes nothing and is no error. `any`: whoever learns it, from an "
@@ -207,7 +211,11 @@ write_states(struct ph_buf *buf)
             add(buf, "` ");
         }
     }
-    add(buf, "\n");
+    add(buf,
+        "\n\n## Refund\n\nA merchant's refund is born `processing`, one that "
+        "payhub makes by itself `created`. Only `failed` gives back what was "
+        "reserved; a proof that comes later still counts.\n");
+    states_moves(buf, refund_moves, PH_COUNT(refund_moves));
 }
 
 const struct docs_page docs_pages[] = {

@@ -1,5 +1,5 @@
-"""Reads a payment from standard input, prints it as a receipt; exit 0 only if
-it is paid."""
+"""Reads a payment or a refund from standard input, prints it as a receipt; exit
+0 only if it is paid or succeeded."""
 
 import json
 import sys
@@ -16,9 +16,8 @@ def money(amount, currency):
         else f"{whole} {currency}"
 
 
-def main():
-    payment = json.load(sys.stdin)
-    rows = {
+def payment_rows(payment):
+    return {
         "payment": payment["id"],
         "order": payment["order_no"],
         "status": payment["status"],
@@ -27,9 +26,26 @@ def main():
         "trade": payment["channel_trade_no"],
         "paid at": payment["paid_at"],
     }
-    for name, value in rows.items():
+
+
+def refund_rows(refund):
+    return {
+        "refund": refund["id"],
+        "number": refund["refund_no"],
+        "of": refund["payment_id"],
+        "status": refund["status"],
+        "amount": money(refund["amount"], refund["currency"]),
+        "done at": refund["refunded_at"],
+    }
+
+
+def main():
+    told = json.load(sys.stdin)
+    is_refund = "refund_no" in told
+    for name, value in (refund_rows if is_refund
+                        else payment_rows)(told).items():
         print(f"  {name:<9} {value}")
-    return 0 if payment["status"] == "paid" else 1
+    return 0 if told["status"] == ("succeeded" if is_refund else "paid") else 1
 
 
 sys.exit(main())

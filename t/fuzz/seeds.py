@@ -37,6 +37,22 @@ def cuts():
     put("cut", "long", b"\xff" + stream[:36] + b"\0\0\x10\0" + bytes(400))
 
 
+def lists():
+    rows = {
+        "empty": "", "limit": "limit=100", "sync": "order_no=a&sync=true",
+        "filters": "status=paid,paid_late&method=sandbox_bar&channel=sandbox"
+                   "&account=acc_1&limit=5",
+        "times": "created_from=2026-01-02T03%3A04%3A05Z"
+                 "&created_to=2026-01-02T03:04:05.678Z",
+        "escapes": "account=a%2Cb%5f&channel=%",
+        "twice": "limit=1&limit=1", "unknown": "sort=id",
+        "cursor": "cursor=" + "UDAxMjM0NTY3ODlBQjAwMDAwMDAwMDAwMDAw" + "A" * 11,
+        "many": "account=" + ",".join("abcdefghijklmnopq"),
+    }
+    for name, text in rows.items():
+        put("list_query", name, text.encode())
+
+
 def headers():
     key, time = 'key_id="k1"', 'timestamp="1700000000"'
     nonce, sign = 'nonce="abcdefgh"', 'signature="AAAAAAAA"'
@@ -137,6 +153,7 @@ def scans():
 
 frames()
 cuts()
+lists()
 scans()
 headers()
 signatures()

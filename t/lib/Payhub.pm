@@ -58,6 +58,7 @@ my %field = (
     outcome      => 24,
     problem      => 25,
     allow        => 26,
+    platform_signature => 27,
 );
 my %field_name = reverse %field;
 
@@ -431,6 +432,15 @@ my %answers = (
         my ($health) = $_[0]{body} =~ /"subject":"([^"]*)"/;
         frame(RESULT, $_[0]{id}, 200, [ @text, 0x8001 => $health ],
             ($_[0]{candidate} // '-') . "\n");
+    },
+    platform => sub { # signed only where the edge asks for it
+        my $asks = $_[0]{platform_signature} // '-';
+
+        frame(RESULT, $_[0]{id}, 200,
+            [ $asks eq '1' ? (platform_signature => 'platform-0123 1700000000 c2ln') : () ], "asks=$asks\n");
+    },
+    badly    => sub {
+        frame(RESULT, $_[0]{id}, 200, [ platform_signature => 'platform-0123' ], "{}\n");
     },
     limited  => sub {
         frame(RESULT, $_[0]{id}, 429,

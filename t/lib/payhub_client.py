@@ -179,7 +179,7 @@ class Receiver:
         """The first event about an order."""
         def find():
             return next((one for one in self.got
-                         if one[2]["data"]["order_no"] == order_no), None)
+                         if one[2]["data"].get("order_no") == order_no), None)
 
         with self.changed:
             assert self.changed.wait_for(find, wait_s), \

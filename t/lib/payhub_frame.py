@@ -21,9 +21,10 @@ NAMES = {number: name for name, number in TYPES.items()}
 FIELDS = {"METHOD": 1, "TARGET": 2, "KEY_ID": 3, "APP_ID": 4,
           "MERCHANT_ID": 5, "SCHEME": 6, "ROLE": 7, "CLIENT_ADDR": 8,
           "CONTENT_TYPE": 9, "HEADER": 10, "CANDIDATE": 11,
-          "ROUTE_REASON": 12, "NONCE": 15, "TIMESTAMP": 16, "NONCE_COLD": 17,
-          "ROUTE_VIEW": 18, "RETRY_AFTER": 20, "REPLAYED": 21, "ORDER_ID": 22,
+          "ROUTE_REASON": 12, "IDEMPOTENCY_KEY": 13, "NONCE": 15,
+          "TIMESTAMP": 16, "NONCE_COLD": 17, "ROUTE_VIEW": 18, "RETRY_AFTER": 20, "REPLAYED": 21, "ORDER_ID": 22,
           "CHANNEL": 23, "OUTCOME": 24, "PROBLEM": 25, "ALLOW": 26,
+          "PLATFORM_SIGNATURE": 27,
           "VERSION_MIN": 30, "VERSION_MAX": 31, "ROLES": 32, "BUILD": 33,
           "HEALTH": 0x8001}
 FIELD_NAMES = {number: name for name, number in FIELDS.items()}

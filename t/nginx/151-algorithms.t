@@ -78,7 +78,12 @@ for my $length (1, 31, 32, 33, 63, 64, 65, 66, 70, 72, 73, 255, 256, 257, 384, 5
         "--- error_code: 401\n--- error_log\npayhub verify refused: key, key \"nobody\"");
 }
 
-block('answers of other keys than HMAC have no signature', q{main::v3("ed", "POST", "/w/echo", "hello")},
+block('answers of other keys than HMAC are signed as the worker says', q{main::v3("ed", "GET", "/w/platform", "", nonce => "nonce-of-27")},
+    'GET /w/platform', "--- response_body\nasks=1\n--- response_headers\nPayhub-Key-Id: platform-0123\n"
+    . "Payhub-Timestamp: 1700000000\nPayhub-Nonce: nonce-of-27\nPayhub-Signature: c2ln");
+block('what is no signature is no answer', q{main::v3("ed", "GET", "/w/badly")}, 'GET /w/badly',
+    "--- error_code: 502\n--- response_headers\n! Payhub-Signature\n--- error_log\nanswer could not be signed\n--- no_error_log\n[crit]");
+block('without one they have none', q{main::v3("ed", "POST", "/w/echo", "hello")},
     "POST /w/echo\nhello", "--- response_body: hello\n--- response_headers\n! Payhub-Signature\n! Payhub-Key-Id");
 block('the frame names key and scheme', q{main::v3("rsa", "GET", "/w/a")}, 'GET /w/a',
     "--- response_body_like: app_id=rsa-app\\n(?s:.*)key_id=rsa\\n(?s:.*)scheme=payhub-v3\\n");

@@ -65,7 +65,7 @@ parse_rows(void **state)
 {
     (void) state;
     for (size_t i = 0; i < PH_COUNT(rows); i++) {
-        struct cli_args args;
+        struct cli_args args = { 0 };
         char            memory[256];
         struct ph_buf   why = PH_BUF_INIT(memory);
         enum ph_rc      rc  = cli_args_parse(&args, count_of(rows[i].argv),
@@ -89,7 +89,7 @@ static void
 repeated_values_in_order(void **state)
 {
     static const char *const argv[] = { "--set", "a", "--force", "--set=b" };
-    struct cli_args          args;
+    struct cli_args          args   = { 0 };
     char                     memory[64];
     struct ph_buf            why = PH_BUF_INIT(memory);
     size_t                   at  = 0;
@@ -102,11 +102,33 @@ repeated_values_in_order(void **state)
     assert_null(cli_args_next(&args, "set", &at));
 }
 
+/* of a command that runs another program */
+static void
+rest_is_left_alone(void **state)
+{
+    static const char *const argv[]
+        = { "k", "--name=a", "--", "run", "--name", "b", "--", "-x", NULL };
+    struct cli_args args = { .keeps_rest = true };
+    char            memory[64];
+    struct ph_buf   why = PH_BUF_INIT(memory);
+
+    (void) state;
+    assert_int_equal(cli_args_parse(&args, 8, argv, own, common, &why), PH_OK);
+    assert_int_equal(args.word_count, 1);
+    assert_string_equal(cli_args_value(&args, "name"), "a");
+    assert_int_equal(args.rest_count, 5);
+    assert_ptr_equal(args.rest, argv + 3);
+    assert_int_equal(cli_args_parse(&args, 2, argv, own, common, &why), PH_OK);
+    assert_int_equal(args.rest_count, 0);
+    assert_int_equal(cli_args_parse(&args, 3, argv, own, common, &why), PH_OK);
+    assert_int_equal(args.rest_count, 0);
+}
+
 static void
 too_many_are_refused(void **state)
 {
     const char     *argv[CLI_WORDS_MAX + 1];
-    struct cli_args args;
+    struct cli_args args = { 0 };
     char            memory[64];
     struct ph_buf   why = PH_BUF_INIT(memory);
 
@@ -150,6 +172,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse_rows),
         cmocka_unit_test(repeated_values_in_order),
+        cmocka_unit_test(rest_is_left_alone),
         cmocka_unit_test(too_many_are_refused),
         cmocka_unit_test(edits_are_counted),
     };

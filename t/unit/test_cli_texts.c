@@ -4,6 +4,7 @@
 #include "cli/gtid.h"
 #include "cli/sql_split.h"
 #include "cli/when.h"
+#include "libpayhub/base/month.h"
 
 #define STATEMENTS_MAX 4
 
@@ -72,13 +73,12 @@ months_follow(void **state)
     const uint64_t at_ms = UINT64_C(1798761599999);
 
     (void) state;
-    assert_int_equal(cli_month_number(at_ms), 202612);
-    assert_int_equal(cli_month_number(at_ms + 1), 202701);
-    assert_int_equal(cli_month_start_ms(at_ms, 1), at_ms + 1);
-    assert_int_equal(cli_month_number(cli_month_start_ms(at_ms, 0)), 202612);
-    assert_int_equal(cli_month_number(cli_month_start_ms(at_ms, 3)), 202703);
-    assert_int_equal(cli_month_number(cli_month_start_ms(at_ms, 3) - 1),
-                     202702);
+    assert_int_equal(ph_month_number(at_ms), 202612);
+    assert_int_equal(ph_month_number(at_ms + 1), 202701);
+    assert_int_equal(ph_month_start_ms(at_ms, 1), at_ms + 1);
+    assert_int_equal(ph_month_number(ph_month_start_ms(at_ms, 0)), 202612);
+    assert_int_equal(ph_month_number(ph_month_start_ms(at_ms, 3)), 202703);
+    assert_int_equal(ph_month_number(ph_month_start_ms(at_ms, 3) - 1), 202702);
 }
 
 static const struct {

@@ -44,6 +44,14 @@ static const struct row attempt_rows[] = {
     { "failed", "succeeded", ANY },     { "closed", "succeeded", ANY },
     { "succeeded", "duplicate", ANY },
 };
+
+static const struct row refund_rows[] = {
+    { "created", "processing", ANY },   { "created", "failed", ANY },
+    { "processing", "succeeded", ANY }, { "processing", "failed", PROVED },
+    { "processing", "unknown", ANY },
+    { "unknown", "succeeded", PROVED }, { "unknown", "failed", PROVED },
+    { "failed", "succeeded", PROVED },
+};
 /* clang-format on */
 
 static enum ph_move
@@ -109,6 +117,31 @@ test_attempt_cells(void **state)
         }
     }
     assert_int_equal(moves, PH_COUNT(attempt_rows));
+}
+
+static void
+test_refund_cells(void **state)
+{
+    unsigned moves = 0;
+
+    (void) state;
+    for (unsigned from = 1; from < PH_REFUND_STATES; from++) {
+        for (unsigned to = 1; to < PH_REFUND_STATES; to++) {
+            for (unsigned by = PH_BY_ANY; by <= PH_BY_PERSON; by++) {
+                enum ph_refund_state a = (enum ph_refund_state) from;
+                enum ph_refund_state b = (enum ph_refund_state) to;
+                enum ph_move got = ph_refund_move(a, b, (enum ph_mover) by);
+
+                assert_int_equal(got,
+                                 want_move(refund_rows, PH_COUNT(refund_rows),
+                                           ph_refund_state_text(a),
+                                           ph_refund_state_text(b),
+                                           (enum ph_mover) by));
+                moves += by == PH_BY_PERSON && got == PH_MOVE_OK;
+            }
+        }
+    }
+    assert_int_equal(moves, PH_COUNT(refund_rows));
 }
 
 /* NONE and what lies outside the enum are no states, not even to themselves */
@@ -227,6 +260,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_payment_cells),
         cmocka_unit_test(test_attempt_cells),
+        cmocka_unit_test(test_refund_cells),
         cmocka_unit_test(test_no_state),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_rest),

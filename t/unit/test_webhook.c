@@ -107,14 +107,37 @@ test_refused(void **state)
         PH_E_FULL);
 }
 
+/* Both forms sign the same bytes; a public key's text is known by its head. */
+static void
+test_pieces(void **state)
+{
+    struct ph_str pieces[PH_WEBHOOK_PIECES];
+    uint8_t       raw[PH_WEBHOOK_PUBLIC_LEN];
+    char          memory[256];
+    struct ph_buf text = PH_BUF_INIT(memory);
+
+    (void) state;
+    ph_webhook_pieces(pieces, PH_STR("N1"), PH_STR("1700000000"), PH_STR("{}"));
+    for (size_t i = 0; i < PH_COUNT(pieces); i++) {
+        ph_buf_add(&text, pieces[i]);
+    }
+    t_same(ph_buf_str(&text), PH_STR("N1.1700000000.{}"));
+    ph_buf_cut(&text, 0);
+    for (size_t i = 0; i < sizeof(raw); i++) {
+        raw[i] = (uint8_t) i;
+    }
+    ph_webhook_public(&text, raw);
+    t_same(ph_buf_str(&text),
+           PH_STR("whpk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known),
-        cmocka_unit_test(test_openssl),
-        cmocka_unit_test(test_secrets),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_known),   cmocka_unit_test(test_openssl),
+        cmocka_unit_test(test_secrets), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_pieces),
     };
 
     return cmocka_run_group_tests_name("webhook", tests, set_up, tear_down);

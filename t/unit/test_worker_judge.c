@@ -1,53 +1,5 @@
 /* What evidence does to an order: every class from every state. */
-#include "t/unit/support.h"
-#include "worker/judge.h"
-
-#define ATTEMPT "A00000000000000000000000001"
-
-static const struct wk_judge_rules rules = { .not_found_final_ms = 60000,
-                                             .unknown_first_ms   = 1000,
-                                             .paying_first_ms    = 5000,
-                                             .now_ms             = 1000000 };
-
-static struct wk_order
-order_of(enum ph_payment_state payment, enum ph_attempt_state attempt)
-{
-    struct wk_order order = { .attempt_count = 1 };
-
-    order.payment.status        = payment;
-    order.payment.amount        = 1000;
-    order.payment.currency      = PH_STR("CNY");
-    order.attempt[0].id         = PH_STR(ATTEMPT);
-    order.attempt[0].status     = attempt;
-    order.attempt[0].amount     = 1000;
-    order.attempt[0].currency   = PH_STR("CNY");
-    order.attempt[0].sent_at_ms = rules.now_ms - 61000;
-    return order;
-}
-
-static struct ph_channel_result result_of(enum ph_result_class class)
-{
-    return (struct ph_channel_result){ .class    = class,
-                                       .number   = PH_STR(ATTEMPT),
-                                       .trade_no = PH_STR("T1"),
-                                       .amount   = 1000,
-                                       .currency = PH_STR("CNY") };
-}
-
-static struct wk_verdict
-judge(struct wk_order *order, enum wk_source source,
-      const struct ph_channel_result *result)
-{
-    struct wk_evidence evidence = { .source = source, .result = result };
-    struct wk_verdict  verdict;
-
-    wk_judge(order, 0, &evidence, &rules, &verdict);
-    return verdict;
-}
-
-#define P(state) PH_PAYMENT_##state
-#define A(state) PH_ATTEMPT_##state
-#define R(class) PH_RESULT_##class
+#include "t/unit/judge_orders.h"
 
 /* clang-format off */
 static const struct {
@@ -233,6 +185,18 @@ a_shown_code_is_not_gone_before_its_end(void **unused)
     order.payment.expires_at_ms = rules.now_ms - 60000;
     (void) judge(&order, WK_SOURCE_QUERY, &result);
     assert_int_equal(order.attempt[0].status, A(FAILED));
+
+    /* nor while it is being closed, when it was shown */
+    order                        = order_of(P(PAYING), A(CLOSING));
+    order.attempt[0].action_type = PH_STR("qr_code");
+    order.payment.expires_at_ms  = rules.now_ms - 59999;
+    for (int i = 0; i < 5; i++) {
+        (void) judge(&order, WK_SOURCE_QUERY, &result);
+    }
+    assert_int_equal(order.attempt[0].status, A(CLOSING));
+    order.attempt[0].action_type = PH_STR("none");
+    (void) judge(&order, WK_SOURCE_QUERY, &result);
+    assert_int_equal(order.attempt[0].status, A(FAILED));
 }
 
 /* channel_trade is an ascii table: a number that it cannot hold must not keep
@@ -317,6 +281,115 @@ columns_of_happenings_are_written_once(void **unused)
     assert_int_equal(order.payment.paid_at_ms, rules.now_ms);
 }
 
+/* ---- what is kept of an answer ---- */
+
+static void
+an_action_is_kept_as_it_was_first_shown(void **unused)
+{
+    static const struct {
+        enum ph_action_type action;
+        const char         *text;
+    } rows[] = {
+        { PH_ACTION_QR_CODE, "qr_code" },
+        { PH_ACTION_REDIRECT, "redirect" },
+        { PH_ACTION_FORM, "form" },
+        { PH_ACTION_APP, "app" },
+        { PH_ACTION_JSAPI, "jsapi" },
+        { PH_ACTION_CLIENT_SECRET, "client_secret" },
+        { (enum ph_action_type) 99, "none" },
+    };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct ph_channel_result result = result_of(R(WAIT_USER));
+        struct wk_order          order  = order_of(P(PAYING), A(SENT));
+
+        result.action      = rows[i].action;
+        result.action_data = PH_STR("\"first\"");
+        (void) judge(&order, WK_SOURCE_ANSWER, &result);
+        t_same(order.attempt[0].action_type, ph_str_z(rows[i].text));
+        if (rows[i].action > PH_ACTION_CLIENT_SECRET) {
+            continue;
+        }
+        result.action_data = PH_STR("\"second\"");
+        const struct wk_verdict verdict
+            = judge(&order, WK_SOURCE_QUERY, &result);
+        t_same(order.attempt[0].action_data, PH_STR("\"first\""));
+        assert_false(verdict.attempt_moved);
+    }
+    t_same(wk_action_text(PH_ACTION_NONE), PH_STR("none"));
+}
+
+/* What a column cannot hold is cut, never through a character. */
+static void
+long_texts_are_cut_between_characters(void **unused)
+{
+    char                     text[300];
+    struct ph_channel_result result = result_of(R(FAILED));
+    struct wk_order          order  = order_of(P(PAYING), A(SENT));
+
+    (void) unused;
+    memset(text, 'a', sizeof(text));
+    /* one character, 253 to 255 */
+    text[253] = '\xe4', text[254] = '\xb8', text[255] = '\xad';
+    result.message = ph_str_make(text, sizeof(text));
+    (void) judge(&order, WK_SOURCE_ANSWER, &result);
+    assert_int_equal(order.attempt[0].error_message.len, 253);
+    t_same(order.payment.error_message, order.attempt[0].error_message);
+
+    order          = order_of(P(PAYING), A(SENT));
+    result.message = PH_STR("\xff"); /* no text at all */
+    (void) judge(&order, WK_SOURCE_ANSWER, &result);
+    assert_int_equal(order.attempt[0].error_message.len, 0);
+    assert_int_equal(order.payment.status, P(FAILED));
+}
+
+static void
+a_fault_of_ours_is_called_so(void **unused)
+{
+    const struct ph_channel_result result = result_of(R(NOT_SENT));
+    struct wk_order                order  = order_of(P(PAYING), A(SENT));
+    const struct wk_evidence       evidence
+        = { .source       = WK_SOURCE_ANSWER,
+            .result       = &result,
+            .config_error = PH_ERROR_CHANNEL_CONFIG };
+    struct wk_verdict verdict;
+
+    (void) unused;
+    wk_judge(&order, 0, &evidence, &rules, &verdict);
+    t_same(order.payment.error_code,
+           ph_error_info(PH_ERROR_CHANNEL_CONFIG)->code);
+}
+
+static void
+the_adapters_bytes_and_the_highest_fence_are_kept(void **unused)
+{
+    const struct ph_channel_result result   = result_of(R(WAIT_USER));
+    struct wk_order                order    = order_of(P(PAYING), A(WAIT_USER));
+    struct wk_evidence             evidence = { .source = WK_SOURCE_QUERY,
+                                                .result = &result,
+                                                .state  = PH_STR("step 2"),
+                                                .fence  = 5 };
+    struct wk_verdict              verdict;
+
+    (void) unused;
+    order.attempt[0].channel_trade_no = PH_STR("T1");
+    order.attempt[0].state            = PH_STR("step 1");
+    order.attempt[0].fence            = 3;
+    order.payment.fence               = 9;
+    wk_judge(&order, 0, &evidence, &rules, &verdict);
+    assert_true(verdict.attempt_moved);
+    t_same(order.attempt[0].state, PH_STR("step 2"));
+    assert_int_equal(order.attempt[0].fence, 5);
+    assert_int_equal(order.payment.fence, 9);
+
+    wk_judge(&order, 0, &evidence, &rules, &verdict);
+    assert_false(verdict.attempt_moved); /* all of it is there */
+    evidence.fence = 10;
+    wk_judge(&order, 0, &evidence, &rules, &verdict);
+    assert_int_equal(order.payment.fence, 10);
+}
+
 int
 main(void)
 {
@@ -331,6 +404,10 @@ main(void)
         cmocka_unit_test(a_success_of_no_amount_proves_nothing),
         cmocka_unit_test(a_taken_trade_number_is_a_conflict),
         cmocka_unit_test(failed_needs_proof_of_every_attempt),
+        cmocka_unit_test(an_action_is_kept_as_it_was_first_shown),
+        cmocka_unit_test(long_texts_are_cut_between_characters),
+        cmocka_unit_test(a_fault_of_ours_is_called_so),
+        cmocka_unit_test(the_adapters_bytes_and_the_highest_fence_are_kept),
         cmocka_unit_test(columns_of_happenings_are_written_once),
     };
 

@@ -41,7 +41,7 @@ queries_follow_their_schedule(void **unused)
         const struct wk_order order
             = order_of(PH_PAYMENT_PAYING, rows[i].attempt);
         const struct wk_rest rest
-            = wk_rest_judge(&conf, &order, NULL, 0, rows[i].tries, NOW);
+            = wk_rest_judge(&conf, &order, rows[i].tries, NOW);
 
         assert_false(rest.is_at_rest);
         assert_int_equal(rest.due_ms, NOW + rows[i].after_ms);
@@ -57,66 +57,93 @@ final_payments_rest(void **unused)
 
     (void) unused;
     for (size_t i = 0; i < PH_COUNT(finals); i++) {
-        struct wk_order order = order_of(finals[i], PH_ATTEMPT_UNKNOWN);
+        bool is_paid
+            = finals[i] == PH_PAYMENT_PAID || finals[i] == PH_PAYMENT_PAID_LATE;
+        struct wk_order order = order_of(
+            finals[i], is_paid ? PH_ATTEMPT_SUCCEEDED : PH_ATTEMPT_UNKNOWN);
 
-        assert_true(wk_rest_judge(&conf, &order, NULL, 0, 0, NOW).is_at_rest);
+        assert_true(wk_rest_judge(&conf, &order, 0, NOW).is_at_rest);
         assert_null(wk_rest_open_attempt(&order));
     }
 }
 
+/* Another attempt has paid: this one is to be ended at once.  What a person has
+ * called paid is left alone. */
 static void
-a_waiting_webhook_keeps_the_order_at_work(void **unused)
+a_paid_order_with_an_open_attempt_is_at_work(void **unused)
 {
-    const struct wk_order order
-        = order_of(PH_PAYMENT_PAID, PH_ATTEMPT_SUCCEEDED);
-    struct wk_task tasks[2] = { { .status = PH_STR("delivered") },
-                                { .status = PH_STR("pending") } };
+    static const enum ph_attempt_state opens[]
+        = { PH_ATTEMPT_SENT, PH_ATTEMPT_WAIT_USER, PH_ATTEMPT_UNKNOWN,
+            PH_ATTEMPT_CLOSING };
 
     (void) unused;
-    tasks[1].created_at_ms    = NOW;
-    tasks[1].tries            = 1; /* 0s, 15s */
-    const struct wk_rest rest = wk_rest_judge(&conf, &order, tasks, 2, 0, NOW);
-    assert_false(rest.is_at_rest);
-    assert_int_equal(rest.due_ms, NOW + 15000);
+    for (size_t i = 0; i < PH_COUNT(opens); i++) {
+        struct wk_order order = order_of(PH_PAYMENT_PAID, opens[i]);
 
-    tasks[1].tries = 0; /* due now: it may be under way */
-    assert_int_equal(wk_rest_judge(&conf, &order, tasks, 2, 0, NOW).due_ms,
-                     NOW + 6000);
-    assert_int_equal(
-        wk_rest_judge(&conf, &order, tasks, 2, 0, NOW + 2000).due_ms,
-        NOW + 6000);
-    tasks[1].status = PH_STR("dead");
-    assert_true(wk_rest_judge(&conf, &order, tasks, 2, 0, NOW).is_at_rest);
+        order.payment.expires_at_ms = NOW + 7200000;
+        assert_false(wk_rest_judge(&conf, &order, 0, NOW).is_at_rest);
+        assert_ptr_equal(wk_rest_open_attempt(&order), &order.attempt[0]);
+        assert_int_equal(wk_rest_end_ms(&conf, &order, &order.attempt[0]), 0);
+        order.payment.proof_source = PH_STR("person");
+        assert_true(wk_rest_judge(&conf, &order, 0, NOW).is_at_rest);
+    }
 }
 
+/* bar_wait 30s, expiry_tick 1s, the last of the schedules 1h and 30m */
+/* clang-format off */
+static const struct {
+    const char           *method;
+    enum ph_attempt_state attempt;
+    int64_t               tries;
+    int64_t               sent_ms, expires_ms; /* from now */
+    int64_t               end_ms;  /* from now; AT_ONCE */
+    uint64_t              due_ms;  /* from now */
+} ends[] = {
+#define AT_ONCE (-(int64_t) NOW)
+    { "sandbox_qr", PH_ATTEMPT_WAIT_USER, 9, -100000, 700, 700, 700 },
+    { "sandbox_qr", PH_ATTEMPT_WAIT_USER, 0, -100, 60000, 60000, 5000 },
+    { "sandbox_qr", PH_ATTEMPT_UNKNOWN, 11, -100000, 900, 900, 900 },
+    { "sandbox_qr", PH_ATTEMPT_CLOSING, 3, -100000, 900000, AT_ONCE, 8000 },
+    /* past it: half of what has passed, 1 s at least, 1 h at most */
+    { "sandbox_qr", PH_ATTEMPT_WAIT_USER, 99, -900000, 0, 0, 1000 },
+    { "sandbox_qr", PH_ATTEMPT_WAIT_USER, 99, -900000, -1500, -1500, 1000 },
+    { "sandbox_qr", PH_ATTEMPT_WAIT_USER, 99, -900000, -8000, -8000, 4000 },
+    { "sandbox_qr", PH_ATTEMPT_CLOSING, 99, -900000, -8000, AT_ONCE, 4000 },
+    { "sandbox_qr", PH_ATTEMPT_UNKNOWN, 99, -900000, -900000, -900000, 450000 },
+    { "sandbox_qr", PH_ATTEMPT_UNKNOWN, 99, -9000000, -8000000, -8000000, 3600000 },
+    { "sandbox_qr", PH_ATTEMPT_UNKNOWN, 2, -9000000, -8000000, -8000000, 4000 },
+    /* a bar code ends by its own wait, or with its order */
+    { "sandbox_bar", PH_ATTEMPT_WAIT_USER, 9, -20000, 700000, 10000, 10000 },
+    { "sandbox_bar", PH_ATTEMPT_WAIT_USER, 9, -20000, 3000, 3000, 3000 },
+    { "bar", PH_ATTEMPT_UNKNOWN, 99, -40000, 700000, -10000, 5000 },
+    { "sidebar", PH_ATTEMPT_WAIT_USER, 9, -40000, 700000, 700000, 700000 },
+};
+/* clang-format on */
+
 static void
-webhooks_count_from_their_birth(void **unused)
+an_order_is_looked_after_at_its_end(void **unused)
 {
-    struct wk_task task = { .created_at_ms = NOW };
-
     (void) unused;
-    assert_int_equal(wk_notify_due_ms(&conf, &task), NOW);
-    task.tries = 3; /* 0s 15s 15s 30s */
-    assert_int_equal(wk_notify_due_ms(&conf, &task), NOW + 60000);
-    task.tries = 9999; /* the whole schedule, no further */
-    assert_int_equal(wk_notify_due_ms(&conf, &task),
-                     NOW
-                         + (15 + 15 + 30 + 180 + 600 + 1200 + 3 * 1800 + 3600
-                            + 3 * 10800 + 2 * 21600)
-                               * UINT64_C(1000));
-}
+    for (size_t i = 0; i < PH_COUNT(ends); i++) {
+        struct wk_order order = order_of(PH_PAYMENT_PAYING, ends[i].attempt);
+        const int64_t   now   = (int64_t) NOW * 100;
 
-/* Whoever committed the event delivers it at once; a janitor elsewhere that
- * does the same meanwhile would deliver it twice. */
-static void
-a_first_delivery_is_left_its_time(void **unused)
-{
-    struct wk_task task = { .created_at_ms = NOW };
+        order.attempt[0].method     = ph_str_z(ends[i].method);
+        order.attempt[0].sent_at_ms = (uint64_t) (now + ends[i].sent_ms);
+        order.payment.expires_at_ms = (uint64_t) (now + ends[i].expires_ms);
+        const uint64_t end_ms
+            = wk_rest_end_ms(&conf, &order, &order.attempt[0]);
+        const struct wk_rest rest
+            = wk_rest_judge(&conf, &order, ends[i].tries, (uint64_t) now);
+        uint64_t expected
+            = ends[i].end_ms == AT_ONCE ? 0 : (uint64_t) (now + ends[i].end_ms);
 
-    (void) unused;
-    assert_int_equal(wk_notify_look_ms(&conf, &task), NOW + 6000);
-    task.tries = 1;
-    assert_int_equal(wk_notify_look_ms(&conf, &task), NOW + 15000);
+        if (end_ms != expected
+            || rest.due_ms != (uint64_t) now + ends[i].due_ms) {
+            fail_msg("row %zu: end %ld, due %ld", i, (long) end_ms,
+                     (long) rest.due_ms - (long) now);
+        }
+    }
 }
 
 int
@@ -125,9 +152,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queries_follow_their_schedule),
         cmocka_unit_test(final_payments_rest),
-        cmocka_unit_test(a_waiting_webhook_keeps_the_order_at_work),
-        cmocka_unit_test(webhooks_count_from_their_birth),
-        cmocka_unit_test(a_first_delivery_is_left_its_time),
+        cmocka_unit_test(a_paid_order_with_an_open_attempt_is_at_work),
+        cmocka_unit_test(an_order_is_looked_after_at_its_end),
     };
 
     ph_conf_init(&conf);

@@ -51,6 +51,11 @@ def secrets_make(layout):
     for name in ("worker.password", "sidecar.password", "seal.key",
                  "sandbox.key"):
         secret_once(layout.path("keys", name), hexes)
+    platform = layout.path("keys", "platform.pem")
+    if not os.path.exists(platform):
+        file_write(platform, command(
+            layout, ["openssl", "genpkey", "-algorithm", "ed25519"],
+            "platform-key"), 0o600)
     if not os.path.exists(layout.keys_conf):
         file_write(layout.keys_conf, "", 0o600)
 
@@ -119,7 +124,7 @@ def configs_write(layout, options):
                texts.payhub(layout, options.port, options.settings))
     file_write(at("conf", "nginx.conf"),
                texts.nginx(layout, options.port, options.workers,
-                           options.nginx_workers))
+                           options.nginx_workers, options.worker_roles))
     for name in ("redis", "binlog", "sandbox"):
         os.makedirs(at("data", name), mode=0o700, exist_ok=True)
 

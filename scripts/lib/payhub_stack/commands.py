@@ -23,6 +23,7 @@ from .supervisor import Supervisor
 
 TREE = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.dirname(os.path.realpath(__file__)))))
+ROLES = ("pay", "notify", "janitor", "admin")
 PROFILES = ("release", "debug", "asan", "tsan")
 PROGRAMS = ("payhub", "payhub-worker", "payhub-sidecar", "payhub-sandbox",
             "ngx_http_payhub_module.so")
@@ -48,6 +49,9 @@ def arguments_parse(words):
     up.add_argument("--port", type=int, help="first of four ports; "
                     "else the last one used here, else a free one from 8080")
     up.add_argument("--workers", type=int, default=1, metavar="W")
+    up.add_argument("--worker-roles", metavar="ROLES:ROLES...",
+                    help="one worker for each: pay,admin:notify:janitor; "
+                    "default: W workers of all roles")
     up.add_argument("--nginx-workers", type=int, default=1, metavar="X")
     up.add_argument("--build", choices=PROFILES, default="release")
     up.add_argument("--beside", metavar="D", help="the folder of a stack that "
@@ -110,7 +114,27 @@ def ports_check(base):
                          + "; take another --port")
 
 
+def roles_check(options):
+    """["pay,admin", "notify"] or None; what nginx needs must be there."""
+    if options.worker_roles is None:
+        return
+    groups = [group.split(",") for group in options.worker_roles.split(":")]
+    for role in (role for group in groups for role in group):
+        if role not in ROLES:
+            raise StackError(f"--worker-roles: found '{role}', expected some "
+                             f"of {', '.join(ROLES)}")
+    for needed in ("pay", "admin"):
+        if not any(needed in group for group in groups):
+            raise StackError(f"--worker-roles: no worker has the role {needed}")
+    if options.workers not in (1, len(groups)):
+        raise StackError(f"--workers {options.workers}: expected nothing, or "
+                         f"{len(groups)} as --worker-roles says")
+    options.workers = len(groups)
+    options.worker_roles = [",".join(group) for group in groups]
+
+
 def options_check(options, record):
+    roles_check(options)
     if options.port is None:
         options.port = ports_free() if record is None else record["port"]
     for name in ("workers", "nginx_workers"):

@@ -89,7 +89,9 @@ def worker(layout, options, number):
     process = _daemon(
         layout, options, f"worker_{number}",
         [layout.path("bin", "payhub-worker"), "--config", layout.config],
-        env={"PAYHUB_WORKER_LISTEN": "unix:" + path}, stale=(path,))
+        env={"PAYHUB_WORKER_LISTEN": "unix:" + path,
+             **({"PAYHUB_WORKER_ROLES": options.worker_roles[number - 1]}
+                if options.worker_roles else {})}, stale=(path,))
     if "PAYHUB_CRASH_AT" in os.environ:
         process.first_env = {"PAYHUB_CRASH_AT": os.environ["PAYHUB_CRASH_AT"]}
     return process

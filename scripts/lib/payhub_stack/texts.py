@@ -102,6 +102,7 @@ def payhub(layout, port, settings):
         "admin.socket": layout.admin_socket,
         "admin.api_url": f"http://127.0.0.1:{port}",
         "seal.key_file": layout.store_key("seal.key"),
+        "pay.platform_key_file": layout.store_key("platform.pem"),
         "pay.public_url": f"http://127.0.0.1:{port}",
         "pay.ca_file": ca_file,
     }
@@ -121,11 +122,25 @@ def payhub(layout, port, settings):
     return "\n".join(lines) + "\n"
 
 
-def nginx(layout, port, workers, nginx_workers):
-    at = layout.path
-    servers = "\n".join(
+def servers_of(layout, workers, roles, role):
+    return "\n".join(
         f"        server unix:{layout.worker_socket(number)} max_fails=0;"
-        for number in range(1, workers + 1))
+        for number in range(1, workers + 1)
+        if not roles or role in roles[number - 1].split(","))
+
+
+def nginx(layout, port, workers, nginx_workers, roles=None):
+    at = layout.path
+    servers = servers_of(layout, workers, roles, "pay")
+    admins = servers_of(layout, workers, roles, "admin")
+    admin, admin_upstream = "payhub_workers", ""
+    if admins != servers:
+        admin = "payhub_admins"
+        admin_upstream = f"""
+    upstream {admin} {{
+{admins}
+    }}
+"""
     locations = at("share", "lua-free-config", "payhub-locations.conf")
     return f"""# made by scripts/stack up
 load_module {at("bin", "ngx_http_payhub_module.so")};
@@ -159,9 +174,9 @@ http {{
         least_conn;
 {servers}
     }}
-
+{admin_upstream}
     payhub_zone edge:32m;
-    payhub_sync payhub_workers state={at("data", "edge.state")}
+    payhub_sync {admin} state={at("data", "edge.state")}
                 seal=file:{at("keys", "seal.key")};
     payhub_limit_zone payhub_address:1m key=address rate=100000/s burst=1s;
     payhub_limit_zone payhub_app:1m key=app rate=100000/s burst=1s;

@@ -50,7 +50,9 @@ class Channel:
         self.charges = {}  # out_trade_no -> times the money moved
         self.asked = {}
         self.plan = {"pay": Channel.pays, "query": Channel.tells,
-                     "close": Channel.tells}
+                     "close": Channel.tells, "refund": Channel.refunds_it,
+                     "refund_query": Channel.tells_refund}
+        self.refunds = {}  # out_refund_no -> {of, amount, status, times}
         self.hooks = []    # webhooks: (headers, body)
         self.hook_status = 200
         self.lock = threading.Lock()
@@ -67,7 +69,8 @@ class Channel:
                     return self.answer(peer.hook_status, b"")
                 op, asked = self.path.strip("/"), json.loads(body)
                 with peer.lock:
-                    peer.calls.append((op, asked["out_trade_no"]))
+                    peer.calls.append((op, asked.get("out_refund_no",
+                                                     asked["out_trade_no"])))
                     peer.times.setdefault(asked["out_trade_no"], []).append(
                         (op, time.strftime("%T"), time.time() % 1))
                     if op == "pay":
@@ -128,6 +131,35 @@ class Channel:
             return {"code": "not_found", "out_trade_no": number}
         paid = self.charges.get(number)
         return self.state(number, "paid" if paid else "pending")
+
+    def refund_state(self, number, **more):
+        refund = self.refunds[number]
+        back = sum(r["amount"] for r in self.refunds.values()
+                   if r["of"] == refund["of"] and r["status"] == "succeeded")
+        return {"code": "ok", "status": refund["status"],
+                "out_refund_no": number, "out_trade_no": refund["of"],
+                "refund_no": "F" + number[1:], "amount": refund["amount"],
+                "currency": refund["currency"], "amount_refunded": back, **more}
+
+    def refund(self, asked, status="succeeded"):
+        """The money goes back, once a number."""
+        with self.lock:
+            made = self.refunds.setdefault(asked["out_refund_no"], {
+                "of": asked["out_trade_no"], "amount": asked["amount"],
+                "currency": asked["currency"], "status": status, "times": 0})
+            if made["status"] == "succeeded" and made["times"] == 0:
+                made["times"] = 1
+
+    def refunds_it(self, asked):
+        self.refund(asked)
+        return self.refund_state(asked["out_refund_no"])
+
+    def tells_refund(self, asked):
+        number = asked["out_refund_no"]
+        if number not in self.refunds:
+            return {"code": "not_found", "out_refund_no": number,
+                    "out_trade_no": asked["out_trade_no"]}
+        return self.refund_state(number)
 
     def called(self, op, number=None):
         with self.lock:
@@ -255,6 +287,24 @@ class Rig(payhub_private.Private):
     def get(self, payment_id):
         with self.link() as link:
             return link.call("GET", "/v1/payments/" + payment_id)
+
+    def refund(self, payment_id, body=None, **more):
+        asked = {"refund_no": "r-" + secrets.token_hex(8), "amount": 100}
+        asked.update(more)
+        asked = {k: v for k, v in asked.items() if v is not None}
+        with self.link() as link:
+            return link.call("POST", f"/v1/payments/{payment_id}/refunds",
+                             asked if body is None else body)
+
+    def get_refund(self, tail):
+        with self.link() as link:
+            return link.call("GET", "/v1/refunds" + tail)
+
+    def refund_settled(self, refund_id, status, seconds=20):
+        def probe():
+            found = self.get_refund("/" + refund_id)
+            return found if found.json["status"] == status else None
+        return wait(probe, seconds, 0.1)
 
     def notify(self, body, headers, account=None):
         with self.link() as link:

@@ -76,6 +76,17 @@ FRAMES = {
         RESULT, field(22, b"P01HF7YAT00ZZ0123456789ABCD")
         + field(0x8001, b"acc-a:succeeded:12 acc-b:unknown:10000"),
         b'{"status":"paid"}', status=201),
+    "call-asymmetric": frame(
+        CALL,
+        field(1, b"POST") + field(2, b"/v1/payments") + field(3, b"k2")
+        + field(4, b"app1") + field(5, b"m1") + field(6, b"rfc9421")
+        + field(13, b"key-1") + field(15, b"n0123456789")
+        + field(16, b"1700000000") + field(27, b"1"),
+        BODY, ms_left=15000, attempt=1),
+    "result-signed": frame(
+        RESULT, field(9, b"application/json") + field(21, b"1")
+        + field(27, b"platform-0123456789abcdef 1700000000 c2lnbmF0dXJl"),
+        b'{"status":"paid"}', status=200),
     "sync-pull": frame(
         SYNC_PULL, b"", b'{"v":1,"link":"watch","host":"h1","wait_ms":1000}'),
     "sync-push": frame(SYNC_PUSH, b"", b'{"v":1,"told":0}', status=200),

@@ -1,0 +1,37 @@
+"""The rig of the locks' tests: the program and Redis servers in a private
+folder; single ones on unix sockets, those that must find each other on free
+ports of 127.0.0.1."""
+
+import os
+import shutil
+import sys
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
+sys.path.insert(0, os.path.join(ROOT, "t/lib"))
+sys.dont_write_bytecode = True
+
+import payhub_private  # noqa: E402
+
+Tap = payhub_private.Tap
+wait = payhub_private.wait
+
+
+class Private(payhub_private.Private):
+    base_env = {**payhub_private.Private.base_env,
+                "LSAN_OPTIONS": "detect_leaks=1"}
+
+    def __init__(self):
+        super().__init__("phlock.")
+        self.bin = self.path("payhub")
+        shutil.copy(payhub_private.program("payhub"), self.bin)
+        self.redis_up()
+        self.env = {"REDIS_URL": "unix:" + self.path("redis.sock")}
+
+    def lock(self, *words, env=None):
+        """(exit code, stdout, stderr)"""
+        run = self.run([self.bin, "lock", *words],
+                       env=self.env if env is None else env)
+        return run.returncode, run.stdout, run.stderr
+
+    def lock_start(self, name, *words):
+        return self.start(name, [self.bin, "lock", *words], self.env)

@@ -1,0 +1,53 @@
+/*
+ * refund_judge.h - what a piece of evidence about a refund does to it and to
+ * the sums of its payment; and whether there is enough left for a new one.
+ *
+ * Pure.  Answer, query and notice are judged alike:
+ *
+ *   - Evidence of another number, amount or currency moves nothing: it is told
+ *     as a conflict, and the refund is asked about again.
+ *   - UNKNOWN never fails anything, and neither does "no such refund": told
+ *     twice of one that is old enough, it says that the refund may be sent
+ *     again under its number, by which channels know it.
+ *   - NOT_SENT fails a merchant's refund, by the answer to its first call.  One
+ *     that payhub owes by itself is tried again instead.
+ *   - Only `failed` gives back what was reserved.  A success that comes after
+ *     it counts, even when the sum then passes what was paid.
+ */
+#ifndef WK_REFUND_JUDGE_H
+#define WK_REFUND_JUDGE_H
+
+#include "worker/judge.h"
+
+#define WK_REFUND_MERCHANT "merchant"
+#define WK_REFUND_FOREIGN "foreign"
+
+enum wk_refund_leave {
+    WK_REFUND_LEAVE_OK = 0,
+    WK_REFUND_LEAVE_STATE, /* the payment is not paid */
+    WK_REFUND_LEAVE_OVER   /* less than that is left */
+};
+
+/* May so much of the payment be refunded now? */
+enum wk_refund_leave wk_refund_leave(const struct wk_payment *payment,
+                                     int64_t                  amount);
+
+struct wk_refund_verdict {
+    bool          refund_moved; /* its row is to be written */
+    bool          payment_moved;
+    bool          is_conflict;
+    bool          is_over;        /* more went back than was paid */
+    bool          may_repeat;     /* the same number may be sent again */
+    int64_t       foreign_amount; /* went back without us, recorded now; or 0 */
+    struct ph_str event;          /* webhook type, {NULL, 0} = none */
+    int64_t       look_in_ms;     /* bring the look forward; 0 = no */
+};
+
+/* Of the evidence source, result, digest, state, fence and config_error count;
+ * of the rules not_found_final_ms, unknown_first_ms and now_ms. */
+void wk_refund_judge(struct wk_refund *refund, struct wk_payment *payment,
+                     const struct wk_evidence    *evidence,
+                     const struct wk_judge_rules *rules,
+                     struct wk_refund_verdict    *verdict);
+
+#endif
