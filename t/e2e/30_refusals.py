@@ -29,7 +29,7 @@ def counts(stack):
     return stack.rows(" UNION ALL ".join(
         f"SELECT '{name}', COUNT(*) FROM {name}" for name in TABLES)
         + " UNION ALL SELECT 'work', COUNT(*) FROM work w LEFT JOIN payment p "
-        "ON p.id=w.payment_id WHERE p.id IS NULL")
+        "ON p.id=w.id WHERE p.id IS NULL AND w.id LIKE 'P%'")
 
 
 # body, status, code
