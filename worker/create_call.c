@@ -196,10 +196,11 @@ wk_create_call(struct create *job)
                               job->arena);
     if (create_is_too_late(job)) {
         op->result = (struct ph_channel_result){
-            .class       = PH_RESULT_NOT_SENT,
-            .amount      = -1,
-            .error_class = PH_STR("too_late"),
-            .message     = PH_STR("too late to call; nothing was sent")
+            .class          = PH_RESULT_NOT_SENT,
+            .amount         = -1,
+            .refunded_total = -1,
+            .error_class    = PH_STR("too_late"),
+            .message        = PH_STR("too late to call; nothing was sent")
         };
         create_settle(job);
         return;

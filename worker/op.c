@@ -53,7 +53,8 @@ op_points(enum ph_channel_op kind)
 static void
 op_fail(struct wk_op *op, const char *error_class, const char *message)
 {
-    op->result             = (struct ph_channel_result){ .amount = -1 };
+    op->result
+        = (struct ph_channel_result){ .amount = -1, .refunded_total = -1 };
     op->result.class       = op->may_have_arrived ? PH_RESULT_UNKNOWN
                                                   : PH_RESULT_NOT_SENT;
     op->result.error_class = ph_str_z(error_class);
