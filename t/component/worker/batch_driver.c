@@ -302,7 +302,7 @@ outcomes(const char *socket)
     }
     outcomes_prepare(&link, batch, jobs);
     (void) snprintf(jobs[DUPLICATE].number, 65, "old-0");
-    (void) snprintf(jobs[TWIN].number, 65, "new-%u", TWIN + 1);
+    (void) snprintf(jobs[TWIN].number, 65, "new-%d", TWIN + 1);
     memset(subject, 's', sizeof(subject));
     jobs[TOO_LONG].subject = ph_str_make(subject, sizeof(subject));
 
@@ -391,7 +391,7 @@ cross(const char *socket, unsigned seed)
     if (waitpid(child, &status, 0) != child || status != 0) {
         die("child", "failed");
     }
-    printf("moves %u\n", 2 * ROUNDS * ROUND_JOBS / 4);
+    printf("moves %d\n", 2 * ROUNDS * ROUND_JOBS / 4);
 }
 
 int
