@@ -182,6 +182,7 @@ struct ph_channel_notice_out {
     struct ph_str            id;     /* the channel's, for once-only */
     struct ph_channel_result result; /* number tells the attempt or refund */
     bool                     is_refund;
+    struct ph_str            order_number; /* of a refund: the out-trade-no */
     struct ph_str            ack_body;
     struct ph_str            ack_content_type;
 };

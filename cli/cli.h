@@ -112,6 +112,8 @@ enum cli_exit cli_account_list(struct cli *cli);
 enum cli_exit cli_account_set(struct cli *cli);
 enum cli_exit cli_account_drain(struct cli *cli);
 enum cli_exit cli_account_resume(struct cli *cli);
+enum cli_exit cli_seal_status(struct cli *cli);
+enum cli_exit cli_seal_rotate(struct cli *cli);
 enum cli_exit cli_sign(struct cli *cli);
 enum cli_exit cli_verify(struct cli *cli);
 enum cli_exit cli_call(struct cli *cli);

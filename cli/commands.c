@@ -161,7 +161,7 @@ static const struct cli_option call_options[] = {
 static const struct cli_option counters_options[] = {
     { "from", "TIME", false, "2026-01-02, RFC 3339, unix s, or 10m 2h 3d ago" },
     { "to", "TIME", false, "the same; default now" },
-    { "by", "LIST", false, "of time,channel,method,state; default last three" },
+    { "by", "LIST", false, "of time,channel,method,state, or time,state,account" },
     { "grain", "GRAIN", false, "minute or day; default by the range" },
     { NULL, NULL, false, NULL },
 };
@@ -250,6 +250,15 @@ const struct cli_command cli_commands[] = {
       cli_account_drain },
     { { "channel", "account", "resume" }, "ID", 1, 1, none,
       "new payments again", NULL, cli_account_resume },
+    { { "seal", "status", NULL }, "", 0, 0, none,
+      "which key of [seal] the stored secrets are sealed by",
+      "Every secret is opened.  Exit 3: some open by no key, and are named.\n",
+      cli_seal_status },
+    { { "seal", "rotate", NULL }, "", 0, 0, none,
+      "seals every stored secret anew by seal.key_id",
+      "All workers must know both keys before.  A run that was cut goes on\n"
+      "with the next one.  Exit 0: the old key is used no more.\n",
+      cli_seal_rotate },
     { { "sign", NULL, NULL }, "METHOD TARGET", 2, 2, sign_options,
       "header lines of a signed request, and what was signed",
       "  payhub sign POST /v1/payments --key-id K --secret-file F --body B\n",

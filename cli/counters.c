@@ -19,9 +19,14 @@
 #define MINUTES_MAX (48 * 60)
 #define DAYS_MAX 732
 #define GROUP_MAX 256
-#define PARTS 4 /* channel, method, state, measure of a field */
 
-enum { BY_TIME = 1, BY_CHANNEL = 2, BY_METHOD = 4, BY_STATE = 8 };
+enum {
+    BY_TIME    = 1,
+    BY_CHANNEL = 2,
+    BY_METHOD  = 4,
+    BY_STATE   = 8,
+    BY_ACCOUNT = 16
+};
 
 static const struct {
     const char *name;
@@ -29,7 +34,13 @@ static const struct {
 } groups[] = { { "time", BY_TIME },
                { "channel", BY_CHANNEL },
                { "method", BY_METHOD },
-               { "state", BY_STATE } };
+               { "state", BY_STATE },
+               { "account", BY_ACCOUNT } };
+
+struct parts { /* of a field, in the order of groups[] */
+    struct ph_str name[PH_COUNT(groups)];
+    struct ph_str measure;
+};
 
 struct look {
     struct cli_counts     counts;
@@ -64,10 +75,15 @@ by_take(const struct cli *cli, struct look *look)
         }
         if (i == PH_COUNT(groups)) {
             return cli_usage("--by: found %.*s, expected a comma list of time, "
-                             "channel, method, state",
+                             "channel, method, state, account",
                              (int) name.len, name.ptr);
         }
         look->by |= groups[i].bit;
+    }
+    if (look->by & BY_ACCOUNT && look->by & (BY_CHANNEL | BY_METHOD)) {
+        return cli_usage("--by: found account beside channel or method, "
+                         "expected it with time and state at most: ends of "
+                         "payments are counted by account, and no more");
     }
     return CLI_OK;
 }
@@ -102,8 +118,16 @@ range_take(const struct cli *cli, struct look *look)
         && strcmp(grain, "minute") != 0) {
         return cli_usage("--grain: found %s, expected minute or day", grain);
     }
-    bool days   = grain != NULL ? strcmp(grain, "day") == 0 : whole;
-    look->grain = days ? PH_COUNTER_DAY : PH_COUNTER_MINUTE;
+    bool by_account = (look->by & BY_ACCOUNT) != 0;
+    bool days
+        = grain != NULL ? strcmp(grain, "day") == 0 : whole && !by_account;
+    if (days && by_account) {
+        return cli_usage("--grain: found day, expected minute: ends by account "
+                         "are counted in minutes only");
+    }
+    look->grain = by_account ? PH_COUNTER_ACCOUNT
+                  : days     ? PH_COUNTER_DAY
+                             : PH_COUNTER_MINUTE;
     if (days) {
         look->from_ms = day_floor(look->from_ms, offset);
         look->to_ms   = day_floor(look->to_ms + DAY_MS - 1, offset);
@@ -140,7 +164,19 @@ struct bucket {
     uint64_t     at_ms;
 };
 
-/* CHANNEL|METHOD|STATE|measure into its group's sum */
+/* false: not one of ours */
+static bool
+field_parse(struct ph_str field, struct parts *parts)
+{
+    struct ph_str *name = parts->name;
+
+    return ph_str_next(&field, '|', &name[1])
+           && ph_str_next(&field, '|', &name[2])
+           && ph_str_next(&field, '|', &name[3])
+           && ph_str_next(&field, '|', &parts->measure);
+}
+
+/* a field of the look's grain into its group's sum */
 static bool
 field_visit(void *data, struct ph_str key, struct ph_str field, int64_t value)
 {
@@ -148,22 +184,23 @@ field_visit(void *data, struct ph_str key, struct ph_str field, int64_t value)
     struct look   *look   = bucket->look;
     char           memory[GROUP_MAX], time[24];
     struct ph_buf  group = PH_BUF_INIT(memory);
-    struct ph_str  parts[PARTS], rest = field;
+    struct parts   parts = { .measure = PH_STR("n") };
 
     (void) key;
-    for (size_t i = 0; i < PARTS; i++) {
-        if (!ph_str_next(&rest, '|', &parts[i])) {
-            return true; /* not one of ours */
-        }
+    if (look->grain == PH_COUNTER_ACCOUNT
+            ? !ph_counter_account_parse(field, &parts.name[4], &parts.name[3])
+            : !field_parse(field, &parts))
+    {
+        return true;
     }
     time_text(look, bucket->at_ms, time);
-    const struct ph_str names[PARTS]
-        = { ph_str_z(time), parts[0], parts[1], parts[2] };
-    for (size_t i = 0; i < PARTS; i++) {
-        ph_buf_add(&group, look->by & groups[i].bit ? names[i] : PH_STR(""));
+    parts.name[0] = ph_str_z(time);
+    for (size_t i = 0; i < PH_COUNT(groups); i++) {
+        ph_buf_add(&group,
+                   look->by & groups[i].bit ? parts.name[i] : PH_STR(""));
         ph_buf_byte(&group, '|');
     }
-    return cli_cells_add(&look->sums, ph_buf_str(&group), parts[3], value);
+    return cli_cells_add(&look->sums, ph_buf_str(&group), parts.measure, value);
 }
 
 static bool
@@ -216,15 +253,19 @@ row_begin(struct printing *p, struct ph_str group)
     (void) snprintf(p->group, sizeof(p->group), "%.*s", (int) group.len,
                     group.ptr);
     p->row     = json_object();
-    p->amounts = json_object();
-    for (size_t i = 0; i < PARTS && ph_str_next(&rest, '|', &part); i++) {
+    p->amounts = NULL;
+    for (size_t i = 0; i < PH_COUNT(groups) && ph_str_next(&rest, '|', &part);
+         i++) {
         if (p->look->by & groups[i].bit) {
             (void) json_object_set_new(p->row, groups[i].name,
                                        json_stringn(part.ptr, part.len));
         }
     }
     (void) json_object_set_new(p->row, "n", json_integer(0));
-    (void) json_object_set_new(p->row, "amounts", p->amounts);
+    if (p->look->grain != PH_COUNTER_ACCOUNT) {
+        p->amounts = json_object();
+        (void) json_object_set_new(p->row, "amounts", p->amounts);
+    }
     (void) json_array_append_new(p->look->rows, p->row);
 }
 
@@ -262,8 +303,13 @@ amounts_flatten(json_t *rows)
     json_array_foreach(rows, i, row)
     {
         char          memory[512];
-        struct ph_buf text = PH_BUF_INIT(memory);
-        json_object_foreach(json_object_get(row, "amounts"), name, value)
+        struct ph_buf text    = PH_BUF_INIT(memory);
+        json_t       *amounts = json_object_get(row, "amounts");
+
+        if (amounts == NULL) {
+            continue;
+        }
+        json_object_foreach(amounts, name, value)
         {
             ph_buf_add(&text, text.len != 0 ? PH_STR(", ") : PH_STR(""));
             if (json_is_string(value)) {
@@ -305,6 +351,27 @@ look_print(struct cli *cli, struct look *look)
     return CLI_OK;
 }
 
+/* what was counted before somebody began to count by account is not there */
+static enum cli_exit
+accounts_check(const struct look *look)
+{
+    char text[24];
+
+    if (look->grain != PH_COUNTER_ACCOUNT) {
+        return CLI_OK;
+    }
+    if (look->counts.accounts_from_ms == UINT64_MAX) {
+        cli_say("found no ends by account, expected a sidecar that counts "
+                "them");
+        return CLI_NOT_READY;
+    }
+    if (look->from_ms < look->counts.accounts_from_ms) {
+        time_text(look, look->counts.accounts_from_ms, text);
+        cli_say("by account there are counts from %s on", text);
+    }
+    return CLI_OK;
+}
+
 enum cli_exit
 cli_counters(struct cli *cli)
 {
@@ -318,6 +385,7 @@ cli_counters(struct cli *cli)
         code = look.counts.failure;
     }
     code          = code != CLI_OK ? code : range_take(cli, &look);
+    code          = code != CLI_OK ? code : accounts_check(&look);
     uint64_t step = look.grain == PH_COUNTER_DAY ? DAY_MS : MINUTE_MS;
     for (uint64_t at = look.from_ms; code == CLI_OK && at < look.to_ms;
          at += step) {

@@ -29,6 +29,7 @@ struct cli_lock {
     struct redisContext *redis;      /* NULL = not connected */
     uint64_t             granted_ns; /* of the question that was answered */
     int64_t              left_ms;    /* of another's lock, < 0 unknown */
+    int64_t              replicas;   /* that must have it, too */
     int                  signals;    /* a signalfd of `blocked` */
     sigset_t             blocked, before;
     char                 why_text[CLI_WHY_MAX];

@@ -19,6 +19,7 @@
 #define ANSWER_MS_MIN 20
 #define ANSWER_MS_MAX 2000
 #define REDIS_PORT 6379
+#define REPLICAS_MS_MAX 50 /* as the workers give them */
 
 /* what REDIS_URL or the others say */
 struct where {
@@ -198,6 +199,9 @@ dial(struct cli_lock *lock)
     if (redis == NULL) {
         return NULL;
     }
+    lock->replicas = where.is_conf ? ph_conf_number(&lock->cli->conf,
+                                                    PH_CONF_redis_wait_replicas)
+                                   : 0;
     if (redisSetTimeout(redis, timeout) != REDIS_OK
         || fcntl(redis->fd, F_SETFD, FD_CLOEXEC) != 0
         || !login(lock, redis, &where))
@@ -208,6 +212,13 @@ dial(struct cli_lock *lock)
     return redis;
 }
 
+static void
+link_drop(struct cli_lock *lock)
+{
+    redisFree(lock->redis);
+    lock->redis = NULL;
+}
+
 static bool
 connect_once(struct cli_lock *lock)
 {
@@ -215,8 +226,7 @@ connect_once(struct cli_lock *lock)
         lock->redis = dial(lock);
         if (lock->redis != NULL && !ph_redis_functions(lock->redis, &lock->why))
         {
-            redisFree(lock->redis);
-            lock->redis = NULL;
+            link_drop(lock);
         }
     }
     return lock->redis != NULL;
@@ -245,17 +255,64 @@ call(struct cli_lock *lock, const char *name, bool has_ttl)
     }
     lock->why.len = 0;
     (void) call_ok(lock, lock->redis, reply, name);
-    redisFree(lock->redis);
-    lock->redis = NULL;
+    link_drop(lock);
     return NULL;
+}
+
+/* Redis counts for WAIT what this connection wrote last. */
+static bool
+replicas_have_it(struct cli_lock *lock)
+{
+    int64_t ms = answer_ms(lock) / 2;
+
+    if (lock->replicas == 0) {
+        return true;
+    }
+    ms = ms < REPLICAS_MS_MAX ? ms : REPLICAS_MS_MAX;
+    redisReply *reply
+        = redisCommand(lock->redis, "WAIT %lld %lld",
+                       (long long) lock->replicas, (long long) ms);
+
+    lock->why.len = 0;
+    if (reply == NULL || reply->type != REDIS_REPLY_INTEGER) {
+        (void) call_ok(lock, lock->redis, reply, "WAIT");
+        link_drop(lock);
+        return false;
+    }
+    bool ok = reply->integer >= lock->replicas;
+
+    ph_buf_add(&lock->why, PH_STR("Redis WAIT: found "));
+    ph_buf_i64(&lock->why, reply->integer);
+    ph_buf_add(&lock->why, PH_STR(" replicas that have the lock, expected "
+                                  "redis.wait_replicas = "));
+    ph_buf_i64(&lock->why, lock->replicas);
+    freeReplyObject(reply);
+    return ok;
+}
+
+/* It was asked for, and may be ours: nobody should wait for its life's end. */
+static void
+take_back(struct cli_lock *lock)
+{
+    char   why[CLI_WHY_MAX];
+    size_t len = lock->why.len;
+
+    memcpy(why, lock->why_text, len);
+    (void) cli_lock_drop(lock);
+    lock->why.len = 0;
+    ph_buf_add(&lock->why, ph_str_make(why, len));
 }
 
 enum cli_lock_answer
 cli_lock_take(struct cli_lock *lock)
 {
     uint64_t             asked_ns = ph_monotonic_ns();
-    redisReply          *reply    = call(lock, "ph_lock", true);
     enum cli_lock_answer answer   = CLI_LOCK_AWAY;
+
+    if (!connect_once(lock)) {
+        return CLI_LOCK_AWAY;
+    }
+    redisReply *reply = call(lock, "ph_lock", true);
 
     if (reply != NULL && reply->type == REDIS_REPLY_ARRAY
         && reply->elements == 2
@@ -265,10 +322,15 @@ cli_lock_take(struct cli_lock *lock)
         answer = reply->element[0]->integer > 0 ? CLI_LOCK_YES : CLI_LOCK_NO;
         lock->left_ms = reply->element[1]->integer;
     }
+    freeReplyObject(reply);
+    if (answer == CLI_LOCK_YES && !replicas_have_it(lock)) {
+        answer = CLI_LOCK_AWAY;
+    }
     if (answer == CLI_LOCK_YES) {
         lock->granted_ns = asked_ns;
+    } else if (answer == CLI_LOCK_AWAY) {
+        take_back(lock);
     }
-    freeReplyObject(reply);
     return answer;
 }
 

@@ -48,7 +48,9 @@ row_move(MYSQL *db, struct ph_str id, const char *to, bool *is_moved)
     cli_sql_quote(db, &sql, ph_str_z(to));
     ph_buf_byte(&sql, ',');
     ph_buf_add(&sql, ph_str_z(time_of(to)));
-    ph_buf_add(&sql, PH_STR("=UTC_TIMESTAMP(3) WHERE status='conflict' "
+    ph_buf_add(&sql, PH_STR("=COALESCE("));
+    ph_buf_add(&sql, ph_str_z(time_of(to)));
+    ph_buf_add(&sql, PH_STR(",UTC_TIMESTAMP(3)) WHERE status='conflict' "
                             "AND id="));
     cli_sql_quote(db, &sql, id);
     if (sql.full || !cli_sql_run(db, ph_buf_str(&sql))

@@ -38,8 +38,8 @@ place_of(const char *table, const char *owner, const char *column)
                                    ph_str_z(column) };
 }
 
-static bool
-seal_keys(struct cli *cli, struct ph_seal_key keys[2], size_t *count)
+bool
+cli_seal_keys(struct cli *cli, struct ph_seal_key keys[2], size_t *count)
 {
     char          memory[CLI_WHY_MAX];
     struct ph_buf why = PH_BUF_INIT(memory);
@@ -67,7 +67,7 @@ cli_seal(struct cli *cli, struct ph_buf *out, const char *table,
     uint8_t              nonce[PH_SEAL_NONCE_LEN];
     size_t               count = 0;
 
-    if (!seal_keys(cli, keys, &count)) {
+    if (!cli_seal_keys(cli, keys, &count)) {
         return false;
     }
     ph_random(nonce, sizeof(nonce));
@@ -87,7 +87,7 @@ cli_unseal(struct cli *cli, struct ph_buf *out, const char *table,
     struct ph_seal_place place = place_of(table, owner, column);
     size_t               count = 0;
 
-    if (!seal_keys(cli, keys, &count)) {
+    if (!cli_seal_keys(cli, keys, &count)) {
         return false;
     }
     enum ph_rc rc = ph_unseal(out, keys, count, &place, sealed);

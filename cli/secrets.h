@@ -5,6 +5,7 @@
 #define CLI_SECRETS_H
 
 #include "cli/cli.h"
+#include "libpayhub/wire/seal.h"
 
 #define CLI_TOKEN_MAX 33        /* an id of 32 characters and its NUL */
 #define CLI_HMAC_TEXT_LEN 43    /* 32 random bytes, 6 bits a character */
@@ -12,6 +13,11 @@
 
 /* prefix and `count` random characters of [A-Za-z0-9_-], NUL-terminated */
 void cli_token(char *out, size_t size, const char *prefix, size_t count);
+
+/* The keys of [seal], the one that seals first, at least one; false = said
+ * why.  @owns: the caller wipes them. */
+bool cli_seal_keys(struct cli *cli, struct ph_seal_key keys[2],
+                   size_t *count) PH_MUST_CHECK;
 
 /*
  * Seals `plain` with the configured key for table/owner/column and appends

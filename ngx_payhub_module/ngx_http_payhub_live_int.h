@@ -22,7 +22,9 @@ typedef struct {
     uint64_t                      keeper;   /* who writes the state file */
     ngx_http_payhub_state_info_t  info[2];  /* changes, keys */
     uint64_t                      closed;   /* carried to other memory */
-    uint64_t                      spare[4];
+    uint64_t                      seal;     /* of the configuration of now */
+    uint64_t                      sealed[2]; /* what each file has */
+    uint64_t                      spare[1];
     u_char                        texts[2][NGX_HTTP_PAYHUB_LIVE_MAX];
 } ngx_http_payhub_live_head_t;
 

@@ -27,6 +27,7 @@ typedef struct {
     struct ph_route_account  account;
     struct ph_breaker_spec   breaker;
     unsigned                 weight_set:1;
+    unsigned                 breaker_set:1;
 } ngx_http_payhub_channel_t;
 
 

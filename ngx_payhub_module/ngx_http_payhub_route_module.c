@@ -180,6 +180,7 @@ ngx_http_payhub_channel_option(struct ph_arena *arena,
     }
 
     if (ph_str_eq(name, PH_STR("breaker"))) {
+        channel->breaker_set = 1;
         return ph_breaker_parse(value, &channel->breaker) == PH_OK
                ? NULL : "breaker=off or PERCENT%/CALLS/OPEN/PROBES as "
                         "50%/20/5s/3";

@@ -167,6 +167,7 @@ ngx_http_payhub_route_account_told(ngx_http_payhub_routes_t *routes,
     ngx_http_payhub_face_t    *face;
     ngx_http_payhub_channel_t *channel;
     struct ph_route_account   *account;
+    struct ph_breaker_spec     told;
     static struct ph_breaker_spec  usual = PH_BREAKER_DEFAULT;
 
     id = ngx_http_payhub_route_text(item, "id");
@@ -203,6 +204,13 @@ ngx_http_payhub_route_account_told(ngx_http_payhub_routes_t *routes,
         account->weight = (unsigned) ngx_max(0,
                                      ngx_min(json_integer_value(number),
                                              PH_ROUTE_WEIGHT_MAX));
+    }
+
+    if ((channel == NULL || !channel->breaker_set)
+        && ph_breaker_parse(ngx_http_payhub_route_text(item, "breaker"), &told)
+           == PH_OK)
+    {
+        face->breaker = told;
     }
 
     app = ngx_http_payhub_route_text(item, "app");

@@ -5,6 +5,7 @@
 
 
 #include "ngx_http_payhub_state_int.h"
+#include "libpayhub/wire/digest.h"
 #include <fcntl.h>
 #include <sys/file.h>
 #include <openssl/rand.h>
@@ -518,13 +519,40 @@ ngx_http_payhub_state_write_keys(ngx_http_payhub_state_file_t *file,
 }
 
 
+/* tells seals apart, and nothing of them; 0: none */
+
+static uint64_t
+ngx_http_payhub_state_print(ngx_http_payhub_state_conf_t *state)
+{
+    uint8_t        sum[PH_SHA256_LEN];
+    uint64_t       print;
+    struct ph_str  key;
+
+    key = ph_str_make((char *) state->key.bytes, PH_SEAL_KEY_LEN);
+    print = 0;
+
+    if (ph_sha256(&key, 1, sum)) {
+        ngx_memcpy(&print, sum, sizeof(print));
+    }
+
+    return print;
+}
+
+
+void
+ngx_http_payhub_state_seal(ngx_http_payhub_state_conf_t *state)
+{
+    ngx_http_payhub_live_head()->seal = ngx_http_payhub_state_print(state);
+}
+
+
 static ngx_uint_t
 ngx_http_payhub_state_file_tick(ngx_http_payhub_state_conf_t *state,
     ngx_uint_t kind, ngx_uint_t all)
 {
     void                          *area;
     size_t                         size;
-    uint64_t                       mark;
+    uint64_t                       mark, print;
     ngx_int_t                      rc;
     ngx_str_t                     *path;
     ngx_msec_t                     took;
@@ -546,8 +574,11 @@ ngx_http_payhub_state_file_tick(ngx_http_payhub_state_conf_t *state,
            ? head->word >> NGX_HTTP_PAYHUB_LIVE_LEN_BITS
            : table ? ph_key_changes(table) : 0;
 
+    print = ngx_http_payhub_state_print(state);
+
     if (!file->open) {
-        if (mark == info->saved
+        if (print != head->seal
+            || (mark == info->saved && print == head->sealed[kind])
             || (!all && file->waits
                 && (ngx_msec_int_t) (file->next - ngx_current_msec) > 0))
         {
@@ -579,6 +610,10 @@ ngx_http_payhub_state_file_tick(ngx_http_payhub_state_conf_t *state,
 
     if (rc == NGX_OK) {
         rc = ngx_http_payhub_state_end(file, path, info);
+    }
+
+    if (rc == NGX_OK) {
+        head->sealed[kind] = print;
     }
 
     ngx_time_update();

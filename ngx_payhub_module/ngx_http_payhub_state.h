@@ -66,6 +66,11 @@ void ngx_http_payhub_state_carry(ngx_cycle_t *cycle,
 void ngx_http_payhub_state_load(ngx_cycle_t *cycle,
     ngx_http_payhub_state_conf_t *state);
 
+/* in the master, at a start and a reload: files of another seal are written
+   anew, and who stays with the one before writes none any more */
+
+void ngx_http_payhub_state_seal(ngx_http_payhub_state_conf_t *state);
+
 /* In one process, now and then: writes a slice when there is something to
    write; true: there is more.  All of it when `all` (the process ends). */
 

@@ -381,6 +381,7 @@ ngx_http_payhub_state_load(ngx_cycle_t *cycle,
         file->kind = i;
         file->key = &state->key;
         file->log = cycle->log;
+        head->sealed[i] = head->seal;
 
         if (i == NGX_HTTP_PAYHUB_STATE_CHANGES) {
 

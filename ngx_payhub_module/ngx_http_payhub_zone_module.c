@@ -581,6 +581,10 @@ ngx_http_payhub_zone_init_module(ngx_cycle_t *cycle)
 
         ngx_http_payhub_head = head;
 
+        if (zcf->state.path.len) {
+            ngx_http_payhub_state_seal(&zcf->state);
+        }
+
         if (old) {
             ngx_http_payhub_live_carry(old);
             ngx_http_payhub_state_carry(cycle, ph_key_table_open(keys, size));
@@ -589,6 +593,9 @@ ngx_http_payhub_zone_init_module(ngx_cycle_t *cycle)
         if (zcf->state.path.len) {
             ngx_http_payhub_state_load(cycle, &zcf->state);
         }
+
+    } else if (head && zcf->state.path.len && !ngx_test_config) {
+        ngx_http_payhub_state_seal(&zcf->state);
     }
 
     ngx_http_payhub_head = head;

@@ -12,15 +12,18 @@ UNIT_HELP  := $(call obj,t/unit/support.c scripts/docs/docs.c \
 
 FUZZ_NAMES   := $(patsubst t/fuzz/fuzz_%.c,%,$(sort $(wildcard t/fuzz/fuzz_*.c)))
 FUZZ_REPLAYS := $(FUZZ_NAMES:%=$(B)/t/replay_%)
-FUZZ_BINS    := $(FUZZ_NAMES:%=build/fuzz/fuzz_%)
+FUZZ_RUNS    := $(FUZZ_NAMES:%=fuzz-run-%)
 FUZZ_SECONDS ?= 10
 FUZZ_CC      ?= clang-14
-FUZZ_FLAGS   := $(filter-out -Werror,$(WARN)) -I. -g -O1 -D_GNU_SOURCE \
-                -fsanitize=fuzzer,address,undefined \
+FUZZ_SAN     := address,undefined
+FUZZ_FLAGS   := $(filter-out -Werror,$(WARN)) -I. -g -O1 -D_GNU_SOURCE -MMD -MP \
+                -fsanitize=fuzzer-no-link,$(FUZZ_SAN) \
                 -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+fuzz_obj      = $(patsubst %.c,build/fuzz/obj/%.o,$(1))
 
-.PHONY: docs
+.PHONY: docs $(FUZZ_RUNS)
 .SECONDARY: $(call obj,$(UNIT_SRCS) $(wildcard t/fuzz/*.c)) $(UNIT_HELP)
+.PRECIOUS: build/fuzz/obj/%.o
 
 $(B)/t/test_%: $(B)/obj/t/unit/test_%.o $(UNIT_HELP) $(B)/libpayhub.a
 	@mkdir -p $(@D)
@@ -40,13 +43,21 @@ fuzz-replay: $(FUZZ_REPLAYS)
 	@for name in $(FUZZ_NAMES); do \
 	    $(B)/t/replay_$$name t/fuzz/corpus/$$name || exit 1; done
 
-build/fuzz/fuzz_%: t/fuzz/fuzz_%.c $(PURE_SRCS) $(wildcard libpayhub/*/*.h libpayhub/*/*.def)
+build/fuzz/obj/%.o: %.c
 	@mkdir -p $(@D)
-	@echo "  FUZZ $@"
-	@$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $(filter %.c,$^) $(LIBS_PURE)
+	@$(FUZZ_CC) $(FUZZ_FLAGS) -c -o $@ $<
 
-fuzz: $(FUZZ_BINS)
-	@for name in $(FUZZ_NAMES); do scripts/fuzz $$name $(FUZZ_SECONDS) || exit 1; done
+build/fuzz/fuzz_%: build/fuzz/obj/t/fuzz/fuzz_%.o $(call fuzz_obj,$(PURE_SRCS))
+	@echo "  FUZZ $@"
+	@$(FUZZ_CC) -fsanitize=fuzzer,$(FUZZ_SAN) -o $@ $^ $(LIBS_PURE)
+
+-include $(shell find build/fuzz/obj -name '*.d' 2>/dev/null)
+
+# by itself each, so that -j runs some at a time
+$(FUZZ_RUNS): fuzz-run-%: build/fuzz/fuzz_%
+	@scripts/fuzz $* $(FUZZ_SECONDS)
+
+fuzz: $(FUZZ_RUNS)
 
 $(B)/t/make-docs: $(call obj,scripts/docs/main.c scripts/docs/docs.c) $(B)/libpayhub.a
 	@mkdir -p $(@D)
@@ -103,19 +114,22 @@ $(B)/bench/http/responder: $(call obj,bench/http/responder.c) $(B)/libpayhub.a
 # Tests of rooms beside libpayhub name the objects that they need.
 $(B)/t/test_vectors_v3: LIBS_PURE += -ljansson
 $(B)/t/test_address: $(call obj,worker/address.c)
+$(B)/t/test_worker_ask: $(call obj,$(addprefix worker/,ask.c judge.c row.c schedule.c))
 $(B)/t/test_worker_offer: $(call obj,worker/offer.c)
 $(B)/t/test_worker_cut: $(call obj,worker/cut.c)
 $(B)/t/test_worker_batch_sql: $(call obj,$(addprefix worker/,batch_sql.c \
         sql_text.c row.c time_text.c))
-$(B)/t/test_worker_judge $(B)/t/test_worker_judge_ends: $(call obj,worker/judge.c)
+$(B)/t/test_worker_judge $(B)/t/test_worker_judge_ends: \
+        $(call obj,worker/judge.c worker/schedule.c)
 $(B)/t/test_worker_hook: $(call obj,worker/hook_rule.c worker/hook_endpoint.c)
 $(B)/t/test_worker_hook: LIBS_PURE += -lcurl
 $(B)/t/test_worker_refund: $(call obj,$(addprefix worker/,address.c \
         card_number.c judge.c payment_method.c payment_request.c payment_view.c \
-        refund_judge.c refund_request.c refund_view.c request_body.c \
+        refund_judge.c refund_request.c refund_view.c request_body.c schedule.c \
         time_text.c url_check.c view.c))
 $(B)/t/test_worker_refund: LIBS_PURE += -ljansson
 $(B)/t/test_worker_schedule: $(call obj,worker/schedule.c)
+$(B)/t/test_worker_share: $(call obj,worker/share.c)
 $(B)/t/test_worker_failover: $(call obj,worker/failover.c worker/refund_auto.c)
 $(B)/t/test_worker_texts: $(call obj,$(addprefix worker/,address.c \
         card_number.c payment_method.c payment_request.c request_body.c payment_view.c view.c time_text.c url_check.c))
@@ -135,7 +149,8 @@ $(B)/t/call-driver: $(call obj,t/component/call/driver.c worker/address.c \
 	@$(CC) -o $@ $^ $(LDFLAGS_ALL) -luv -lcurl -lssl $(LIBS_PURE) -lpthread
 
 # The batch engine alone, for t/component/worker/71-batch.test.
-$(B)/t/batch-driver: $(call obj,t/component/worker/batch_driver.c \
+$(B)/t/batch-driver: $(call obj,$(addprefix t/component/worker/,\
+        batch_driver.c batch_refunds.c) \
         $(addprefix worker/,batch.c batch_read.c batch_run.c batch_sql.c \
         batch_write.c crash.c db.c row.c sql_text.c store_link.c time_text.c)) \
         $(IO_OBJS) $(B)/libpayhub.a
@@ -155,16 +170,16 @@ SIDECAR_PURE_SRCS := $(addprefix sidecar/,count.c decoder.c event.c out.c \
         position.c print.c rows.c sums.c table.c unpack.c value.c when.c words.c)
 $(B)/t/test_sidecar $(B)/t/replay_binlog: $(call obj,$(SIDECAR_PURE_SRCS))
 $(B)/t/test_sidecar $(B)/t/replay_binlog build/fuzz/fuzz_binlog: LIBS_PURE += -lz
-build/fuzz/fuzz_binlog: $(SIDECAR_PURE_SRCS) $(wildcard sidecar/*.h)
+build/fuzz/fuzz_binlog: $(call fuzz_obj,$(SIDECAR_PURE_SRCS))
 
 # The worker's cutter of frames.
 $(B)/t/replay_cut: $(call obj,worker/cut.c)
-build/fuzz/fuzz_cut: worker/cut.c worker/cut.h
+build/fuzz/fuzz_cut: $(call fuzz_obj,worker/cut.c)
 
 # The query of a list, with the words that it knows.
 LIST_QUERY_SRCS := $(addprefix worker/,list_query.c payment_method.c time_text.c)
 $(B)/t/test_worker_list $(B)/t/replay_list_query: $(call obj,$(LIST_QUERY_SRCS))
-build/fuzz/fuzz_list_query: $(LIST_QUERY_SRCS) worker/list_query.h
+build/fuzz/fuzz_list_query: $(call fuzz_obj,$(LIST_QUERY_SRCS))
 
 # The judge of the field scanner is a parser.
 $(B)/t/replay_scan build/fuzz/fuzz_scan: LIBS_PURE += -ljansson

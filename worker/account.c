@@ -401,6 +401,30 @@ wk_account_seller(const struct wk_account *account)
                : ph_str_make(NULL, 0);
 }
 
+bool
+wk_account_has_room(const struct wk_account *account, struct ph_str app_id,
+                    size_t inflight_max)
+{
+    return wk_share_fits(&account->callers, wk_share_slot(app_id),
+                         account->inflight, inflight_max);
+}
+
+struct wk_account *
+wk_account_enter(struct wk_account *account, struct ph_str app_id)
+{
+    account->inflight++;
+    account->callers.count[wk_share_slot(app_id)]++;
+    return wk_account_hold(account);
+}
+
+void
+wk_account_leave(struct wk_account *account, struct ph_str app_id)
+{
+    account->inflight--;
+    account->callers.count[wk_share_slot(app_id)]--;
+    wk_account_release(account);
+}
+
 static bool
 account_was_tried(const struct wk_account *account,
                   const struct wk_choice  *choice)
@@ -451,7 +475,8 @@ wk_account_choose(struct wk_accounts *accounts, const struct wk_choice *choice)
         if (offered == NULL || !account_fits(offered, choice)) {
             continue;
         }
-        if (offered->inflight < choice->inflight_max) {
+        if (wk_account_has_room(offered, choice->app_id, choice->inflight_max))
+        {
             return offered;
         }
         full = full != NULL ? full : offered;
@@ -460,7 +485,9 @@ wk_account_choose(struct wk_accounts *accounts, const struct wk_choice *choice)
         if (!account_fits(accounts->list[i], choice)) {
             continue;
         }
-        if (accounts->list[i]->inflight < choice->inflight_max) {
+        if (wk_account_has_room(accounts->list[i], choice->app_id,
+                                choice->inflight_max))
+        {
             return accounts->list[i];
         }
         full = full != NULL ? full : accounts->list[i];

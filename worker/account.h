@@ -11,6 +11,7 @@
 
 #include "channels/channel.h"
 #include "worker/row.h"
+#include "worker/share.h"
 #include "worker/worker.h"
 
 #define WK_ACCOUNTS_MAX 4096
@@ -25,7 +26,8 @@ struct wk_account {
     size_t inflight; /* creates and queries from their choice to their end, so
                         that many at once cannot pass pay.max_inflight_account
                         together */
-    size_t refs;     /* the list's and the holders'; freed with the last */
+    struct wk_shares callers; /* the creates among them, by app */
+    size_t refs; /* the list's and the holders'; freed with the last */
     char  *memory;
     size_t memory_len;
 };
@@ -65,6 +67,13 @@ struct ph_str wk_account_seller(const struct wk_account *account);
 
 struct wk_account *wk_account_hold(struct wk_account *account);
 void               wk_account_release(struct wk_account *account);
+
+/* A create of the app: is there room for it; it is under way, held; it ends. */
+bool wk_account_has_room(const struct wk_account *account, struct ph_str app_id,
+                         size_t inflight_max);
+struct wk_account *wk_account_enter(struct wk_account *account,
+                                    struct ph_str      app_id);
+void wk_account_leave(struct wk_account *account, struct ph_str app_id);
 
 /* Counts the times the list was read anew; with it, an account by place. */
 uint64_t wk_accounts_generation(const struct wk_accounts *accounts);

@@ -4,6 +4,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "libpayhub/base/crc32c.h"
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
 #include "worker/account.h"
@@ -66,6 +67,13 @@ wk_admin_text(const json_t *object, const char *name)
 
 /* ---- the answer of a watch ---- */
 
+/* of every account that has no breaker of its own at the edge */
+static struct ph_str
+breaker_text(const struct wk_admin *admin)
+{
+    return ph_str_z(ph_conf_text(admin->worker->conf, PH_CONF_pay_breaker));
+}
+
 static void
 accounts_mark(const struct wk_admin *admin, struct ph_buf *out)
 {
@@ -74,6 +82,8 @@ accounts_mark(const struct wk_admin *admin, struct ph_buf *out)
     ph_buf_u64(out, wk_accounts_generation(admin->worker->accounts));
     ph_buf_byte(out, ':');
     ph_buf_u64(out, wk_admin_success_version(admin->success));
+    ph_buf_byte(out, ':');
+    ph_buf_u64(out, ph_crc32c(0, breaker_text(admin)));
 }
 
 static void
@@ -97,7 +107,8 @@ account_write(const struct wk_admin *admin, struct ph_buf *out,
         ph_buf_add(out, i != 0 ? PH_STR(",") : PH_STR(""));
         ph_buf_json(out, ph_str_z(methods[i]));
     }
-    ph_buf_byte(out, ']');
+    ph_buf_add(out, PH_STR("],\"breaker\":"));
+    ph_buf_json(out, breaker_text(admin));
     wk_admin_success_write(admin->success, account->face.id, out);
     ph_buf_byte(out, '}');
 }

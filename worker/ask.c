@@ -47,7 +47,11 @@ ask_on_op(struct wk_op *op)
         = { .source    = WK_SOURCE_QUERY,
             .result    = &op->result,
             .is_repeat = ask->step == ASK_REPEAT,
-            .state     = ph_str_make((const char *) op->state, op->state_len) };
+            .is_end    = ask->step == ASK_CLOSE,
+            /* the row outlives the operation: the next one takes its place */
+            .state
+            = ph_arena_dup(ask->arena, ph_str_make((const char *) op->state,
+                                                   op->state_len)) };
 
     if (op->has_digest) {
         evidence.digest

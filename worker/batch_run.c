@@ -12,14 +12,13 @@
  *   2. Who goes out of a round is planned again in a later one; each such
  *      return is counted, and the job fails after BATCH_ROUNDS_MAX.
  */
-#include <mysqld_error.h>
-
 #include "libpayhub/io/log.h"
 #include "worker/batch_int.h"
 #include "worker/crash.h"
 
 #define BATCH_ROUNDS_MAX 16 /* a job that loses every time */
 #define BATCH_TRIES_MAX 16  /* of a round that others go out of */
+#define BATCH_WAITS_MAX 8   /* lock waits that ran out, of one call */
 
 enum round_end {
     ROUND_DONE,
@@ -36,6 +35,7 @@ struct batch_queue {
     size_t               limit; /* jobs of a round */
     bool                 is_row_by_row;
     unsigned             tries; /* of this round */
+    unsigned             waits;
 };
 
 static void
@@ -291,6 +291,16 @@ round_give_up(struct wk_batch *batch, struct batch_queue *queue,
     round_begin(batch, queue);
 }
 
+/* The same, of those that were not tried, too. */
+static void
+give_up_all(struct batch_queue *queue, const struct batch_ended *ended)
+{
+    for (size_t i = 0; i < queue->count; i++) {
+        queue_end(queue, i, WK_STORE_FAILED, ended);
+    }
+    queue->count = 0;
+}
+
 static void
 round_split(struct wk_batch *batch, struct batch_queue *queue, size_t limit,
             const struct batch_ended *ended)
@@ -320,14 +330,37 @@ round_refused(struct wk_batch *batch, struct batch_queue *queue,
 }
 
 static void
+round_wait(struct wk_batch *batch, struct batch_queue *queue,
+           const struct batch_ended *ended)
+{
+    struct wk_store_job *job = batch->entry[0].job;
+
+    if (++queue->waits == BATCH_WAITS_MAX) {
+        give_up_all(queue, ended);
+        return;
+    }
+    if (batch->entry_count == 1) {
+        if (++job->waits == WK_LINK_WAITS_MAX) {
+            round_give_up(batch, queue, ended);
+            return;
+        }
+        job->is_alone = true;
+    }
+    queue->is_row_by_row = true;
+    queue->limit         = 1;
+    round_begin(batch, queue);
+}
+
+static void
 round_deadlock(struct wk_batch *batch, struct batch_queue *queue,
                const struct batch_ended *ended)
 {
-    bool is_wait = batch->db->error_no == ER_LOCK_WAIT_TIMEOUT;
-
     /* who waits for one row must not hold up the others again */
-    if (++queue->tries < WK_LINK_TRIES_MAX
-        && !(is_wait && batch->entry_count > 1)) {
+    if (wk_db_is_lock_wait(batch->db)) {
+        round_wait(batch, queue, ended);
+        return;
+    }
+    if (++queue->tries < WK_LINK_TRIES_MAX) {
         wk_link_pause(queue->tries);
         return;
     }
@@ -344,10 +377,7 @@ round_away(struct wk_batch *batch, struct batch_queue *queue,
         wk_link_pause(queue->tries);
         return;
     }
-    for (size_t i = 0; i < queue->count; i++) {
-        queue_end(queue, i, WK_STORE_FAILED, ended);
-    }
-    queue->count = 0;
+    give_up_all(queue, ended);
 }
 
 void

@@ -9,22 +9,54 @@ put(struct ph_buf *sql, const char *text)
 
 /* ---- inserts ---- */
 
+static bool
+is_unset(const struct wk_column *column, const void *const *rows, size_t count)
+{
+    size_t i = 0;
+
+    while (i < count && wk_member_is_unset(column, rows[i])) {
+        i++;
+    }
+    return i == count;
+}
+
+/* What all rows leave to the schema is not named: of a new payment and its
+ * attempt that is half of all columns, which the server need not read. */
+static size_t
+insert_columns(const struct wk_table *table, const void *const *rows,
+               size_t count, const struct wk_column **named)
+{
+    size_t many = 0;
+
+    for (size_t k = 0; k < table->column_count; k++) {
+        if (!is_unset(&table->columns[k], rows, count)) {
+            named[many++] = &table->columns[k];
+        }
+    }
+    return many;
+}
+
 void
 wk_batch_sql_insert(struct ph_buf *sql, const struct wk_table *table,
                     const void *const *rows, size_t count, bool once)
 {
+    const struct wk_column *named[WK_COLUMNS_MAX];
+    size_t                  many = insert_columns(table, rows, count, named);
+
     put(sql, "INSERT INTO ");
     put(sql, table->name);
-    put(sql, " (");
-    wk_put_names(sql, table);
+    for (size_t k = 0; k < many; k++) {
+        put(sql, k != 0 ? "," : " (");
+        put(sql, named[k]->name);
+    }
     put(sql, ") VALUES ");
     for (size_t i = 0; i < count; i++) {
         put(sql, i != 0 ? ",(" : "(");
-        for (size_t k = 0; k < table->column_count; k++) {
+        for (size_t k = 0; k < many; k++) {
             if (k != 0) {
                 ph_buf_byte(sql, ',');
             }
-            wk_put_member(sql, &table->columns[k], rows[i]);
+            wk_put_member(sql, named[k], rows[i]);
         }
         ph_buf_byte(sql, ')');
     }

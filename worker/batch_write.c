@@ -79,7 +79,8 @@ uniques_sort(struct wk_batch *batch)
     return count;
 }
 
-/* The owner is another's.  Of this very batch: then nothing is decided yet. */
+/* The owner is another's.  Of this very batch: then nothing is decided yet, all
+ * the less when that one has to go. */
 static bool
 unique_lose(struct wk_batch *batch, const struct batch_unique *loser,
             struct ph_str owner)
@@ -92,7 +93,6 @@ unique_lose(struct wk_batch *batch, const struct batch_unique *loser,
 
         is_local = other->unique == loser->unique
                    && other->entry != loser->entry
-                   && batch->entry[other->entry].state == ENTRY_IN
                    && ph_str_eq(other->row.owner, owner)
                    && key_order(&other->row, &loser->row) == 0;
     }

@@ -363,10 +363,23 @@ is_long_ago(uint64_t ms, uint64_t now_ms)
     return ms != 0 && now_ms - ms > SERVER_FRAME_MS;
 }
 
+/* A peer that reads slowly is no peer that hangs. */
+static bool
+conn_is_not_read(struct wk_conn *conn, uint64_t now_ms)
+{
+    size_t left = uv_stream_get_write_queue_size((uv_stream_t *) &conn->pipe);
+
+    if (conn->write_ms != 0 && left != conn->write_left) {
+        conn->write_left = left;
+        conn->write_ms   = now_ms;
+    }
+    return is_long_ago(conn->write_ms, now_ms);
+}
+
 static void
 conn_sweep(struct wk_conn *conn, uint64_t now_ms)
 {
-    if (is_long_ago(conn->write_ms, now_ms)
+    if (conn_is_not_read(conn, now_ms)
         || (conn->server->is_draining && conn_is_idle(conn)
             && is_long_ago(conn->heard_ms, now_ms)))
     {

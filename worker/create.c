@@ -20,6 +20,7 @@
  */
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
+#include "worker/answer.h"
 #include "worker/create_int.h"
 #include "worker/order_insert.h"
 #include "worker/rows.h"
@@ -98,7 +99,7 @@ insert_plan(struct wk_batch *batch, struct wk_store_job *store)
     if (job->is_replay) {
         job->looked     = job->want.found;
         job->owner_hash = job->want.hash;
-        return job->looked == WK_FOUND_ROW ? WK_PLAN_DONE : WK_PLAN_FAILED;
+        return job->looked != WK_FOUND_FAILED ? WK_PLAN_DONE : WK_PLAN_FAILED;
     }
     return wk_order_insert(batch, &birth, &job->order) ? WK_PLAN_DONE
                                                        : WK_PLAN_AGAIN;
@@ -122,6 +123,12 @@ insert_done(struct wk_store_job *store)
         return;
     case WK_STORE_DONE:
         break;
+    }
+    if (job->is_replay && job->looked == WK_FOUND_NONE) {
+        wk_create_refuse(job, PH_FRAME_RESULT, PH_ERROR_STATE,
+                         "this order_no is of a payment that was archived");
+        wk_create_end(job);
+        return;
     }
     if (job->is_replay) {
         wk_create_replay(job);
@@ -278,13 +285,8 @@ create_ids_make(struct create *job)
 static void
 create_deadline_start(struct create *job)
 {
-    uint64_t ms = (uint64_t) wk_conf(job->worker, PH_CONF_pay_request_deadline);
-    uint64_t left_ms = job->request->frame.ms_left;
-
-    if (left_ms != 0 && left_ms < ms) {
-        ms = left_ms;
-    }
-    job->deadline = wk_timer_start(job->worker, ms, create_on_deadline, job);
+    job->deadline = wk_timer_start(job->worker, wk_answer_wait_ms(job->request),
+                                   create_on_deadline, job);
 }
 
 static struct create *
@@ -347,7 +349,9 @@ wk_create_account(struct create *job)
     return wk_account_choose(job->worker->accounts, &choice);
 }
 
-static void
+/* false = refused: all that fit are full.  Not even a look at the rows is
+ * taken then, or those who are refused would take the room of those who pay. */
+static bool
 create_choose(struct create *job)
 {
     struct wk_account *account = wk_create_account(job);
@@ -371,14 +375,14 @@ create_choose(struct create *job)
         job->no_account = PH_ERROR_NO_ACCOUNT;
         job->no_account_detail
             = "no active account of this app offers the method";
-    } else if (account->inflight >= inflight_max) {
-        job->no_account_type   = PH_FRAME_BUSY;
-        job->no_account        = PH_ERROR_NOT_EXECUTED;
-        job->no_account_detail = "too many calls of this account are under way";
+    } else if (!wk_account_has_room(account, job->app_id, inflight_max)) {
+        wk_create_refuse(job, PH_FRAME_BUSY, PH_ERROR_NOT_EXECUTED,
+                         "too many calls of this account are under way");
+        return false;
     } else {
-        job->account = wk_account_hold(account);
-        job->account->inflight++;
+        job->account = wk_account_enter(account, job->app_id);
     }
+    return true;
 }
 
 void
@@ -421,7 +425,10 @@ wk_payment_create(struct wk_request           *request,
         wk_create_end(job);
         return;
     }
-    create_choose(job);
+    if (!create_choose(job)) {
+        wk_create_end(job);
+        return;
+    }
     if (!ph_sha256(&body, 1, job->hash) || !create_ids_make(job)) {
         wk_create_refuse(job, PH_FRAME_RESULT, PH_ERROR_INTERNAL, "");
         wk_create_end(job);

@@ -1,4 +1,5 @@
 /* create_answer.c - what the caller of a create is told; see create_int.h. */
+#include "worker/answer.h"
 #include "worker/create_int.h"
 #include "worker/payment_view.h"
 
@@ -9,6 +10,7 @@ order_is_unclear(const struct wk_order *order)
 
     return order->payment.status == PH_PAYMENT_PAYING
            && (newest->status == PH_ATTEMPT_UNKNOWN
+               || newest->status == PH_ATTEMPT_CLOSING /* shows as unknown */
                || newest->status == PH_ATTEMPT_SENT);
 }
 
@@ -41,24 +43,14 @@ void
 wk_create_refuse(struct create *job, enum ph_frame_type type,
                  enum ph_error error, const char *detail)
 {
-    const struct ph_problem problem
-        = { .error = error, .detail = ph_str_z(detail) };
-    const bool again_soon
-        = error == PH_ERROR_IN_PROGRESS || error == PH_ERROR_NOT_EXECUTED;
-    const struct wk_reply more = { .retry_after_s = again_soon ? 1 : 0 };
-
-    if (job->request != NULL) {
-        wk_reply_problem(job->request, type, &problem, &more);
-        job->request = NULL;
-    }
+    wk_answer_refuse(&job->request, type, error, detail);
 }
 
 static void
-account_give(struct wk_account *account)
+account_give(const struct create *job, struct wk_account *account)
 {
     if (account != NULL) {
-        account->inflight--;
-        wk_account_release(account);
+        wk_account_leave(account, job->app_id);
     }
 }
 
@@ -69,8 +61,8 @@ wk_create_end(struct create *job)
 
     wk_timer_stop(&job->deadline);
     wk_lock_drop(&job->lock);
-    account_give(job->account);
-    account_give(job->next_account);
+    account_give(job, job->account);
+    account_give(job, job->next_account);
     wk_block_give(worker, job->block);
     wk_job_end(worker);
 }

@@ -44,8 +44,9 @@ failover_prepare(struct create *job)
         = failover_may(job) ? wk_create_account(job) : NULL;
 
     if (account == NULL
-        || account->inflight >= (size_t) wk_conf(
-               job->worker, PH_CONF_pay_max_inflight_account))
+        || !wk_account_has_room(
+            account, job->app_id,
+            (size_t) wk_conf(job->worker, PH_CONF_pay_max_inflight_account)))
     {
         return;
     }
@@ -57,8 +58,7 @@ failover_prepare(struct create *job)
                          ph_str_z(account->channel->name), account->face.id,
                          job->arena))
     {
-        job->next_account = wk_account_hold(account);
-        job->next_account->inflight++;
+        job->next_account = wk_account_enter(account, job->app_id);
     }
 }
 
@@ -69,8 +69,7 @@ failover_go(struct create *job)
            { "from", job->account->face.id },
            { "to", job->next_account->face.id },
            { "error_class", job->op.result.error_class });
-    job->account->inflight--;
-    wk_account_release(job->account);
+    wk_account_leave(job->account, job->app_id);
     job->account      = job->next_account;
     job->next_account = NULL;
     job->attempt_at++;

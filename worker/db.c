@@ -325,8 +325,13 @@ wk_db_fetch(struct wk_db *db, size_t i, const struct wk_table *table,
 bool
 wk_db_is_deadlock(const struct wk_db *db)
 {
-    return db->error_no == ER_LOCK_DEADLOCK
-           || db->error_no == ER_LOCK_WAIT_TIMEOUT;
+    return db->error_no == ER_LOCK_DEADLOCK || wk_db_is_lock_wait(db);
+}
+
+bool
+wk_db_is_lock_wait(const struct wk_db *db)
+{
+    return db->error_no == ER_LOCK_WAIT_TIMEOUT;
 }
 
 bool
@@ -339,6 +344,8 @@ wk_db_is_lost(const struct wk_db *db)
     case CR_COMMANDS_OUT_OF_SYNC:
     case ER_SERVER_SHUTDOWN:
     case ER_CONNECTION_KILLED:
+    case ER_OPTION_PREVENTS_STATEMENT: /* --read-only: another is the master */
+    case ER_READ_ONLY_MODE:
         return true;
     default:
         return false;

@@ -19,7 +19,6 @@
 #define WK_DB_SQL_MAX (1024 * 1024) /* bytes of a packet */
 #define WK_DB_TEXT_MAX (256 * 1024) /* bytes of a rendered document */
 #define WK_DB_STATEMENTS_MAX 64     /* of a packet */
-#define WK_COLUMNS_MAX 48           /* of a table */
 
 struct wk_db_answer {
     MYSQL_RES *rows; /* NULL for statements without any */
@@ -83,7 +82,10 @@ bool wk_db_fetch_texts(struct wk_db *db, size_t i, struct ph_arena *arena,
 /* deadlock or lock wait timeout: the transaction may simply be run again */
 bool wk_db_is_deadlock(const struct wk_db *db);
 
-/* the connection is gone */
+/* the second of these: somebody holds a row for long */
+bool wk_db_is_lock_wait(const struct wk_db *db);
+
+/* the connection is gone, or leads to a server that does not write */
 bool wk_db_is_lost(const struct wk_db *db);
 
 #endif

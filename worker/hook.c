@@ -1,16 +1,20 @@
 /* hook.c - rows of `work` for deliveries; see hook.h. */
 #include "worker/hook.h"
 
-#define HOOK_MARGIN_MS 1000
+uint64_t
+wk_hook_longest_ms(const struct ph_conf *conf)
+{
+    return WK_HOOK_WAITING_MS + WK_HOOK_MARGIN_MS
+           + (uint64_t) ph_conf_number(conf, PH_CONF_janitor_tick)
+           + (uint64_t) ph_conf_number(conf, PH_CONF_notify_timeout);
+}
 
 static uint64_t
 row_due_ms(const struct ph_conf *conf, const struct wk_task *task)
 {
     int64_t  ms[PH_CONF_TIMES_MAX];
-    size_t   count = ph_conf_times(conf, PH_CONF_notify_schedule, ms);
-    uint64_t first_ms
-        = HOOK_MARGIN_MS
-          + (uint64_t) ph_conf_number(conf, PH_CONF_notify_timeout);
+    size_t   count    = ph_conf_times(conf, PH_CONF_notify_schedule, ms);
+    uint64_t first_ms = wk_hook_longest_ms(conf);
 
     if (count != 0 && (uint64_t) ms[0] > first_ms) {
         first_ms = (uint64_t) ms[0];

@@ -14,6 +14,13 @@
 #include "worker/db.h"
 #include "worker/worker.h"
 
+#define WK_HOOK_WAITING_MS 2000 /* for a place; longer, and `work` keeps it */
+#define WK_HOOK_MARGIN_MS 1000  /* for the commit */
+
+/* The longest from taking a delivery to the end of its try: who waits is swept
+ * once a janitor.tick.  Nobody else may send it so long. */
+uint64_t wk_hook_longest_ms(const struct ph_conf *conf);
+
 /*
  * Appends what makes sure that each pending task has a row: one statement, or
  * none.  A row that is there stays as it is.  A first delivery, which belongs

@@ -9,12 +9,12 @@
 
 #include <stdlib.h>
 
+#include "worker/hook.h"
 #include "worker/notify.h"
 #include "worker/store.h"
 
 #define TAKE_MAX 64
 #define TAKE_MEMORY (1024 * 1024) /* their bodies; what does not fit waits */
-#define WAIT_MARGIN_MS 5000       /* for a place, and for the commit */
 
 struct hook_row {
     struct ph_str            id;
@@ -163,9 +163,8 @@ static bool
 rows_write(struct wk_db *db, struct wk_hooks *hooks)
 {
     const struct wk_worker *worker   = hooks->worker;
-    uint64_t                lease_ms = WAIT_MARGIN_MS
-                        + (uint64_t) wk_conf(worker, PH_CONF_janitor_lease)
-                        + (uint64_t) wk_conf(worker, PH_CONF_notify_timeout);
+    uint64_t                lease_ms = wk_hook_longest_ms(worker->conf)
+                        + (uint64_t) wk_conf(worker, PH_CONF_janitor_lease);
 
     wk_db_clear(db);
     wk_sql(db, PH_STR("DELETE FROM work WHERE id IN "));
@@ -204,6 +203,24 @@ take_run(struct wk_db *db, struct wk_store_job *job)
                                                           : WK_RUN_FAILED;
 }
 
+/* What was taken while the process was told to end is anybody's at once. */
+static enum wk_run
+give_back_run(struct wk_db *db, struct wk_store_job *job)
+{
+    struct wk_hooks *hooks = (struct wk_hooks *) job;
+
+    wk_sql(db, PH_STR("UPDATE work SET ver=ver+1,lease_by='',due_at="));
+    wk_sql_time(db, db->now_ms);
+    wk_sql(db, PH_STR(" WHERE lease_by="));
+    wk_sql_text(db, ph_str_z(hooks->worker->lease_name));
+    wk_sql(db, PH_STR(" AND id IN "));
+    if (sql_ids(db, hooks, false) == 0) {
+        return WK_RUN_DONE;
+    }
+    wk_sql_end(db);
+    return wk_db_run(db) ? WK_RUN_DONE : WK_RUN_FAILED;
+}
+
 /* ---- on the loop ---- */
 
 static void take_done(struct wk_store_job *job);
@@ -228,6 +245,21 @@ take_start(struct wk_hooks *hooks)
 }
 
 static void
+give_back_done(struct wk_store_job *job)
+{
+    wk_job_end(((struct wk_hooks *) job)->worker);
+}
+
+static bool
+give_back_start(struct wk_hooks *hooks)
+{
+    hooks->store = (struct wk_store_job){ .writes = true,
+                                          .run    = give_back_run,
+                                          .done   = give_back_done };
+    return wk_store_submit(hooks->worker->store, &hooks->store);
+}
+
+static void
 take_done(struct wk_store_job *job)
 {
     struct wk_hooks  *hooks  = (struct wk_hooks *) job;
@@ -235,6 +267,11 @@ take_done(struct wk_store_job *job)
     size_t            count  = hooks->count;
 
     hooks->is_taking = false;
+    if (job->outcome == WK_STORE_DONE && hooks->is_stopping && count != 0
+        && give_back_start(hooks))
+    {
+        return;
+    }
     if (job->outcome == WK_STORE_DONE && !hooks->is_stopping) {
         for (size_t i = 0; i < count; i++) {
             if (hooks->rows[i].is_loaded) {

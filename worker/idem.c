@@ -1,14 +1,9 @@
 /* idem.c - answers of idempotency keys; see idem.h. */
 #include "worker/idem.h"
 
-#include <stdlib.h>
-
 #include "libpayhub/io/log.h"
 #include "libpayhub/wire/digest.h"
 #include "worker/store.h"
-
-#define SWEEP_EVERY 64  /* kept answers, then old rows are looked for */
-#define SWEEP_ROWS 1000 /* deleted at once */
 
 /* one a request with a key; gone with its reply */
 struct wk_idem {
@@ -135,58 +130,6 @@ keep_run(struct wk_db *db, struct wk_store_job *job)
                                                              : WK_RUN_FAILED;
 }
 
-/* ---- old rows ---- */
-
-struct sweep {
-    struct wk_store_job store; /* first */
-    struct wk_worker   *worker;
-};
-
-static enum wk_run
-sweep_run(struct wk_db *db, struct wk_store_job *job)
-{
-    struct sweep *sweep = (struct sweep *) job;
-
-    wk_db_clear(db);
-    wk_sql(db, PH_STR("DELETE FROM idem WHERE "));
-    sql_age(db, sweep->worker, "<");
-    wk_sql(db, PH_STR(" ORDER BY created_at LIMIT "));
-    wk_sql_i64(db, SWEEP_ROWS);
-    wk_sql_end(db);
-    return wk_db_run(db) ? WK_RUN_DONE : WK_RUN_FAILED;
-}
-
-static void
-sweep_done(struct wk_store_job *job)
-{
-    struct sweep *sweep = (struct sweep *) job;
-
-    wk_job_end(sweep->worker);
-    free(sweep);
-}
-
-/* Fifteen times as many go at once as come meanwhile. */
-static void
-sweep_perhaps(struct wk_worker *worker)
-{
-    if (worker->idem_kept++ % SWEEP_EVERY != 0) {
-        return;
-    }
-    struct sweep *sweep = calloc(1, sizeof(*sweep));
-
-    if (sweep == NULL) {
-        return;
-    }
-    sweep->worker = worker;
-    sweep->store  = (struct wk_store_job){ .writes = true,
-                                           .run    = sweep_run,
-                                           .done   = sweep_done };
-    wk_job_begin(worker);
-    if (!wk_store_submit(worker->store, &sweep->store)) {
-        sweep_done(&sweep->store);
-    }
-}
-
 /* ---- before the handler ---- */
 
 static void
@@ -302,7 +245,6 @@ keep_done(struct wk_store_job *job)
         wk_reply(request, &idem->reply);
     }
     wk_block_give(worker, block);
-    sweep_perhaps(worker);
 }
 
 /* Of a number that was used before, and still moves: the first request's own

@@ -167,6 +167,24 @@ take_run(struct wk_db *db, struct wk_store_job *job)
                                                              : WK_RUN_FAILED;
 }
 
+/* What was taken while the process was told to end is anybody's at once. */
+static enum wk_run
+give_back_run(struct wk_db *db, struct wk_store_job *job)
+{
+    struct wk_janitor *janitor = (struct wk_janitor *) job;
+
+    wk_sql(db, PH_STR("UPDATE work SET ver=ver+1,lease_by='',due_at="));
+    wk_sql_time(db, db->now_ms);
+    wk_sql(db, PH_STR(" WHERE lease_by="));
+    wk_sql_text(db, ph_str_z(janitor->worker->lease_name));
+    wk_sql(db, PH_STR(" AND id IN "));
+    if (sql_ids(db, janitor, false) == 0) {
+        return WK_RUN_DONE;
+    }
+    wk_sql_end(db);
+    return wk_db_run(db) ? WK_RUN_DONE : WK_RUN_FAILED;
+}
+
 /* ---- on the loop ---- */
 
 static void janitor_tick(uv_timer_t *timer);
@@ -187,6 +205,21 @@ janitor_look(struct wk_janitor *janitor, struct ph_str id)
 }
 
 static void
+give_back_done(struct wk_store_job *job)
+{
+    wk_job_end(((struct wk_janitor *) job)->worker);
+}
+
+static bool
+give_back_start(struct wk_janitor *janitor)
+{
+    janitor->store = (struct wk_store_job){ .writes = true,
+                                            .run    = give_back_run,
+                                            .done   = give_back_done };
+    return wk_store_submit(janitor->worker->store, &janitor->store);
+}
+
+static void
 take_done(struct wk_store_job *job)
 {
     struct wk_janitor *janitor = (struct wk_janitor *) job;
@@ -194,6 +227,11 @@ take_done(struct wk_store_job *job)
     size_t             taken = janitor->count, room = janitor->room;
 
     janitor->is_taking = false;
+    if (job->outcome == WK_STORE_DONE && janitor->is_stopping && taken != 0
+        && give_back_start(janitor))
+    {
+        return;
+    }
     if (job->outcome == WK_STORE_DONE && !janitor->is_stopping) {
         for (size_t i = 0; i < taken; i++) {
             if (!janitor->is_at_rest[i]) {

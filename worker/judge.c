@@ -2,6 +2,7 @@
 #include "worker/judge.h"
 
 #include "worker/refund_auto.h"
+#include "worker/schedule.h"
 
 struct judging {
     struct wk_payment              *payment;
@@ -40,16 +41,16 @@ wk_number_is_plain(struct ph_str number)
     return number.len <= WK_NUMBER_MAX;
 }
 
-static struct ph_str
-source_text(enum wk_source source)
+struct ph_str
+wk_source_text(enum wk_source source)
 {
     return source == WK_SOURCE_ANSWER   ? PH_STR("answer")
            : source == WK_SOURCE_NOTICE ? PH_STR("notice")
                                         : PH_STR("query");
 }
 
-static struct ph_str
-text_cut(struct ph_str text, size_t len_max)
+struct ph_str
+wk_text_cut(struct ph_str text, size_t len_max)
 {
     while (text.len > len_max || ph_str_utf8_count(text) == SIZE_MAX) {
         if (text.len == 0) {
@@ -62,9 +63,8 @@ text_cut(struct ph_str text, size_t len_max)
 
 /* ---- marks ---- */
 
-/* A column of a happening is written once. */
-static void
-mark(uint64_t *column_ms, uint64_t now_ms)
+void
+wk_mark_once(uint64_t *column_ms, uint64_t now_ms)
 {
     if (*column_ms == 0) {
         *column_ms = now_ms;
@@ -78,19 +78,19 @@ attempt_mark(struct judging *it, enum ph_attempt_state to)
 
     switch (to) {
     case PH_ATTEMPT_SUCCEEDED:
-        mark(&it->attempt->paid_at_ms, now_ms);
+        wk_mark_once(&it->attempt->paid_at_ms, now_ms);
         break;
     case PH_ATTEMPT_FAILED:
-        mark(&it->attempt->failed_at_ms, now_ms);
+        wk_mark_once(&it->attempt->failed_at_ms, now_ms);
         break;
     case PH_ATTEMPT_CLOSED:
-        mark(&it->attempt->closed_at_ms, now_ms);
+        wk_mark_once(&it->attempt->closed_at_ms, now_ms);
         break;
     case PH_ATTEMPT_UNKNOWN:
-        mark(&it->attempt->unknown_at_ms, now_ms);
+        wk_mark_once(&it->attempt->unknown_at_ms, now_ms);
         break;
     case PH_ATTEMPT_SENT:
-        mark(&it->attempt->sent_at_ms, now_ms);
+        wk_mark_once(&it->attempt->sent_at_ms, now_ms);
         break;
     case PH_ATTEMPT_NONE:
     case PH_ATTEMPT_NEW:
@@ -110,16 +110,16 @@ payment_mark(struct judging *it, enum ph_payment_state to)
     switch (to) {
     case PH_PAYMENT_PAID:
     case PH_PAYMENT_PAID_LATE:
-        mark(&it->payment->paid_at_ms, now_ms);
+        wk_mark_once(&it->payment->paid_at_ms, now_ms);
         break;
     case PH_PAYMENT_FAILED:
-        mark(&it->payment->failed_at_ms, now_ms);
+        wk_mark_once(&it->payment->failed_at_ms, now_ms);
         break;
     case PH_PAYMENT_CLOSED:
-        mark(&it->payment->closed_at_ms, now_ms);
+        wk_mark_once(&it->payment->closed_at_ms, now_ms);
         break;
     case PH_PAYMENT_CONFLICT:
-        mark(&it->payment->conflict_at_ms, now_ms);
+        wk_mark_once(&it->payment->conflict_at_ms, now_ms);
         break;
     case PH_PAYMENT_NONE:
     case PH_PAYMENT_CREATED:
@@ -134,7 +134,7 @@ payment_mark(struct judging *it, enum ph_payment_state to)
 static void
 attempt_prove(struct judging *it)
 {
-    it->attempt->proof_source = source_text(it->evidence->source);
+    it->attempt->proof_source = wk_source_text(it->evidence->source);
     it->attempt->proof_digest = it->evidence->digest;
 }
 
@@ -178,7 +178,7 @@ payment_to(struct judging *it, enum ph_payment_state to, struct ph_str event)
         return false;
     }
     payment->status            = to;
-    payment->proof_source      = source_text(it->evidence->source);
+    payment->proof_source      = wk_source_text(it->evidence->source);
     payment->proof_digest      = it->evidence->digest;
     it->verdict->payment_moved = true;
     it->verdict->event         = event;
@@ -218,9 +218,9 @@ attempt_error(struct judging *it, enum ph_error error)
 
     attempt->error_code = info->code;
     attempt->error_message
-        = text_cut(message.len != 0 ? message : info->title, 255);
-    attempt->channel_code = text_cut(it->result->channel_code, 63);
-    attempt->error_class  = text_cut(it->result->error_class, 32);
+        = wk_text_cut(message.len != 0 ? message : info->title, 255);
+    attempt->channel_code = wk_text_cut(it->result->channel_code, 63);
+    attempt->error_class  = wk_text_cut(it->result->error_class, 32);
 }
 
 static void
@@ -276,7 +276,7 @@ judge_conflict(struct judging *it)
         = PH_STR("the channel told another number, amount, currency or seller");
     it->attempt->error_class = PH_STR("conflict");
     payment_error_from_attempt(it);
-    mark(&it->attempt->conflict_at_ms, it->rules->now_ms);
+    wk_mark_once(&it->attempt->conflict_at_ms, it->rules->now_ms);
     it->verdict->attempt_moved = true;
     (void) attempt_step(it, PH_ATTEMPT_UNKNOWN);
 }
@@ -500,10 +500,15 @@ judge_not_found(struct judging *it)
     {
         return;
     }
+    if (it->evidence->is_end) { /* not the second query that proof takes */
+        it->verdict->look_in_ms = it->rules->unknown_first_ms;
+        return;
+    }
     it->attempt->not_found++;
     it->verdict->attempt_moved = true;
     if (is_gone_for_good(it)) {
-        judge_ended(it, PH_ATTEMPT_FAILED);
+        judge_ended(it, was_shown(it->attempt) ? PH_ATTEMPT_CLOSED
+                                               : PH_ATTEMPT_FAILED);
         return;
     }
     judge_unknown(it);
@@ -534,10 +539,27 @@ judge_repeat(struct judging *it)
     return true;
 }
 
+/* Whoever found the create without its answer wrote that down, and may then
+ * have sent it again: a refusal that comes after that may be of the one because
+ * of the other, and what did not leave us may have left somebody else. */
+static bool
+answer_is_doubtful(const struct judging *it)
+{
+    return it->evidence->source == WK_SOURCE_ANSWER
+           && (it->result->class == PH_RESULT_FAILED
+               || it->result->class == PH_RESULT_NOT_SENT)
+           && it->attempt->status != PH_ATTEMPT_SENT
+           && !wk_attempt_is_bar(it->attempt);
+}
+
 static void
 judge_class(struct judging *it)
 {
     if (it->evidence->is_repeat && judge_repeat(it)) {
+        return;
+    }
+    if (answer_is_doubtful(it)) {
+        judge_unknown(it);
         return;
     }
     switch (it->result->class) {

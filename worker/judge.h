@@ -7,9 +7,12 @@
  *
  *   - Evidence that names another number, amount, currency or seller neither
  *     pays nor ends anything: the payment becomes `conflict`.
- *   - UNKNOWN never fails anything.  NOT_FOUND fails only when it was told
- *     twice and the attempt is old enough, counted from the payment's end when
- *     the payer was shown something; NOT_SENT only by the answer to the create.
+ *   - UNKNOWN never fails anything.  NOT_FOUND ends only what two queries told
+ *     when the attempt is old enough, counted from the payment's end when the
+ *     payer was shown something: that is closed then, what was not has failed.
+ *     NOT_SENT fails only by the answer to the create.
+ *   - The answer to a create refuses only what nobody else has written to
+ * since: a code whose create was lost may have been asked for again.
  *   - A success is never taken back.  A second one of the same order is
  * refunded, and so is one that comes after the order's end when `refunds_late`.
  *   - The next attempt is begun only by the answer that proves that nothing
@@ -50,6 +53,7 @@ struct wk_evidence {
     enum ph_error config_error; /* NOT_SENT by our own fault, else NONE */
     bool trade_is_taken; /* its trade number belongs to another attempt */
     bool is_repeat;      /* the answer to a create that was sent again */
+    bool is_end;         /* the answer to a close or a reverse */
 };
 
 struct wk_judge_rules {
@@ -79,6 +83,15 @@ void wk_judge(struct wk_order *order, size_t which,
 
 /* fits the ascii columns that keep the channels' numbers */
 bool wk_number_is_plain(struct ph_str number);
+
+/* as the proof_source columns say it */
+struct ph_str wk_source_text(enum wk_source source);
+
+/* Cut to so many bytes, never through the middle of a character. */
+struct ph_str wk_text_cut(struct ph_str text, size_t len_max);
+
+/* The column of a happening is written once. */
+void wk_mark_once(uint64_t *column_ms, uint64_t now_ms);
 
 /* "none", "qr_code", ...; as the API shows it */
 struct ph_str wk_action_text(enum ph_action_type action);

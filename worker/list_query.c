@@ -8,6 +8,7 @@
 #include "libpayhub/wire/digest.h"
 #include "worker/payment_method.h"
 #include "worker/payment_request.h"
+#include "worker/refund_request.h"
 #include "worker/time_text.h"
 
 #define NAME_LEN_MAX 32 /* channel, account */
@@ -408,35 +409,87 @@ wk_list_query_parse(struct ph_str query, struct ph_str app_id,
            && mark_make(&reading, app_id) && cursor_take(&reading);
 }
 
-bool
-wk_sync_query_parse(struct ph_str query, bool *is_sync,
-                    struct wk_query_fault *fault)
-{
-    struct ph_str parameter, name, value = { NULL, 0 };
-    size_t        count = 0;
+/* ---- queries of one thing ---- */
 
-    *fault   = (struct wk_query_fault){ 0 };
-    *is_sync = false;
+struct one_query {
+    struct ph_str number_name;  /* {NULL, 0} = takes none */
+    struct ph_str number, sync; /* ptr NULL = absent */
+};
+
+static bool
+one_take(struct one_query *one, struct ph_str parameter,
+         struct wk_query_fault *fault)
+{
+    struct ph_str  name = parameter, value = { NULL, 0 };
+    bool           has_value = ph_str_cut(parameter, '=', &name, &value);
+    bool           is_sync   = ph_str_eq(name, names[P_SYNC]);
+    struct ph_str *place     = is_sync ? &one->sync : &one->number;
+    bool           takes_no  = one->number_name.ptr == NULL;
+
+    if (!is_sync && (takes_no || !ph_str_eq(name, one->number_name))) {
+        return refuse(fault, PH_ERROR_UNKNOWN_MEMBER, name,
+                      ph_str_make(NULL, 0),
+                      takes_no ? "is not a parameter here; expected sync=true"
+                               : "is not a parameter here");
+    }
+    if (!has_value) {
+        return refuse(fault, PH_ERROR_UNKNOWN_MEMBER, name,
+                      ph_str_make(NULL, 0), "expected a value behind =");
+    }
+    if (place->ptr != NULL) {
+        return refuse(fault, PH_ERROR_DUPLICATE_KEY, name, ph_str_make(NULL, 0),
+                      "stands twice");
+    }
+    *place = value;
+    return true;
+}
+
+static bool
+one_parse(struct one_query *one, struct ph_str query, bool *is_sync,
+          struct wk_query_fault *fault)
+{
+    struct ph_str parameter;
+
+    *fault = (struct wk_query_fault){ 0 };
     if (query.len == 0) {
         query.ptr = NULL; /* a question mark alone is no parameter */
     }
     while (ph_str_next(&query, '&', &parameter)) {
-        name = parameter;
-        (void) ph_str_cut(parameter, '=', &name, &value);
-        if (!ph_str_eq(name, names[P_SYNC]) || name.len == parameter.len) {
-            return refuse(fault, PH_ERROR_UNKNOWN_MEMBER, name,
-                          ph_str_make(NULL, 0),
-                          "is not a parameter here; expected sync=true");
-        }
-        if (count++ != 0) {
-            return refuse(fault, PH_ERROR_DUPLICATE_KEY, name,
-                          ph_str_make(NULL, 0), "stands twice");
-        }
-        *is_sync = ph_str_eq(value, PH_STR("true"));
-        if (!*is_sync && !ph_str_eq(value, PH_STR("false"))) {
-            return refuse(fault, PH_ERROR_VALUE, name, value,
-                          "expected true or false");
+        if (!one_take(one, parameter, fault)) {
+            return false;
         }
     }
-    return true;
+    *is_sync = one->sync.ptr != NULL && ph_str_eq(one->sync, PH_STR("true"));
+    return one->sync.ptr == NULL || *is_sync
+           || ph_str_eq(one->sync, PH_STR("false"))
+           || refuse(fault, PH_ERROR_VALUE, names[P_SYNC], one->sync,
+                     "expected true or false");
+}
+
+bool
+wk_sync_query_parse(struct ph_str query, bool *is_sync,
+                    struct wk_query_fault *fault)
+{
+    struct one_query one = { .number = { NULL, 0 } };
+
+    return one_parse(&one, query, is_sync, fault);
+}
+
+bool
+wk_refund_query_parse(struct ph_str query, struct ph_str *refund_no,
+                      bool *is_sync, struct wk_query_fault *fault)
+{
+    struct one_query one = { .number_name = PH_STR("refund_no") };
+
+    if (!one_parse(&one, query, is_sync, fault)) {
+        return false;
+    }
+    *refund_no = one.number;
+    if (one.number.ptr == NULL) {
+        return refuse(fault, PH_ERROR_MISSING, one.number_name,
+                      ph_str_make(NULL, 0), "is required");
+    }
+    return ph_str_is_token(one.number, WK_REFUND_NO_MAX)
+           || refuse(fault, PH_ERROR_VALUE, one.number_name, one.number,
+                     "expected 1 to 64 of A-Z a-z 0-9 _ -");
 }

@@ -1,5 +1,6 @@
 /*
- * list_query.h - the query of GET /v1/payments as a checked value.
+ * list_query.h - the query of GET /v1/payments as a checked value, and those
+ * of what is asked for by its number.
  *
  * Pure.  Values may be percent-encoded, names may not.  A cursor says where
  * the page before ended and of which list: eight bytes of the SHA-256 of app
@@ -60,5 +61,10 @@ void wk_list_cursor(struct ph_buf *buf, const struct wk_list_query *query,
 /* "sync=true" alone, or nothing; false = *fault */
 bool wk_sync_query_parse(struct ph_str query, bool *is_sync,
                          struct wk_query_fault *fault) PH_MUST_CHECK;
+
+/* "refund_no=..." with or without sync; *refund_no is a view of the query */
+bool wk_refund_query_parse(struct ph_str query, struct ph_str *refund_no,
+                           bool                  *is_sync,
+                           struct wk_query_fault *fault) PH_MUST_CHECK;
 
 #endif

@@ -12,7 +12,7 @@
 #include "worker/random.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define RENEW_TICKS 6 /* looks at held locks in one life */
+#define HOLD_TICK_MS 100 /* looks at held locks; the shortest life is 1 s */
 
 /* Looks of who waits: the first soon, since a holder of another make may
  * publish nothing, then half as often each time. */
@@ -27,6 +27,7 @@ struct wk_locks {
     struct ph_str        prefix;
     struct ph_str        layout; /* as the functions call it */
     bool                 is_redisson;
+    bool                 was_unconfirmed; /* and said so */
     uv_timer_t           tick;
     uv_timer_t           wait_tick; /* runs while somebody waits */
     struct wk_lock      *held;
@@ -60,17 +61,10 @@ list_remove(struct wk_lock **list, struct wk_lock *lock)
     }
 }
 
-static uint64_t
-ttl_ns(const struct wk_locks *locks)
-{
-    return (uint64_t) wk_conf(locks->worker, PH_CONF_redis_lock_ttl)
-           * NS_PER_MS;
-}
-
 static struct ph_str
-ttl_text(const struct wk_locks *locks, struct ph_buf *buf)
+ttl_text(const struct wk_lock *lock, struct ph_buf *buf)
 {
-    ph_buf_i64(buf, wk_conf(locks->worker, PH_CONF_redis_lock_ttl));
+    ph_buf_u64(buf, lock->ttl_ms);
     return ph_buf_str(buf);
 }
 
@@ -166,16 +160,24 @@ lock_on_raised(struct wk_redis *redis, const redisReply *reply, void *data)
     }
 }
 
+/* false = away: the key ends with its own life */
+static bool
+lock_give_back(struct wk_lock *lock)
+{
+    const struct ph_str args[]
+        = { PH_STR("FCALL"), PH_STR("ph_unlock"),   PH_STR("1"),
+            lock_key(lock),  ph_str_z(lock->value), lock->locks->layout };
+
+    return wk_redis_ask(lock->locks->redis, NULL, NULL, args, PH_COUNT(args));
+}
+
 /* The counter fell behind the row (fail-over, flush): the token is worthless.
  * Give it back, raise the counter, ask again; once. */
 static bool
 lock_raise(struct wk_lock *lock)
 {
-    char                memory[24];
-    struct ph_buf       at_least = PH_BUF_INIT(memory);
-    const struct ph_str unlock[]
-        = { PH_STR("FCALL"), PH_STR("ph_unlock"),   PH_STR("1"),
-            lock_key(lock),  ph_str_z(lock->value), lock->locks->layout };
+    char          memory[24];
+    struct ph_buf at_least = PH_BUF_INIT(memory);
 
     lock->is_asking = true;
     ph_buf_i64(&at_least, lock->at_least);
@@ -183,10 +185,40 @@ lock_raise(struct wk_lock *lock)
         = { PH_STR("FCALL"), PH_STR("ph_fence_raise"), PH_STR("1"),
             lock_fence_key(lock), ph_buf_str(&at_least) };
 
-    return wk_redis_ask(lock->locks->redis, NULL, NULL, unlock,
-                        PH_COUNT(unlock))
+    return lock_give_back(lock)
            && wk_redis_ask(lock->locks->redis, lock_on_raised, lock, raise,
                            PH_COUNT(raise));
+}
+
+/* A grant that a fail-over may forget is none. */
+static void
+lock_unconfirmed(struct wk_lock *lock)
+{
+    struct wk_locks *locks = lock->locks;
+
+    if (!locks->was_unconfirmed) {
+        ph_log(PH_LOG_WARN, "lock_unconfirmed", { "key", lock_key(lock) },
+               { "expected", PH_STR("redis.wait_replicas replicas that have "
+                                    "it; until then the rows decide") });
+    }
+    locks->was_unconfirmed = true;
+    lock->fence            = 0;
+    (void) lock_give_back(lock);
+    lock_tell(lock, WK_LOCK_AWAY);
+}
+
+static void
+lock_on_confirmed(struct wk_confirm *confirm, bool is_there)
+{
+    struct wk_lock *lock = confirm->data;
+
+    lock->is_asking = false;
+    if (!is_there) {
+        lock_unconfirmed(lock);
+        return;
+    }
+    lock->locks->was_unconfirmed = false;
+    lock_tell(lock, WK_LOCK_HELD);
 }
 
 static void
@@ -199,7 +231,17 @@ lock_granted(struct wk_lock *lock, int64_t token)
         return;
     }
     lock->fence = token;
-    lock_tell(lock, WK_LOCK_HELD);
+    if (!wk_redis_has_replicas(lock->locks->redis)) {
+        lock_tell(lock, WK_LOCK_HELD);
+        return;
+    }
+    lock->is_asking = true;
+    lock->confirm
+        = (struct wk_confirm){ .done = lock_on_confirmed, .data = lock };
+    if (!wk_redis_confirm(lock->locks->redis, &lock->confirm)) {
+        lock->is_asking = false;
+        lock_unconfirmed(lock);
+    }
 }
 
 static bool
@@ -233,15 +275,11 @@ static bool
 lock_ask(struct wk_lock *lock)
 {
     char                memory[24];
-    struct ph_buf       ttl    = PH_BUF_INIT(memory);
-    const struct ph_str args[] = { PH_STR("FCALL"),
-                                   PH_STR("ph_lock"),
-                                   PH_STR("2"),
-                                   lock_key(lock),
-                                   lock_fence_key(lock),
-                                   ph_str_z(lock->value),
-                                   ttl_text(lock->locks, &ttl),
-                                   lock->locks->layout };
+    struct ph_buf       ttl = PH_BUF_INIT(memory);
+    const struct ph_str args[]
+        = { PH_STR("FCALL"),      PH_STR("ph_lock"),    PH_STR("2"),
+            lock_key(lock),       lock_fence_key(lock), ph_str_z(lock->value),
+            ttl_text(lock, &ttl), lock->locks->layout };
 
     lock->granted_ns = ph_monotonic_ns();
     lock->is_asking  = true;
@@ -359,14 +397,15 @@ void
 wk_lock_wait(struct wk_locks *locks, struct wk_lock *lock, struct ph_str app_id,
              struct ph_str order_no, int64_t at_least, uint64_t wait_ms)
 {
-    lock->locks         = locks;
-    lock->fence         = 0;
-    lock->is_held       = false;
-    lock->is_lost       = false;
-    lock->is_raised     = false;
-    lock->is_asking     = false;
-    lock->has_waited    = false;
-    lock->at_least      = at_least;
+    lock->locks      = locks;
+    lock->fence      = 0;
+    lock->is_held    = false;
+    lock->is_lost    = false;
+    lock->is_raised  = false;
+    lock->is_asking  = false;
+    lock->has_waited = false;
+    lock->ttl_ms   = (uint64_t) wk_conf(locks->worker, PH_CONF_redis_lock_ttl);
+    lock->at_least = at_least;
     lock->look_every_ms = LOOK_MIN_MS;
     lock->wait_until_ns
         = wait_ms != 0 ? ph_monotonic_ns() + wait_ms * NS_PER_MS : 0;
@@ -383,7 +422,7 @@ bool
 wk_lock_is_ours(const struct wk_lock *lock)
 {
     return lock->is_held && !lock->is_lost
-           && ph_monotonic_ns() - lock->renewed_ns < ttl_ns(lock->locks);
+           && ph_monotonic_ns() - lock->renewed_ns < lock->ttl_ms * NS_PER_MS;
 }
 
 /* Who asked for a renewal: a number, since the holder may be gone by then. */
@@ -422,7 +461,7 @@ lock_renew(struct wk_locks *locks, struct wk_lock *lock)
     struct renewal     *renewal = malloc(sizeof(*renewal));
     const struct ph_str args[]
         = { PH_STR("FCALL"), PH_STR("ph_renew"),    PH_STR("1"),
-            lock_key(lock),  ph_str_z(lock->value), ttl_text(locks, &ttl),
+            lock_key(lock),  ph_str_z(lock->value), ttl_text(lock, &ttl),
             locks->layout };
 
     if (renewal == NULL) {
@@ -442,7 +481,8 @@ locks_tick(uv_timer_t *timer)
     uint64_t         now   = ph_monotonic_ns();
 
     for (struct wk_lock *lock = locks->held; lock != NULL; lock = lock->next) {
-        if (!lock->is_lost && now - lock->renewed_ns >= ttl_ns(locks) / 3) {
+        if (!lock->is_lost
+            && now - lock->renewed_ns >= lock->ttl_ms * NS_PER_MS / 3) {
             lock_renew(locks, lock);
         }
     }
@@ -454,16 +494,9 @@ wk_lock_drop(struct wk_lock *lock)
     if (!lock->is_held) {
         return;
     }
-    const struct ph_str args[]
-        = { PH_STR("FCALL"), PH_STR("ph_unlock"),   PH_STR("1"),
-            lock_key(lock),  ph_str_z(lock->value), lock->locks->layout };
-
     list_remove(&lock->locks->held, lock);
     lock->is_held = false;
-    if (!wk_redis_ask(lock->locks->redis, NULL, NULL, args, PH_COUNT(args))) {
-        /* away: the key ends with its own life */
-        return;
-    }
+    (void) lock_give_back(lock);
 }
 
 struct wk_locks *
@@ -474,8 +507,6 @@ wk_locks_new(struct wk_worker *worker)
     if (locks == NULL) {
         return NULL;
     }
-    uint64_t tick_ms
-        = (uint64_t) wk_conf(worker, PH_CONF_redis_lock_ttl) / RENEW_TICKS;
     struct ph_buf prefix = PH_BUF_INIT(locks->prefix_text);
 
     ph_buf_add(&prefix,
@@ -497,7 +528,7 @@ wk_locks_new(struct wk_worker *worker)
     locks->wait_tick.data = locks;
     (void) uv_timer_init(&worker->loop, &locks->tick);
     (void) uv_timer_init(&worker->loop, &locks->wait_tick);
-    (void) uv_timer_start(&locks->tick, locks_tick, tick_ms, tick_ms);
+    (void) uv_timer_start(&locks->tick, locks_tick, HOLD_TICK_MS, HOLD_TICK_MS);
     return locks;
 }
 

@@ -7,6 +7,10 @@
  * effect is also refused by a unique key or a conditional UPDATE.  So with
  * Redis away a job goes on with the rows.
  *
+ * With redis.wait_replicas a grant counts only when that many replicas have it
+ * too, so that a fail-over does not hand it out again; else it is given back
+ * and the rows decide.
+ *
  * Who waits is woken by what the release publishes, the first of this process
  * first.  A holder that dies, or is of a kind that publishes nothing, is found
  * by looking: after 50 ms, then ever more rarely up to a second, and when the
@@ -42,24 +46,26 @@ struct wk_lock {
     bool    has_waited; /* it was another's: what was read before is old */
 
     /* private */
-    struct wk_locks *locks;
-    struct wk_lock  *prev, *next;
-    uint64_t         number;
-    uint64_t         granted_ns; /* of the question, so never too late */
-    uint64_t         renewed_ns;
-    int64_t          at_least; /* the row's fence */
-    bool             is_raised;
-    bool             is_asking;
-    bool             is_woken;      /* while it asked */
-    uint64_t         wait_until_ns; /* 0 = ask once */
-    uint64_t         look_at_ns;    /* by itself */
-    uint64_t         look_every_ms;
-    struct wk_waiter waiter;
-    char             key[WK_LOCK_KEY_MAX];
-    size_t           key_len;
-    char             fence_key[WK_LOCK_KEY_MAX];
-    size_t           fence_key_len;
-    char             value[WK_LOCK_VALUE_LEN + 1];
+    struct wk_locks  *locks;
+    struct wk_lock   *prev, *next;
+    uint64_t          number;
+    uint64_t          granted_ns; /* of the question, so never too late */
+    uint64_t          renewed_ns;
+    uint64_t          ttl_ms;   /* of this grant, whatever a reload says */
+    int64_t           at_least; /* the row's fence */
+    bool              is_raised;
+    bool              is_asking;
+    bool              is_woken;      /* while it asked */
+    uint64_t          wait_until_ns; /* 0 = ask once */
+    uint64_t          look_at_ns;    /* by itself */
+    uint64_t          look_every_ms;
+    struct wk_waiter  waiter;
+    struct wk_confirm confirm;
+    char              key[WK_LOCK_KEY_MAX];
+    size_t            key_len;
+    char              fence_key[WK_LOCK_KEY_MAX];
+    size_t            fence_key_len;
+    char              value[WK_LOCK_VALUE_LEN + 1];
 };
 
 struct wk_locks *wk_locks_new(struct wk_worker *worker) PH_MUST_CHECK;

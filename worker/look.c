@@ -293,6 +293,7 @@ load_done(struct wk_store_job *job)
                      ? wk_rest_open_attempt(&look->order)
                      : NULL;
     if (!look_can_ask(look)) {
+        look->was_queried = look->open != NULL; /* or it would be due at once */
         look_finish(look);
         return;
     }

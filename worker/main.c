@@ -20,6 +20,7 @@
 #include "worker/admin.h"
 #include "worker/call.h"
 #include "worker/hook_look.h"
+#include "worker/idem_sweep.h"
 #include "worker/janitor.h"
 #include "worker/lock.h"
 #include "worker/notify.h"
@@ -32,12 +33,14 @@
 
 #define EXIT_CONFIGURATION 2
 #define READY_LOOK_MS 50
+#define QUIET_LOOK_MS 10
 
 struct process {
     struct wk_worker      worker;
     struct ph_conf        conf;
     struct wk_reload     *reload;
     struct wk_partitions *partitions;
+    struct wk_idem_sweep *idem_sweep;
     uv_signal_t           signals[3];
     uv_prepare_t          turn; /* of the loop: its log lines leave */
     uv_timer_t            ready;
@@ -56,6 +59,12 @@ process_stop(void *data)
     wk_timer_stop(&process->idle);
     if (worker->jobs != 0) {
         return; /* a delivery began in the same turn; its end comes back here */
+    }
+    if (!wk_store_is_quiet(worker->store)) { /* the stop waits for its threads,
+                                                and the drain for nobody */
+        process->idle
+            = wk_timer_start(worker, QUIET_LOOK_MS, process_stop, process);
+        return;
     }
     worker->on_idle = NULL;
     wk_timer_stop(&process->drain);
@@ -91,6 +100,7 @@ process_give_up(void *data)
 
     ph_log(PH_LOG_WARN, "drain_over",
            { "jobs", ph_log_i64((int64_t) process->worker.jobs) });
+    ph_log_flush();
     _exit(EXIT_SUCCESS);
 }
 
@@ -113,6 +123,7 @@ process_drain(uv_signal_t *handle, int number)
     wk_janitor_stop(worker->janitor);
     wk_hooks_stop(worker->hooks);
     wk_partitions_stop(process->partitions);
+    wk_idem_sweep_stop(process->idem_sweep);
     wk_server_drain(worker->server);
     wk_admin_drain(worker->admin);
     worker->on_idle = process_on_idle;
@@ -180,7 +191,8 @@ process_parts_start(struct process *process, const char *socket_path)
         return false;
     }
     process->partitions = wk_partitions_new(worker);
-    if (process->partitions == NULL) {
+    process->idem_sweep = wk_idem_sweep_new(worker);
+    if (process->partitions == NULL || process->idem_sweep == NULL) {
         return false;
     }
     worker->server = wk_server_new(worker, socket_path);
@@ -266,6 +278,7 @@ process_run(struct process *process, const struct wk_options *options)
     wk_admin_free(worker->admin);
     wk_accounts_free(worker->accounts);
     wk_partitions_free(process->partitions);
+    wk_idem_sweep_free(process->idem_sweep);
     wk_hooks_free(worker->hooks);
     wk_notify_free(worker->notify);
     wk_janitor_free(worker->janitor);

@@ -180,14 +180,26 @@ headers_text(struct notice *notice)
 }
 
 static struct ph_str
-digest_hex(struct notice *notice)
+hex_keep(struct notice *notice, const uint8_t digest[PH_SHA256_LEN])
 {
     struct ph_buf buf;
 
     ph_arena_open(&notice->block->arena, &buf);
-    ph_buf_hex(&buf, ph_str_make((const char *) notice->digest,
-                                 sizeof(notice->digest)));
+    ph_buf_hex(&buf, ph_str_make((const char *) digest, PH_SHA256_LEN));
     return ph_arena_close(&notice->block->arena, &buf);
+}
+
+/* Of a refund that is not ours, in place of a notice's id. */
+static struct ph_str
+number_hex(struct notice *notice)
+{
+    const struct ph_str pieces[]
+        = { PH_STR("refund\n"), notice->out.result.number };
+    uint8_t digest[PH_SHA256_LEN];
+
+    return ph_sha256(pieces, PH_COUNT(pieces), digest)
+               ? hex_keep(notice, digest)
+               : hex_keep(notice, notice->digest);
 }
 
 static bool
@@ -219,8 +231,10 @@ row_fill(struct notice *notice)
     const bool          is_ours = ph_id_is(
                  number, notice->out.is_refund ? PH_ID_REFUND : PH_ID_ATTEMPT);
 
-    if (id.len == 0 || !wk_number_is_plain(id)) {
-        id = digest_hex(notice);
+    if (notice->out.is_refund && !is_ours) {
+        id = number_hex(notice); /* it counts once, however often it is told */
+    } else if (id.len == 0 || !wk_number_is_plain(id)) {
+        id = hex_keep(notice, notice->digest);
     }
     notice->event_id
         = wk_id_make(worker, PH_ID_EVENT, is_ours ? ph_id_shard(number) : 0);
@@ -246,18 +260,32 @@ notice_evidence(const struct notice *notice)
                                  .seller = wk_account_seller(notice->account) };
 }
 
+/* The attempt of a refund that is not ours; {NULL, 0} = it is ours, or of
+ * nobody. */
+static struct ph_str
+foreign_of(const struct notice *notice)
+{
+    const struct ph_str number = notice->out.order_number;
+
+    return notice->refund_rows.refund.id.len == 0
+                   && ph_id_is(number, PH_ID_ATTEMPT)
+               ? number
+               : ph_str_make(NULL, 0);
+}
+
 static void
 notice_settle_refund(struct notice *notice)
 {
     struct wk_refund_settle *settle = &notice->refund;
 
-    *settle = (struct wk_refund_settle){ .worker   = notice->request->worker,
-                                         .arena    = &notice->block->arena,
-                                         .rows     = &notice->refund_rows,
-                                         .evidence = notice_evidence(notice),
-                                         .notice   = &notice->row,
-                                         .done     = notice_on_refund,
-                                         .data     = notice };
+    *settle = (struct wk_refund_settle){ .worker     = notice->request->worker,
+                                         .arena      = &notice->block->arena,
+                                         .rows       = &notice->refund_rows,
+                                         .evidence   = notice_evidence(notice),
+                                         .notice     = &notice->row,
+                                         .foreign_of = foreign_of(notice),
+                                         .done       = notice_on_refund,
+                                         .data       = notice };
     if (!wk_refund_settle_start(settle)) {
         settle->store.outcome = WK_STORE_FAILED;
         notice_on_refund(settle);

@@ -3,7 +3,8 @@
 
 /* clang-format off */
 #define E(member, kind)                                                        \
-    { #member, WK_COLUMN_##kind, false, offsetof(struct wk_notice_row, member) }
+    { #member, WK_COLUMN_##kind, false,                                        \
+      offsetof(struct wk_notice_row, member), false }
 
 static const struct wk_column notice_columns[] = {
     E(id, TEXT),
@@ -15,7 +16,7 @@ static const struct wk_column notice_columns[] = {
     E(headers, TEXT),
     E(body, BLOB),
     { "created_at", WK_COLUMN_TIME, false,
-      offsetof(struct wk_notice_row, created_at_ms) },
+      offsetof(struct wk_notice_row, created_at_ms), false },
 };
 /* clang-format on */
 

@@ -20,6 +20,7 @@
 #include "libpayhub/io/log.h"
 #include "worker/call.h"
 #include "worker/crash.h"
+#include "worker/hook.h"
 #include "worker/hook_endpoint.h"
 #include "worker/hook_rule.h"
 #include "worker/hook_sign.h"
@@ -28,7 +29,6 @@
 #define LAST_ERROR_MAX 200
 #define WAITING_MAX 1024        /* deliveries that wait for a place */
 #define WAITING_ENDPOINT_MAX 64 /* of one receiver */
-#define WAITING_MS 2000         /* longer, and `work` keeps them */
 
 struct delivery {
     struct wk_store_job       store;       /* first */
@@ -182,7 +182,10 @@ delivery_stored(struct wk_store_job *job)
                                           [WK_HOOK_TAKEN] = "webhook_delivered",
                                           [WK_HOOK_DEAD]  = "webhook_dead" };
 
-    if (delivery->is_tried) {
+    if (job->outcome != WK_STORE_DONE) {
+        ph_log(PH_LOG_WARN, "webhook_not_noted", { "task", delivery->task.id },
+               { "status", ph_log_i64(delivery->status) });
+    } else if (delivery->is_tried) {
         ph_log(delivery->verdict.verdict == WK_HOOK_TAKEN ? PH_LOG_INFO
                                                           : PH_LOG_WARN,
                names[delivery->verdict.verdict],
@@ -248,12 +251,30 @@ delivery_judge(struct delivery                *delivery,
     delivery_store(delivery);
 }
 
-/* Nothing was sent, and this try is over. */
+/* Without an answer this try is over.  The reason may hold what the receiver
+ * named itself: only plain bytes of it go into the row. */
 static void
 delivery_fail(struct delivery *delivery, const char *why)
 {
     (void) snprintf(delivery->error, sizeof(delivery->error), "%s", why);
+    for (char *at = delivery->error; *at != '\0'; at++) {
+        *at = *at >= ' ' && *at < 0x7f ? *at : '?';
+    }
     delivery_judge(delivery, NULL, 0);
+}
+
+/* It was our own trouble, not the receiver's: no try. */
+static void
+delivery_give_back(struct delivery *delivery, const char *why)
+{
+    uint64_t at_ms = now_ms();
+
+    ph_log(PH_LOG_WARN, "webhook_not_tried", { "task", delivery->task.id },
+           { "why", ph_str_z(why) });
+    wk_endpoint_end(delivery->endpoint, false, false,
+                    at_ms - delivery->began_ms, at_ms);
+    delivery->notify->active--;
+    delivery_defer(delivery);
 }
 
 static void
@@ -297,7 +318,7 @@ delivery_call(struct delivery *delivery)
                                        .data = delivery };
     wk_crash_point("notify_before_send");
     if (!wk_call_start(worker->calls, &delivery->call)) {
-        delivery_fail(delivery, "too many deliveries are under way");
+        delivery_give_back(delivery, "too many deliveries are under way");
     }
 }
 
@@ -337,7 +358,7 @@ key_done(struct wk_store_job *job)
     if (job->outcome == WK_STORE_DONE) {
         delivery_call(delivery);
     } else {
-        delivery_fail(delivery, "the app's keys cannot be read");
+        delivery_give_back(delivery, "the app's keys cannot be read");
     }
     waiting_start(notify);
 }
@@ -357,7 +378,7 @@ delivery_start(struct delivery *delivery)
     }
     delivery->store = (struct wk_store_job){ .run = key_run, .done = key_done };
     if (!wk_store_submit(notify->worker->store, &delivery->store)) {
-        delivery_fail(delivery, "the app's keys cannot be read");
+        delivery_give_back(delivery, "the app's keys cannot be read");
     }
 }
 
@@ -418,7 +439,7 @@ wk_notify_sweep(struct wk_notify *notify, bool everybody)
 
     DL_FOREACH_SAFE(notify->waiting, at, next)
     {
-        if (everybody || at_ms >= at->began_ms + WAITING_MS) {
+        if (everybody || at_ms >= at->began_ms + WK_HOOK_WAITING_MS) {
             waiting_leave(notify, at);
             delivery_defer(at);
         }

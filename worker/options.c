@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "libpayhub/base/version.h"
+#include "libpayhub/domain/health.h"
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
 #include "worker/crash.h"
@@ -90,6 +91,18 @@ roles_read(const struct ph_conf *conf)
     return bits;
 }
 
+const char *
+wk_breaker_fault(const struct ph_conf *conf)
+{
+    struct ph_breaker_spec spec;
+
+    return ph_breaker_parse(ph_str_z(ph_conf_text(conf, PH_CONF_pay_breaker)),
+                            &spec)
+                   == PH_OK
+               ? NULL
+               : "off or PERCENT%/CALLS/OPEN/PROBES as 50%/20/5s/3";
+}
+
 bool
 wk_options_check(struct wk_options *options, const struct ph_conf *conf,
                  struct ph_seal_key keys[2], size_t *key_count)
@@ -107,6 +120,10 @@ wk_options_check(struct wk_options *options, const struct ph_conf *conf,
     if (!ph_log_level_set(ph_conf_text(conf, PH_CONF_log_level))) {
         return conf_refuse(options, conf, PH_CONF_log_level,
                            "error, warn, info or debug");
+    }
+    if (wk_breaker_fault(conf) != NULL) {
+        return conf_refuse(options, conf, PH_CONF_pay_breaker,
+                           wk_breaker_fault(conf));
     }
     if (!ph_seal_keys_load(conf, keys, key_count, &why)) {
         (void) fprintf(stderr, "payhub-worker: %.*s\n", (int) why.len, why.ptr);

@@ -22,4 +22,7 @@ bool wk_options_check(struct wk_options *options, const struct ph_conf *conf,
                       struct ph_seal_key keys[2],
                       size_t            *key_count) PH_MUST_CHECK;
 
+/* Also at a reload: NULL, or what pay.breaker was expected to be. */
+const char *wk_breaker_fault(const struct ph_conf *conf);
+
 #endif

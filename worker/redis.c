@@ -56,6 +56,7 @@ one_init(struct wk_redis *redis, const struct ph_conf *conf)
 
     redis->node_count = 1;
     wk_redis_node_init(node, redis->loop, redis->timeout_ns, redis);
+    node->wait.replicas = redis->wait_replicas;
     if (where->count == 0) {
         node->is_placed
             = host[0] != '\0'
@@ -100,11 +101,31 @@ wk_redis_ask(struct wk_redis *redis, wk_redis_answer answer, void *data,
                                 count);
 }
 
+bool
+wk_redis_has_replicas(const struct wk_redis *redis)
+{
+    return redis->wait_replicas != 0;
+}
+
+/* The node whose answer is being looked at. */
+static struct wk_redis_node *
+node_answered(struct wk_redis *redis)
+{
+    return redis->is_cluster ? redis->answered : &redis->node[0];
+}
+
+bool
+wk_redis_confirm(struct wk_redis *redis, struct wk_confirm *confirm)
+{
+    struct wk_redis_node *node = node_answered(redis);
+
+    return node != NULL && wk_redis_wait_ask(&node->wait, confirm);
+}
+
 void
 wk_redis_distrust(struct wk_redis *redis)
 {
-    struct wk_redis_node *node
-        = redis->is_cluster ? redis->answered : &redis->node[0];
+    struct wk_redis_node *node = node_answered(redis);
 
     if (node != NULL && node->is_up) {
         wk_redis_node_drop(node, "a function was refused");
@@ -184,9 +205,10 @@ wk_redis_new(uv_loop_t *loop, const struct ph_conf *conf)
     if (redis == NULL) {
         return NULL;
     }
-    redis->loop       = loop;
-    redis->timeout_ns = (uint64_t) timeout_ms * NS_PER_MS;
-    redis->tick.data  = redis;
+    redis->loop          = loop;
+    redis->timeout_ns    = (uint64_t) timeout_ms * NS_PER_MS;
+    redis->tick.data     = redis;
+    redis->wait_replicas = ph_conf_number(conf, PH_CONF_redis_wait_replicas);
     if (!redis_init(redis, conf)) {
         free(redis);
         return NULL;

@@ -32,6 +32,27 @@ struct wk_redis *wk_redis_new(uv_loop_t            *loop,
 bool wk_redis_ask(struct wk_redis *redis, wk_redis_answer answer, void *data,
                   const struct ph_str *args, size_t count) PH_MUST_CHECK;
 
+/* Who must know whether what he wrote is at replicas. */
+struct wk_confirm {
+    /* set by the caller */
+    void (*done)(struct wk_confirm *confirm, bool is_there);
+    void *data;
+
+    /* private */
+    struct wk_confirm *next;
+};
+
+/* redis.wait_replicas; 0 = nobody asks */
+bool wk_redis_has_replicas(const struct wk_redis *redis);
+
+/*
+ * Whether what the question wrote whose answer is being looked at is at
+ * redis.wait_replicas replicas: only from within that answer.  done() is called
+ * on a later turn; false = the link is down, it is not.
+ */
+bool wk_redis_confirm(struct wk_redis   *redis,
+                      struct wk_confirm *confirm) PH_MUST_CHECK;
+
 /* The server refused one of our functions: connect anew, look for the library
  * and load it when it is gone. */
 void wk_redis_distrust(struct wk_redis *redis);

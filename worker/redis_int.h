@@ -15,6 +15,7 @@ struct wk_redis {
     uv_loop_t *loop;
     uv_timer_t tick;
     uint64_t   timeout_ns;
+    int64_t    wait_replicas;
     bool       is_cluster;
     char       master[PH_CONF_LINE_MAX]; /* its name at the Sentinels */
 

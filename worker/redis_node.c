@@ -189,4 +189,5 @@ wk_redis_node_init(struct wk_redis_node *node, uv_loop_t *loop,
     node->link.data       = node;
     node->link.open       = node_on_open;
     node->link.down       = node_on_down;
+    node->wait.link       = &node->link;
 }

@@ -10,6 +10,7 @@
 #define WK_REDIS_NODE_H
 
 #include "worker/redis_link.h"
+#include "worker/redis_wait.h"
 
 struct wk_redis_node {
     /* set by the owner, with link.loop, link.timeout_ns, link.redis */
@@ -20,6 +21,7 @@ struct wk_redis_node {
 
     bool                 is_up;
     struct wk_redis_link link;
+    struct wk_redis_wait wait;
 
     /* private */
     uint64_t retry_ms;

@@ -16,6 +16,7 @@
  *      refund, so neither a lost lock nor a late commit holds the call back.
  */
 #include "libpayhub/io/log.h"
+#include "worker/answer.h"
 #include "worker/crash.h"
 #include "worker/refund_ask.h"
 #include "worker/refund_insert.h"
@@ -91,16 +92,7 @@ static void
 refund_refuse(struct refund_job *job, enum ph_frame_type type,
               enum ph_error error, const char *detail)
 {
-    const struct ph_problem problem
-        = { .error = error, .detail = ph_str_z(detail) };
-    const bool again_soon
-        = error == PH_ERROR_IN_PROGRESS || error == PH_ERROR_NOT_EXECUTED;
-    const struct wk_reply more = { .retry_after_s = again_soon ? 1 : 0 };
-
-    if (job->request != NULL) {
-        wk_reply_problem(job->request, type, &problem, &more);
-        job->request = NULL;
-    }
+    wk_answer_refuse(&job->request, type, error, detail);
 }
 
 static void
@@ -365,8 +357,8 @@ insert_plan(struct wk_batch *batch, struct wk_store_job *store)
     struct refund_job *job = (struct refund_job *) store;
 
     if (job->is_replay) {
-        return job->want_owner.found == WK_FOUND_ROW ? WK_PLAN_DONE
-                                                     : WK_PLAN_FAILED;
+        return job->want_owner.found != WK_FOUND_FAILED ? WK_PLAN_DONE
+                                                        : WK_PLAN_FAILED;
     }
     if (job->want.found != WK_FOUND_ROW) {
         return WK_PLAN_FAILED;
@@ -406,6 +398,11 @@ insert_done(struct wk_store_job *store)
         refund_refuse_end(
             job, PH_FRAME_UNKNOWN, PH_ERROR_OUTCOME_UNKNOWN,
             "the database did not confirm; no channel was called");
+        return;
+    }
+    if (job->is_replay && job->want_owner.found == WK_FOUND_NONE) {
+        refund_refuse_end(job, PH_FRAME_RESULT, PH_ERROR_REFUND_MISMATCH,
+                          "this refund_no is of a refund that was archived");
         return;
     }
     if (job->is_replay) {
@@ -552,13 +549,8 @@ load_done(struct wk_store_job *store)
 static void
 refund_deadline_start(struct refund_job *job)
 {
-    uint64_t ms = (uint64_t) wk_conf(job->worker, PH_CONF_pay_request_deadline);
-    uint64_t left_ms = job->request->frame.ms_left;
-
-    if (left_ms != 0 && left_ms < ms) {
-        ms = left_ms;
-    }
-    job->deadline = wk_timer_start(job->worker, ms, refund_on_deadline, job);
+    job->deadline = wk_timer_start(job->worker, wk_answer_wait_ms(job->request),
+                                   refund_on_deadline, job);
 }
 
 static bool

@@ -76,19 +76,21 @@ ask_on_op(struct wk_op *op)
 
     ask->was_asked = true;
     *settle        = (struct wk_refund_settle){
-               .worker = ask->worker,
-               .arena  = ask->arena,
-               .rows   = ask->rows,
-               .evidence
-               = { .source       = op->kind == PH_OP_REFUND && !ask->has_repeated
-                                       ? WK_SOURCE_ANSWER
-                                       : WK_SOURCE_QUERY,
-                   .result       = &op->result,
-                   .fence        = ask->lock.fence,
-                   .config_error = op->config_error,
-                   .state = ph_str_make((const char *) op->state, op->state_len) },
-               .done = ask_on_settled,
-               .data = ask
+               .worker   = ask->worker,
+               .arena    = ask->arena,
+               .rows     = ask->rows,
+               .evidence = { .source = op->kind == PH_OP_REFUND && !ask->has_repeated
+                                           ? WK_SOURCE_ANSWER
+                                           : WK_SOURCE_QUERY,
+                             .result = &op->result,
+                             .fence  = ask->lock.fence,
+                             .config_error = op->config_error,
+                             /* the row outlives the operation */
+                             .state = ph_arena_dup(
+                                 ask->arena, ph_str_make((const char *) op->state,
+                                                         op->state_len)) },
+               .done     = ask_on_settled,
+               .data     = ask
     };
     if (op->has_digest) {
         settle->evidence.digest

@@ -33,33 +33,6 @@ wk_refund_leave(const struct wk_payment *payment, int64_t amount)
 
 /* ---- rows ---- */
 
-static struct ph_str
-text_cut(struct ph_str text, size_t len_max)
-{
-    while (text.len > 0
-           && (text.len > len_max || ph_str_utf8_count(text) == SIZE_MAX))
-    {
-        text.len--; /* never through the middle of a character */
-    }
-    return text;
-}
-
-static struct ph_str
-source_text(enum wk_source source)
-{
-    return source == WK_SOURCE_ANSWER  ? PH_STR("answer")
-           : source == WK_SOURCE_QUERY ? PH_STR("query")
-                                       : PH_STR("notice");
-}
-
-static void
-mark(uint64_t *column_ms, uint64_t now_ms)
-{
-    if (*column_ms == 0) {
-        *column_ms = now_ms;
-    }
-}
-
 static void
 error_set(struct judging *it, enum ph_error error)
 {
@@ -69,9 +42,10 @@ error_set(struct judging *it, enum ph_error error)
 
     refund->error_code = info->code;
     refund->error_message
-        = text_cut(message.len != 0 ? message : info->title, MESSAGE_MAX);
-    refund->channel_code = text_cut(it->result->channel_code, CHANNEL_CODE_MAX);
-    refund->error_class  = text_cut(it->result->error_class, ERROR_CLASS_MAX);
+        = wk_text_cut(message.len != 0 ? message : info->title, MESSAGE_MAX);
+    refund->channel_code
+        = wk_text_cut(it->result->channel_code, CHANNEL_CODE_MAX);
+    refund->error_class = wk_text_cut(it->result->error_class, ERROR_CLASS_MAX);
     it->verdict->refund_moved = true;
 }
 
@@ -96,14 +70,14 @@ refund_to(struct judging *it, enum ph_refund_state to)
     refund->status            = to;
     it->verdict->refund_moved = true;
     if (to == PH_REFUND_SUCCEEDED) {
-        mark(&refund->refunded_at_ms, now_ms);
+        wk_mark_once(&refund->refunded_at_ms, now_ms);
     } else if (to == PH_REFUND_FAILED) {
-        mark(&refund->failed_at_ms, now_ms);
+        wk_mark_once(&refund->failed_at_ms, now_ms);
     } else if (to == PH_REFUND_UNKNOWN) {
-        mark(&refund->unknown_at_ms, now_ms);
+        wk_mark_once(&refund->unknown_at_ms, now_ms);
     }
     if (ph_refund_is_final(to)) {
-        refund->proof_source = source_text(it->evidence->source);
+        refund->proof_source = wk_source_text(it->evidence->source);
         refund->proof_digest = it->evidence->digest;
     }
     return true;
@@ -133,15 +107,14 @@ counts(const struct judging *it)
 }
 
 static void
-sum_add(struct judging *it, int64_t amount)
+sum_add(struct wk_payment *payment, int64_t amount, uint64_t now_ms,
+        struct wk_refund_verdict *verdict)
 {
-    struct wk_payment *payment = it->payment;
-
     payment->amount_refunded += amount;
-    mark(&payment->refunded_at_ms, it->rules->now_ms);
-    it->verdict->payment_moved = true;
-    it->verdict->is_over = payment->amount_refunded + payment->amount_refunding
-                           > payment->amount;
+    wk_mark_once(&payment->refunded_at_ms, now_ms);
+    verdict->payment_moved = true;
+    verdict->is_over = payment->amount_refunded + payment->amount_refunding
+                       > payment->amount;
 }
 
 static void
@@ -165,7 +138,8 @@ foreign_find(struct judging *it)
         return;
     }
     it->verdict->foreign_amount = it->result->refunded_total - known;
-    sum_add(it, it->verdict->foreign_amount);
+    sum_add(it->payment, it->verdict->foreign_amount, it->rules->now_ms,
+            it->verdict);
 }
 
 /* ---- classes ---- */
@@ -215,7 +189,7 @@ judge_succeeded(struct judging *it)
     if (!was_failed) {
         sum_release(it);
     }
-    sum_add(it, it->refund->amount);
+    sum_add(it->payment, it->refund->amount, it->rules->now_ms, it->verdict);
 }
 
 static void
@@ -348,5 +322,52 @@ wk_refund_judge(struct wk_refund *refund, struct wk_payment *payment,
     }
     if (evidence->fence > payment->fence) {
         payment->fence = evidence->fence;
+    }
+}
+
+/* ---- what a notice tells of a refund that is not ours ---- */
+
+static bool
+is_proved_of(const struct wk_payment *payment, const struct wk_attempt *attempt,
+             const struct wk_evidence *evidence)
+{
+    const struct ph_channel_result *result = evidence->result;
+
+    return attempt->status == PH_ATTEMPT_SUCCEEDED
+           && (payment->status == PH_PAYMENT_PAID
+               || payment->status == PH_PAYMENT_PAID_LATE)
+           && result->class == PH_RESULT_SUCCEEDED && result->amount > 0
+           && result->amount <= attempt->amount
+           && ph_str_eq(result->currency, attempt->currency)
+           && (result->seller.len == 0 || evidence->seller.len == 0
+               || ph_str_eq(result->seller, evidence->seller));
+}
+
+/* A sum that is told holds this refund: what we have counted of it may have
+ * been found by the answer to a refund of ours. */
+static int64_t
+left_to_count(const struct wk_payment        *payment,
+              const struct ph_channel_result *result)
+{
+    int64_t left = result->refunded_total - payment->amount_refunded;
+
+    if (result->refunded_total < 0) {
+        return result->amount;
+    }
+    return left < 0 ? 0 : left < result->amount ? left : result->amount;
+}
+
+void
+wk_refund_judge_foreign(struct wk_payment        *payment,
+                        const struct wk_attempt  *attempt,
+                        const struct wk_evidence *evidence, uint64_t now_ms,
+                        struct wk_refund_verdict *verdict)
+{
+    *verdict = (struct wk_refund_verdict){ 0 };
+    if (is_proved_of(payment, attempt, evidence)) {
+        verdict->foreign_amount = left_to_count(payment, evidence->result);
+    }
+    if (verdict->foreign_amount != 0) {
+        sum_add(payment, verdict->foreign_amount, now_ms, verdict);
     }
 }

@@ -50,4 +50,16 @@ void wk_refund_judge(struct wk_refund *refund, struct wk_payment *payment,
                      const struct wk_judge_rules *rules,
                      struct wk_refund_verdict    *verdict);
 
+/*
+ * The same of a notice of a refund that is not ours: foreign_amount is what is
+ * to be recorded and was added to the payment's sum.  0 when it is not proved
+ * to be of this attempt, which paid the payment, or the channel's sum says that
+ * we have counted it.
+ */
+void wk_refund_judge_foreign(struct wk_payment        *payment,
+                             const struct wk_attempt  *attempt,
+                             const struct wk_evidence *evidence,
+                             uint64_t                  now_ms,
+                             struct wk_refund_verdict *verdict);
+
 #endif

@@ -5,17 +5,13 @@
  * Another app's refund is not there.  Parameters that are not served are
  * refused, never ignored.
  */
+#include "worker/answer.h"
+#include "worker/list_query.h"
 #include "worker/refund_ask.h"
-#include "worker/refund_request.h"
 #include "worker/refund_view.h"
 #include "worker/route.h"
 
 #define SYNC_LOCK_WAIT_MS 1000
-
-struct refund_query {
-    struct ph_str refund_no; /* {NULL, 0} = not asked by */
-    bool          is_sync;
-};
 
 struct refund_read {
     struct wk_store_job store; /* first */
@@ -117,11 +113,7 @@ read_on_deadline(void *data)
 static void
 read_sync(struct refund_read *job)
 {
-    uint64_t ms = (uint64_t) wk_conf(job->worker, PH_CONF_pay_request_deadline);
-    uint64_t left_ms = job->request->frame.ms_left;
-
-    job->deadline = wk_timer_start(job->worker,
-                                   left_ms != 0 && left_ms < ms ? left_ms : ms,
+    job->deadline = wk_timer_start(job->worker, wk_answer_wait_ms(job->request),
                                    read_on_deadline, job);
     job->asked    = job->rows;
     job->ask      = (struct wk_refund_ask){ .worker       = job->worker,
@@ -161,7 +153,7 @@ read_done(struct wk_store_job *store)
 
 static void
 read_start(struct wk_request *request, struct ph_str refund_id,
-           const struct refund_query *query)
+           struct ph_str refund_no, bool is_sync)
 {
     struct wk_block *block = wk_block_take(request->worker);
 
@@ -177,8 +169,8 @@ read_start(struct wk_request *request, struct ph_str refund_id,
     job->block      = block;
     job->app_id     = ph_arena_dup(arena, request->app_id);
     job->refund_id  = ph_arena_dup(arena, refund_id);
-    job->refund_no  = ph_arena_dup(arena, query->refund_no);
-    job->is_sync    = query->is_sync;
+    job->refund_no  = ph_arena_dup(arena, refund_no);
+    job->is_sync    = is_sync;
     job->arena_mark = arena->len;
     job->store      = (struct wk_store_job){ .ask  = read_ask,
                                              .plan = read_plan,
@@ -190,85 +182,32 @@ read_start(struct wk_request *request, struct ph_str refund_id,
     }
 }
 
-/* ---- parameters ---- */
-
-static bool
-refuse(struct wk_request *request, enum ph_error error, const char *detail)
-{
-    wk_reply_error(request, error, detail);
-    return false;
-}
-
-static bool
-sync_read(struct wk_request *request, struct ph_str value, bool *out)
-{
-    *out = ph_str_eq(value, PH_STR("true"));
-    return *out || ph_str_eq(value, PH_STR("false"))
-           || refuse(request, PH_ERROR_VALUE, "sync: expected true or false");
-}
-
-/* false = refused, and answered */
-static bool
-query_read(struct wk_request *request, bool takes_number,
-           struct refund_query *query)
-{
-    struct ph_str rest     = request->query, parameter, name, value;
-    bool          has_sync = false;
-
-    *query = (struct refund_query){ 0 };
-    while (ph_str_next(&rest, '&', &parameter)) {
-        name  = parameter;
-        value = PH_STR("");
-        (void) ph_str_cut(parameter, '=', &name, &value);
-        if (ph_str_eq(name, PH_STR("sync"))) {
-            if (has_sync) {
-                return refuse(request, PH_ERROR_DUPLICATE_KEY,
-                              "sync stands twice");
-            }
-            has_sync = true;
-            if (!sync_read(request, value, &query->is_sync)) {
-                return false;
-            }
-        } else if (!takes_number || !ph_str_eq(name, PH_STR("refund_no"))) {
-            return refuse(request, PH_ERROR_UNKNOWN_MEMBER,
-                          takes_number ? "expected refund_no=... and sync=true"
-                                       : "expected sync=true");
-        } else if (query->refund_no.ptr != NULL) {
-            return refuse(request, PH_ERROR_DUPLICATE_KEY,
-                          "refund_no stands twice");
-        } else if (!ph_str_is_token(value, WK_REFUND_NO_MAX)) {
-            return refuse(request, PH_ERROR_VALUE,
-                          "refund_no: expected 1 to 64 of A-Z a-z 0-9 _ -");
-        } else {
-            query->refund_no = value;
-        }
-    }
-    return !takes_number || query->refund_no.ptr != NULL
-           || refuse(request, PH_ERROR_MISSING, "expected refund_no=...");
-}
-
 void
 wk_refund_read(struct wk_request *request, const struct wk_route_match *match)
 {
-    struct refund_query query;
+    struct wk_query_fault fault;
+    bool                  is_sync;
 
-    if (!query_read(request, false, &query)) {
-        return;
-    }
-    if (!ph_id_is(match->star[0], PH_ID_REFUND)) {
+    if (!wk_sync_query_parse(request->query, &is_sync, &fault)) {
+        wk_reply_error(request, fault.error, fault.detail);
+    } else if (!ph_id_is(match->star[0], PH_ID_REFUND)) {
         wk_reply_error(request, PH_ERROR_NOT_FOUND, "");
-        return;
+    } else {
+        read_start(request, match->star[0], ph_str_make(NULL, 0), is_sync);
     }
-    read_start(request, match->star[0], &query);
 }
 
 void
 wk_refund_find(struct wk_request *request, const struct wk_route_match *match)
 {
-    struct refund_query query;
+    struct wk_query_fault fault;
+    struct ph_str         refund_no;
+    bool                  is_sync;
 
     (void) match;
-    if (query_read(request, true, &query)) {
-        read_start(request, ph_str_make(NULL, 0), &query);
+    if (!wk_refund_query_parse(request->query, &refund_no, &is_sync, &fault)) {
+        wk_reply_error(request, fault.error, fault.detail);
+    } else {
+        read_start(request, ph_str_make(NULL, 0), refund_no, is_sync);
     }
 }

@@ -28,12 +28,15 @@ settle_ask(struct wk_batch *batch, struct wk_store_job *job)
         wk_notice_want(batch, settle->notice, &settle->seen);
     }
     if (settle->is_read) {
-        settle->want.by        = WK_WANT_REFUND;
-        settle->want.key[0]    = settle->rows->refund.id;
+        const bool is_foreign = settle->foreign_of.len != 0;
+
+        settle->want.by = is_foreign ? WK_WANT_ATTEMPT : WK_WANT_REFUND;
+        settle->want.key[0]
+            = is_foreign ? settle->foreign_of : settle->rows->refund.id;
         settle->want.is_locked = true;
         settle->want.wants_app = true;
         settle->want.order     = &settle->before.order;
-        settle->want.refund    = &settle->before.refund;
+        settle->want.refund    = is_foreign ? NULL : &settle->before.refund;
         wk_batch_want(batch, &settle->want);
         return;
     }
@@ -65,29 +68,29 @@ settle_rules(const struct wk_refund_settle *settle,
     return rules;
 }
 
+/* The refund of `amount` of this attempt that we did not make. */
 static void
-foreign_fill(struct wk_refund_settle *settle, uint64_t now_ms)
+foreign_fill(struct wk_refund_settle *settle, const struct wk_attempt *attempt,
+             int64_t amount, uint64_t now_ms)
 {
-    const struct wk_refund *told    = &settle->after.refund;
-    struct wk_refund       *foreign = &settle->foreign;
+    const struct wk_payment *payment = &settle->after.order.payment;
+    struct wk_refund        *foreign = &settle->foreign;
 
     *foreign = (struct wk_refund){
         .id             = settle->foreign_id,
-        .payment_id     = told->payment_id,
-        .attempt_id     = told->attempt_id,
-        .prev_id        = settle->after.order.payment.refund_id,
-        .merchant_id    = told->merchant_id,
-        .app_id         = told->app_id,
+        .payment_id     = payment->id,
+        .attempt_id     = attempt->id,
+        .prev_id        = payment->refund_id,
+        .merchant_id    = payment->merchant_id,
+        .app_id         = payment->app_id,
         .kind           = PH_STR(WK_REFUND_FOREIGN),
         .status         = PH_REFUND_SUCCEEDED,
-        .channel        = told->channel,
-        .account_id     = told->account_id,
-        .method         = told->method,
-        .amount         = settle->verdict.foreign_amount,
-        .currency       = told->currency,
-        .proof_source   = settle->evidence.source == WK_SOURCE_ANSWER
-                              ? PH_STR("answer")
-                              : PH_STR("query"),
+        .channel        = attempt->channel,
+        .account_id     = attempt->account_id,
+        .method         = attempt->method,
+        .amount         = amount,
+        .currency       = attempt->currency,
+        .proof_source   = wk_source_text(settle->evidence.source),
         .proof_digest   = settle->evidence.digest,
         .fence          = settle->evidence.fence,
         .created_at_ms  = now_ms,
@@ -221,7 +224,9 @@ notice_plan(struct wk_batch *batch, struct wk_refund_settle *settle)
 {
     return settle->notice == NULL
                    || wk_notice_plan(batch, settle->notice,
-                                     settle->rows->refund.id,
+                                     settle->foreign_of.len != 0
+                                         ? settle->foreign_of
+                                         : settle->rows->refund.id,
                                      notice_verdict(settle))
                ? WK_PLAN_DONE
                : WK_PLAN_AGAIN;
@@ -229,13 +234,12 @@ notice_plan(struct wk_batch *batch, struct wk_refund_settle *settle)
 
 /* As of payments: an account's key speaks for that account alone. */
 static bool
-notice_may_speak(const struct wk_refund_settle *settle)
+notice_may_speak(const struct wk_refund_settle *settle, struct ph_str channel,
+                 struct ph_str account_id)
 {
-    const struct wk_refund *refund = &settle->before.refund;
-
     return settle->notice == NULL
-           || (ph_str_eq(refund->account_id, settle->notice->account_id)
-               && ph_str_eq(refund->channel, settle->notice->channel));
+           || (ph_str_eq(account_id, settle->notice->account_id)
+               && ph_str_eq(channel, settle->notice->channel));
 }
 
 /* ---- the plan ---- */
@@ -256,7 +260,13 @@ settle_judge(struct wk_batch *batch, struct wk_refund_settle *settle)
     wk_refund_judge(&settle->after.refund, &settle->after.order.payment,
                     &evidence, &rules, &settle->verdict);
     if (settle->verdict.foreign_amount != 0) {
-        foreign_fill(settle, now_ms);
+        const struct wk_attempt *attempt = wk_order_attempt(
+            &settle->after.order, settle->after.refund.attempt_id);
+
+        if (attempt == NULL) {
+            return WK_PLAN_FAILED;
+        }
+        foreign_fill(settle, attempt, settle->verdict.foreign_amount, now_ms);
     }
     settle->has_task = task_make(settle, now_ms);
     if (settle->arena->full) {
@@ -266,10 +276,47 @@ settle_judge(struct wk_batch *batch, struct wk_refund_settle *settle)
                                                     : WK_PLAN_AGAIN;
 }
 
+/* One that is not ours: recorded and counted once a number, by the notice that
+ * says that it is done. */
+static enum wk_plan
+foreign_plan(struct wk_batch *batch, struct wk_refund_settle *settle)
+{
+    const uint64_t           now_ms  = wk_batch_now_ms(batch);
+    const struct ph_str      same    = { NULL, 0 };
+    const struct wk_payment *before  = &settle->before.order.payment;
+    struct wk_payment       *after   = &settle->after.order.payment;
+    const struct wk_attempt *attempt = NULL;
+    const struct ph_str      number  = settle->evidence.result->number;
+
+    settle->after = settle->before;
+    if (settle->want.found == WK_FOUND_ROW) {
+        attempt = wk_order_attempt(&settle->after.order, settle->foreign_of);
+    }
+    if (attempt != NULL
+        && notice_may_speak(settle, attempt->channel, attempt->account_id))
+    {
+        wk_refund_judge_foreign(after, attempt, &settle->evidence, now_ms,
+                                &settle->verdict);
+    }
+    if (attempt == NULL || settle->verdict.foreign_amount == 0) {
+        return notice_plan(batch, settle);
+    }
+    settle->is_found = true;
+    foreign_fill(settle, attempt, settle->verdict.foreign_amount, now_ms);
+    if (wk_number_is_plain(number)) {
+        settle->foreign.channel_refund_no = number;
+    }
+    return wk_batch_move(batch, &wk_payment_table, before, after, same, 0)
+                   && wk_batch_insert(batch, &wk_refund_table, &settle->foreign)
+               ? notice_plan(batch, settle)
+               : WK_PLAN_AGAIN;
+}
+
 static enum wk_plan
 settle_plan(struct wk_batch *batch, struct wk_store_job *job)
 {
     struct wk_refund_settle *settle = (struct wk_refund_settle *) job;
+    const struct wk_refund  *before = &settle->before.refund;
 
     settle->is_found    = false;
     settle->has_task    = false;
@@ -285,8 +332,11 @@ settle_plan(struct wk_batch *batch, struct wk_store_job *job)
     {
         return WK_PLAN_FAILED;
     }
+    if (settle->foreign_of.len != 0) {
+        return foreign_plan(batch, settle);
+    }
     if ((settle->is_read && settle->want.found == WK_FOUND_NONE)
-        || !notice_may_speak(settle))
+        || !notice_may_speak(settle, before->channel, before->account_id))
     {
         return notice_plan(batch, settle);
     }
@@ -331,15 +381,14 @@ settle_alarm(const struct wk_refund_settle *settle)
 static void
 settle_log(const struct wk_refund_settle *settle)
 {
-    static const char *const sources[] = { "", "answer", "query", "notice" };
-    const struct wk_refund  *refund    = &settle->after.refund;
+    const struct wk_refund *refund = &settle->after.refund;
 
     settle_alarm(settle);
     if (settle->verdict.refund_moved) {
         ph_log(PH_LOG_INFO, "refund_settled", { "order", refund->payment_id },
                { "refund", refund->id },
                { "status", ph_str_z(ph_refund_state_text(refund->status)) },
-               { "source", ph_str_z(sources[settle->evidence.source]) },
+               { "source", wk_source_text(settle->evidence.source) },
                { "error_class", refund->error_class });
     }
 }
@@ -373,7 +422,9 @@ wk_refund_settle_deliver(const struct wk_refund_settle *settle)
 static struct ph_str
 id_keep(struct wk_refund_settle *settle, enum ph_id_type type)
 {
-    const struct ph_str about = settle->rows->refund.id;
+    const struct ph_str about = settle->foreign_of.len != 0
+                                    ? settle->foreign_of
+                                    : settle->rows->refund.id;
     const struct ph_id  id    = wk_id_make(settle->worker, type,
                                        about.len != 0 ? ph_id_shard(about) : 0);
 

@@ -28,13 +28,15 @@ struct wk_refund_settle {
     struct wk_refund_rows *rows;  /* in: as committed; out: the same */
     struct wk_evidence     evidence;
     struct wk_notice_row  *notice; /* NULL = none; else of rows only the id of
-                                      the refund is given */
+                                      the refund is given, or, when that is not
+                                      of our making, this instead: */
+    struct ph_str foreign_of;      /* the attempt that it gave back */
     void (*done)(struct wk_refund_settle *settle);
     void *data;
 
     /* set before done(), when store.outcome is DONE */
-    bool                     is_found;    /* such a refund, of this account */
-    bool                     is_repeated; /* the notice was here before */
+    bool is_found;    /* such a refund, of this account; or it is recorded */
+    bool is_repeated; /* the notice was here before */
     struct wk_refund_verdict verdict;
     struct wk_delivery_order delivery;
 

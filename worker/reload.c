@@ -6,6 +6,7 @@
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
 #include "worker/call.h"
+#include "worker/options.h"
 
 #define RELOAD_KEEP_MS 60000
 #define SNAPSHOTS_MAX 8 /* kept at once; the next reload waits for room */
@@ -101,6 +102,12 @@ snapshot_read(struct wk_reload *reload, struct ph_conf *conf)
         ph_log(PH_LOG_ERROR, "reload_refused", { "key", PH_STR("log.level") },
                { "found", ph_str_z(ph_conf_text(conf, PH_CONF_log_level)) },
                { "expected", PH_STR("error, warn, info or debug") });
+        return false;
+    }
+    if (wk_breaker_fault(conf) != NULL) {
+        ph_log(PH_LOG_ERROR, "reload_refused", { "key", PH_STR("pay.breaker") },
+               { "found", ph_str_z(ph_conf_text(conf, PH_CONF_pay_breaker)) },
+               { "expected", ph_str_z(wk_breaker_fault(conf)) });
         return false;
     }
     return true;

@@ -91,8 +91,7 @@ route_is_busy(struct wk_request *request, const struct route *route)
         return false;
     }
     if (!worker->is_draining && (route->role & ~worker->roles) == 0
-        && wk_server_requests(worker->server) <= most
-        && !wk_store_is_full(worker->store))
+        && !wk_store_is_full(worker->store) && wk_server_place(request, most))
     {
         return false;
     }

@@ -12,6 +12,7 @@
 #include "libpayhub/base/str.h"
 #include "libpayhub/domain/states.h"
 
+#define WK_COLUMNS_MAX 48 /* of a table */
 #define WK_ATTEMPTS_MAX 8 /* ids that fit payment.attempt_ids */
 #define WK_TASKS_MAX 32   /* notify tasks of one payment that are looked at */
 
@@ -179,6 +180,7 @@ struct wk_column {
     enum wk_column_kind kind;
     bool                moves; /* written by every later UPDATE */
     size_t              offset;
+    bool                is_empty; /* '' or 0 unless an INSERT names it */
 };
 
 struct wk_table {

@@ -164,6 +164,9 @@ wk_reply(struct wk_request *request, const struct wk_reply *reply)
     frame.meta   = reply_meta(server, request, reply);
     frame.body   = reply->body;
     server->requests -= request_counts(request);
+    if (request->has_place) {
+        server->callers.count[wk_share_slot(request->app_id)]--;
+    }
     wk_conn_send(box->conn, &frame);
     wk_conn_done(box);
     wk_job_end(worker);
@@ -439,10 +442,19 @@ wk_server_new(struct wk_worker *worker, const char *path)
     return server;
 }
 
-size_t
-wk_server_requests(const struct wk_server *server)
+bool
+wk_server_place(struct wk_request *request, size_t most)
 {
-    return server->requests;
+    struct wk_server *server = request->worker->server;
+    unsigned          slot   = wk_share_slot(request->app_id);
+
+    if (!request->has_place
+        && wk_share_fits(&server->callers, slot, server->requests - 1, most))
+    {
+        server->callers.count[slot]++;
+        request->has_place = true;
+    }
+    return request->has_place;
 }
 
 /* The connections are one job: the process ends when the last has closed. */

@@ -13,6 +13,7 @@
 #include "libpayhub/domain/error.h"
 #include "libpayhub/wire/frame.h"
 #include "worker/nonce.h"
+#include "worker/share.h"
 #include "worker/worker.h"
 
 #define WK_REQUEST_ID_TEXT_LEN (PH_FRAME_ID_LEN * 2)
@@ -35,6 +36,7 @@ struct wk_request {
     struct wk_nonce   nonce;
     struct wk_idem   *idem; /* of its Idempotency-Key, until the reply */
     bool              idem_is_asked;
+    bool              has_place; /* among the server's callers */
 };
 
 struct wk_reply {
@@ -71,7 +73,9 @@ void wk_reply_error(struct wk_request *request, enum ph_error error,
 /* scratch for a reply's body; any handler, until it returns to the loop */
 struct ph_buf *wk_server_text(struct wk_worker *worker);
 
-size_t wk_server_requests(const struct wk_server *server);
+/* A place among `most` requests, until the reply; false = there is none for
+ * this caller. */
+bool wk_server_place(struct wk_request *request, size_t most) PH_MUST_CHECK;
 
 /* GOAWAY on every connection and no new ones; a call that crosses it is BUSY.
  * A job of the worker, until every edge has gone or is quiet. */

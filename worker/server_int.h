@@ -67,13 +67,15 @@ struct wk_conn {
     size_t            requests;
     size_t            request_bytes;
     uint64_t          read_ms;  /* loop time at which a half frame began, or */
-    uint64_t          write_ms; /* bytes began to wait for the peer; 0 = none */
-    uint64_t          heard_ms;
-    bool              is_dirty;
-    bool              is_stalled;
-    bool              is_ended;
-    bool              is_closing;
-    bool              is_closed;
+    uint64_t          write_ms; /* the peer last took some of what waits for
+                                   it; 0 = nothing waits */
+    size_t   write_left;
+    uint64_t heard_ms;
+    bool     is_dirty;
+    bool     is_stalled;
+    bool     is_ended;
+    bool     is_closing;
+    bool     is_closed;
 };
 
 struct wk_server {
@@ -89,6 +91,7 @@ struct wk_server {
     size_t            conn_max;
     size_t            stalled;    /* connections that wait for room */
     size_t            requests;   /* CALLs not answered yet */
+    struct wk_shares  callers;    /* those of them that have a place, by app */
     size_t            bytes_held; /* by boxes and replies */
     size_t            rest_held;  /* by what was read before a stall */
     bool              is_draining;

@@ -158,6 +158,29 @@ wk_put_member(struct ph_buf *sql, const struct wk_column *column,
     }
 }
 
+bool
+wk_member_is_unset(const struct wk_column *column, const void *row)
+{
+    switch (column->kind) {
+    case WK_COLUMN_TEXT:
+    case WK_COLUMN_BYTES:
+        return column->is_empty && MEMBER(struct ph_str, row, column).len == 0;
+    case WK_COLUMN_I64:
+        return column->is_empty && MEMBER(int64_t, row, column) == 0;
+    case WK_COLUMN_TEXT_OR:
+    case WK_COLUMN_BYTES_OR:
+        return MEMBER(struct ph_str, row, column).ptr == NULL;
+    case WK_COLUMN_TIME:
+        return MEMBER(uint64_t, row, column) == 0;
+    case WK_COLUMN_BLOB:
+    case WK_COLUMN_PAYMENT_STATE:
+    case WK_COLUMN_ATTEMPT_STATE:
+    case WK_COLUMN_REFUND_STATE:
+        break;
+    }
+    return false;
+}
+
 int64_t
 wk_member_i64(const struct wk_column *column, const void *row)
 {

@@ -22,6 +22,9 @@ void wk_put_names(struct ph_buf *sql, const struct wk_table *table);
 void wk_put_member(struct ph_buf *sql, const struct wk_column *column,
                    const void *row);
 
+/* true when an INSERT that does not name the column writes the same */
+bool wk_member_is_unset(const struct wk_column *column, const void *row);
+
 /* a text or a state as a text; {NULL, 0} of other kinds */
 struct ph_str wk_member_text(const struct wk_column *column, const void *row);
 

@@ -11,6 +11,7 @@
 
 #include <stdlib.h>
 
+#include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
 #include "worker/batch.h"
 #include "worker/crash.h"
@@ -19,6 +20,8 @@
 #define STORE_THREADS_MAX 16
 #define STORE_GROUP_MAX 64  /* jobs of run() that share a commit */
 #define STORE_BESIDE_MIN 32 /* jobs for a batch, for each that is under way */
+#define STORE_BESIDE_NS                                                        \
+    UINT64_C(50000000) /* then fewer do: what is under way hangs */
 
 struct store_queue {
     struct wk_store_job *head;
@@ -43,6 +46,7 @@ struct wk_store {
     uv_async_t            async;
     uv_prepare_t          prepare;
     struct store_queue    planned;     /* under mutex: jobs with plan() */
+    uint64_t              planned_ns;  /* under mutex: since then not empty */
     struct store_queue    queue;       /* under mutex: jobs with run() */
     struct store_queue    done;        /* under mutex */
     bool                  is_stopping; /* under mutex */
@@ -153,6 +157,10 @@ thread_run_alone(struct store_thread *thread, struct wk_store_job *job)
             return; /* the statement itself is refused: trying changes nothing
                      */
         }
+        if (wk_db_is_lock_wait(&thread->link.db)
+            && tries + 1 >= WK_LINK_WAITS_MAX) {
+            return; /* others wait behind it */
+        }
         wk_link_pause(tries);
     }
 }
@@ -219,13 +227,26 @@ thread_run_read(struct store_thread *thread, struct wk_store_job *job)
 /* ---- the threads ---- */
 
 /* A batch beside others is begun only for a good many jobs: fewer are better
- * off in the next one of those, which is cheaper for all. */
+ * off in the next one of those, which is cheaper for all.  But they do not wait
+ * behind one that waits for a row or for an answer that never comes. */
 static bool
 may_plan(const struct wk_store *store)
 {
     return store->planned.count != 0
            && (store->planned.count >= STORE_BESIDE_MIN * store->planning
+               || ph_monotonic_ns() - store->planned_ns >= STORE_BESIDE_NS
                || store->is_stopping);
+}
+
+/* One thread that is free watches over jobs that do not make a batch yet. */
+static void
+take_wait(struct wk_store *store)
+{
+    if (store->planned.count != 0) {
+        (void) uv_cond_timedwait(&store->wake, &store->mutex, STORE_BESIDE_NS);
+    } else {
+        uv_cond_wait(&store->wake, &store->mutex);
+    }
 }
 
 static size_t
@@ -265,7 +286,7 @@ thread_take(struct store_thread *thread, struct wk_store_job **jobs)
     thread->is_planning = false;
     while (store->queue.head == NULL && !may_plan(store) && !store->is_stopping)
     {
-        uv_cond_wait(&store->wake, &store->mutex);
+        take_wait(store);
     }
     if (may_plan(store) && (store->queue.head == NULL || thread->has_run)) {
         count               = take_planned(store, jobs);
@@ -275,7 +296,7 @@ thread_take(struct store_thread *thread, struct wk_store_job **jobs)
         count           = take_run(&store->queue, jobs);
         thread->has_run = true;
     }
-    if (store->queue.head != NULL || may_plan(store)) {
+    if (store->queue.head != NULL || store->planned.head != NULL) {
         uv_cond_signal(&store->wake); /* another may go on with the rest */
     }
     uv_mutex_unlock(&store->mutex);
@@ -373,6 +394,9 @@ store_hand_over(struct wk_store *store)
         return;
     }
     uv_mutex_lock(&store->mutex);
+    if (store->planned.head == NULL) {
+        store->planned_ns = ph_monotonic_ns();
+    }
     for (struct wk_store_job *job;
          (job = queue_pop(&store->submitted)) != NULL;) {
         queue_push(job->plan != NULL ? &store->planned : &store->queue, job);
@@ -403,6 +427,12 @@ wk_store_is_full(const struct wk_store *store)
 {
     /* a quarter stays free, so that what was begun can be settled */
     return store->waiting >= store->queue_max - store->queue_max / 4;
+}
+
+bool
+wk_store_is_quiet(const struct wk_store *store)
+{
+    return store->waiting == 0;
 }
 
 static bool

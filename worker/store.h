@@ -72,6 +72,7 @@ struct wk_store_job {
 
     /* private */
     unsigned             rounds;
+    unsigned             waits; /* for a lock, alone, that ran out */
     bool                 is_alone;
     struct wk_store_job *next;
 };
@@ -87,6 +88,9 @@ bool wk_store_submit(struct wk_store     *store,
 
 /* true while a new request should be told BUSY */
 bool wk_store_is_full(const struct wk_store *store);
+
+/* true while no job waits or runs */
+bool wk_store_is_quiet(const struct wk_store *store);
 
 /* Waits for the threads; queued jobs are finished, their done() is called.
  * The handle closes on the loop's next turn. */

@@ -10,6 +10,7 @@
 #include "worker/db.h"
 
 #define WK_LINK_TRIES_MAX 5 /* of what may simply be run again */
+#define WK_LINK_WAITS_MAX 2 /* lock waits that run out, of a job alone */
 
 enum wk_commit {
     WK_COMMIT_UNKNOWN = 0, /* sent, and its answer lost: the rows may stand */
@@ -21,10 +22,12 @@ struct wk_link {
     const struct ph_conf *conf;
     struct wk_db          db;
     uint64_t              connect_after_ns;
+    uint64_t              used_ns;
     bool                  was_up; /* logs are written on a change */
 };
 
-/* false = not now, or soon again */
+/* false = not now, or soon again.  A connection that rested long is tried
+ * first: the server may have ended it (wait_timeout). */
 bool wk_link_connect(struct wk_link *link) PH_MUST_CHECK;
 void wk_link_disconnect(struct wk_link *link);
 

@@ -67,9 +67,8 @@ struct wk_worker {
     struct ph_id_maker            ids;
     char                          lease_name[WK_LEASE_NAME_LEN + 1];
 
-    unsigned         idem_kept; /* answers, idem.c */
-    size_t           jobs;      /* requests and looks under way */
-    struct wk_block *blocks;    /* free */
+    size_t           jobs;   /* requests and looks under way */
+    struct wk_block *blocks; /* free */
     size_t           blocks_free;
     bool             is_draining;
     char             health[256]; /* waits for an answer, health.h */

@@ -417,6 +417,7 @@ notice(const struct ph_channel_account *account,
                                            = said.out_refund_no.len != 0 };
     no_answer_set(&out->result, ph_str_make(NULL, 0));
     if (out->is_refund) {
+        out->order_number = said.out_trade_no;
         refund_echo_set(&out->result, &said);
     } else {
         echo_set(&out->result, &said);

@@ -20,6 +20,7 @@ struct run {
     MYSQL                          *db;
     const struct ph_partition_told *told;
     struct ph_buf                  *why;
+    uint64_t                        waits; /* month that is not at rest yet */
     struct ph_buf                   sql;
     char                            memory[SQL_MAX];
 };
@@ -28,9 +29,10 @@ static void
 run_open(struct run *run, MYSQL *db, const struct ph_partition_told *told,
          struct ph_buf *why)
 {
-    run->db   = db;
-    run->told = told;
-    run->why  = why;
+    run->db    = db;
+    run->told  = told;
+    run->why   = why;
+    run->waits = UINT64_MAX;
     ph_buf_init(&run->sql, run->memory, sizeof(run->memory));
 }
 
@@ -186,17 +188,25 @@ ph_partitions_make(MYSQL *db, uint64_t now_ms,
 
 /* ---- archive ---- */
 
-/* Is anything under way that was born before end_ms? */
+/* Is anything under way that was born before end_ms, or that is about a payment
+ * of then? */
 static bool
 month_is_at_rest(struct run *run, uint64_t end_ms, bool *is_at_rest)
 {
+    static const char *const born[]
+        = { " WHERE SUBSTRING(w.id,2)<'", " OR SUBSTRING(r.payment_id,2)<'",
+            " OR SUBSTRING(n.payment_id,2)<'" };
     struct ph_id end = ph_id_floor(PH_ID_PAYMENT, end_ms);
     uint64_t     open;
     size_t       count;
 
-    add(run, "SELECT COUNT(*) FROM work WHERE SUBSTRING(id,2)<'");
-    add(run, end.text + 1);
-    add(run, "'");
+    add(run, "SELECT COUNT(*) FROM work w LEFT JOIN refund r ON r.id=w.id LEFT "
+             "JOIN notify_task n ON n.id=w.id");
+    for (size_t i = 0; i < PH_COUNT(born); i++) {
+        add(run, born[i]);
+        add(run, end.text + 1);
+        add(run, "'");
+    }
     bool ok     = run_numbers(run, &open, 1, &count);
     *is_at_rest = ok && count == 1 && open == 0;
     return ok;
@@ -263,19 +273,24 @@ archive_make(struct run *run, const char *table, uint64_t month)
     return run_send(run);
 }
 
-/*
- * Each step leaves all rows in exactly one of both places.  A run that was cut
- * behind the exchange finds the archive filled and the partition empty, and
- * drops it; both filled is for a person to look at.
- */
 static bool
-month_archive(struct run *run, const char *table, uint64_t month)
+month_exchange(struct run *run, const char *table, uint64_t month)
 {
-    bool is_filled, has_rows_left;
+    add(run, "ALTER TABLE ");
+    add(run, table);
+    add(run, " EXCHANGE PARTITION ");
+    partition_name(run, month);
+    add(run, " WITH TABLE ");
+    archive_name(run, table, month);
+    return run_send(run);
+}
 
-    if (!archive_make(run, table, month)) {
-        return false;
-    }
+/* Which of both places have rows; both is for a person to look at. */
+static bool
+month_look(struct run *run, const char *table, uint64_t month, bool *has_left)
+{
+    bool is_filled;
+
     add(run, "SELECT 1 FROM ");
     archive_name(run, table, month);
     add(run, " LIMIT 1");
@@ -287,10 +302,10 @@ month_archive(struct run *run, const char *table, uint64_t month)
     add(run, " PARTITION (");
     partition_name(run, month);
     add(run, ") LIMIT 1");
-    if (!has_rows(run, &has_rows_left)) {
+    if (!has_rows(run, has_left)) {
         return false;
     }
-    if (is_filled && has_rows_left) {
+    if (is_filled && *has_left) {
         archive_name(run, table, month);
         ph_buf_add(run->why, ph_str_make(run->memory, run->sql.len));
         ph_buf_add(run->why, PH_STR(": found rows, expected none while the "
@@ -298,16 +313,31 @@ month_archive(struct run *run, const char *table, uint64_t month)
         ph_buf_cut(&run->sql, 0);
         return false;
     }
-    if (has_rows_left) {
-        add(run, "ALTER TABLE ");
-        add(run, table);
-        add(run, " EXCHANGE PARTITION ");
-        partition_name(run, month);
-        add(run, " WITH TABLE ");
-        archive_name(run, table, month);
-        if (!run_send(run)) {
-            return false;
-        }
+    return true;
+}
+
+/*
+ * Each step leaves all rows in exactly one of both places.  A run that was cut
+ * behind the exchange finds the archive filled and the partition empty, and
+ * drops it.  The exchange waits for whoever is at the table: if one of them has
+ * begun a refund since we looked, the rows go back.
+ */
+static bool
+month_archive(struct run *run, const char *table, uint64_t month,
+              uint64_t end_ms)
+{
+    bool has_left, is_at_rest;
+
+    if (!archive_make(run, table, month)
+        || !month_look(run, table, month, &has_left)
+        || (has_left && !month_exchange(run, table, month))
+        || !month_is_at_rest(run, end_ms, &is_at_rest))
+    {
+        return false;
+    }
+    if (!is_at_rest) {
+        run->waits = month;
+        return !has_left || month_exchange(run, table, month);
     }
     add(run, "ALTER TABLE ");
     add(run, table);
@@ -350,17 +380,16 @@ table_archive(struct run *run, const struct traffic_table *table,
     if (!run_numbers(run, months, PH_COUNT(months), &count)) {
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
-        bool is_at_rest;
+    for (size_t i = 0; i < count && months[i] < run->waits; i++) {
+        uint64_t end_ms = month_end_ms(months[i], now_ms);
+        bool     is_at_rest;
 
-        if (!month_is_at_rest(run, month_end_ms(months[i], now_ms),
-                              &is_at_rest)) {
+        if (!month_is_at_rest(run, end_ms, &is_at_rest)) {
             return false;
         }
         if (!is_at_rest) {
-            return true;
-        }
-        if (!month_archive(run, table->name, months[i])) {
+            run->waits = months[i]; /* in the other tables, too */
+        } else if (!month_archive(run, table->name, months[i], end_ms)) {
             return false;
         }
     }

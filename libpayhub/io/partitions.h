@@ -40,8 +40,8 @@ bool ph_partitions_make(MYSQL *db, uint64_t now_ms,
  * Takes every month that is over `keep_months` old out of its table: its rows
  * become archive_TABLE_YYYYMM by EXCHANGE PARTITION, the partition goes.  A
  * month in which something is not at rest (a row of `work` was born in it or
- * before) waits, and so do the months after it.  A run that was cut goes on
- * where it stood.  false = `why`.
+ * before, or is about a payment that was) waits, and so do the months after it,
+ * in all tables.  A run that was cut goes on where it stood.  false = `why`.
  */
 bool ph_partitions_archive(MYSQL *db, uint64_t now_ms, unsigned keep_months,
                            const struct ph_partition_told *told,

@@ -193,3 +193,14 @@ ph_unseal(struct ph_buf *out, const struct ph_seal_key *keys, size_t count,
     out->len += parts.text.len;
     return PH_OK;
 }
+
+struct ph_str
+ph_seal_key_id(struct ph_str sealed)
+{
+    struct seal_parts parts;
+
+    return seal_split(sealed, &parts) == PH_OK
+                   && ph_str_is_token(parts.key_id, PH_SEAL_KEY_ID_MAX)
+               ? parts.key_id
+               : ph_str_make(NULL, 0);
+}

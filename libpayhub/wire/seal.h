@@ -45,4 +45,7 @@ enum ph_rc ph_unseal(struct ph_buf *out, const struct ph_seal_key *keys,
                      size_t count, const struct ph_seal_place *place,
                      struct ph_str sealed) PH_MUST_CHECK;
 
+/* the id of the key that a value names, in `sealed`; empty = no sealed value */
+struct ph_str ph_seal_key_id(struct ph_str sealed);
+
 #endif

@@ -8,10 +8,12 @@ nothing as well: silence is not success.
 
 Bands run side by side in two lanes: one for commands that only compute, which
 leaves the processor to the others whenever they want it, and one for the rest,
-which wait more than they work.  A band is reported when its last command ends.
+which wait more than they work, so that several share a processor.  A band is
+reported when its last command ends; what took longest in each stands last.
 """
 
 import argparse
+import collections
 import concurrent.futures
 import fcntl
 import glob
@@ -29,6 +31,13 @@ LOG_TAIL = 40
 LINE_MAX = 240
 COMMAND_WAIT_S = 900
 END_WAIT_S = 60  # for its servers to be ended, when a command took too long
+LOOK_S = 0.02
+WAITING_PER_CPU = 2
+SLOWEST = 5
+
+# used_s: of processor, with what its processes collected
+Result = collections.namedtuple("Result",
+                                "passed failed log name began ended used_s")
 
 
 class Command:
@@ -121,8 +130,10 @@ def band_fuzz(options):
                          f"t/fuzz/corpus/{name}"], read_exit)
                 for name in fuzz_names()]
     if not options.quick:
-        commands.append(Command("make fuzz", ["make", "fuzz",
-                                              "FUZZ_SECONDS=5"], read_exit))
+        commands.append(Command(
+            "make fuzz", ["make", f"-j{os.cpu_count() or 1}",
+                          "--output-sync=target", "fuzz", "FUZZ_SECONDS=5"],
+            read_exit))
     return commands
 
 
@@ -131,20 +142,39 @@ def band_component(_):
 
 
 def band_nginx(options):
+    """A command a file and way, so that files run side by side."""
     ways = [[]] if options.quick else [[], ["--hup"], ["--workers", "2"]]
-    return [Command("t/run-nginx " + " ".join(["--asan", *way]),
-                    ["t/run-nginx", "--asan", *way], read_prove)
-            for way in ways]
+    return [Command(" ".join(words), words, read_prove) for words in (
+        ["t/run-nginx", "--asan", *way, path] for way in ways
+        for path in sorted(glob.glob("t/nginx/*.t")))]
+
+
+def has_settings(path):
+    with open(path, encoding="utf-8") as file:
+        return re.search(r"^SETTINGS\b", file.read(), re.MULTILINE)
 
 
 def band_e2e(_):
-    return tap_files("t/e2e/run", "t/e2e/sandbox-*.test")
+    """A command a stack: the files with settings have one to themselves."""
+    paths = sorted(glob.glob("t/e2e/[0-9]*.py"))
+    own = [path for path in paths if has_settings(path)]
+    words = [["t/e2e/run", *(os.path.basename(path)[:-3] + "."
+                             for path in group)]
+             for group in [[path for path in paths if path not in own],
+                           *([path] for path in own)]]
+    return [Command("t/e2e/run " + (group[1] if len(group) == 2 else "shared"),
+                    group, read_tap) for group in words] \
+        + tap_files("t/e2e/sandbox-*.test")
 
 
 def band_short_chaos(options):
+    """A command a run: each has stacks of its own."""
     words = ["--quick"] if options.quick else []
-    return [Command(path, [path, *words], read_tap)
-            for path in sorted(glob.glob("t/chaos/short/*.test"))]
+    return [Command(" ".join((path, name)), [path, name], read_tap)
+            for path in sorted(glob.glob("t/chaos/short/*.test"))
+            for name in subprocess.run(
+                [path, "--list", *words], capture_output=True, check=True,
+                text=True).stdout.split()]
 
 
 BANDS = {"check": band_check, "tools": band_tools, "unit": band_unit,
@@ -153,6 +183,8 @@ BANDS = {"check": band_check, "tools": band_tools, "unit": band_unit,
          "short-chaos": band_short_chaos}
 # They only compute; one at a time, each uses every processor by itself.
 COMPUTING = {"check", "fuzz"}
+# Their longest commands take a minute: last, one would run alone.
+FIRST = ("short-chaos", "e2e")
 
 
 def fuzz_names():
@@ -162,37 +194,37 @@ def fuzz_names():
 
 # -- building and running --------------------------------------------------------
 
-# band -> profile and what make has to bring
-NEEDS = {
-    "check": ("release", lambda: ["module",
+# (band, profile, what make has to bring)
+NEEDS = (
+    ("check", "release", lambda: ["module",
                                   "build/release/gen/redis_library.c"]),
-    "unit": ("asan", lambda: unit_programs()),
-    "vectors": ("asan", lambda: [*unit_programs("t/unit/test_*vector*.c"),
+    ("unit", "asan", lambda: unit_programs()),
+    ("vectors", "asan", lambda: [*unit_programs("t/unit/test_*vector*.c"),
                                  "build/asan/payhub"]),
-    "fuzz": ("asan", lambda: [f"build/asan/t/replay_{name}"
+    ("fuzz", "asan", lambda: [f"build/asan/t/replay_{name}"
                               for name in fuzz_names()]),
-    "component": ("asan", lambda: ["programs", "module",
-                                    "build/asan/t/bucket-traces"]),
-    "nginx": ("asan", lambda: ["module"]),
-    "e2e": ("asan", lambda: ["all"]),
-    "short-chaos": ("release", lambda: ["all"]),
-}
+    ("component", "asan", lambda: ["programs", "module",
+                                   "build/asan/t/bucket-traces"]),
+    ("component", "release", lambda: ["module"]),
+    ("nginx", "asan", lambda: ["module"]),
+    ("e2e", "asan", lambda: ["all"]),
+    ("short-chaos", "release", lambda: ["all"]),
+)
 
 
 def build(bands):
     targets = {}
-    for band in bands & NEEDS.keys():
-        profile, names = NEEDS[band]
-        targets.setdefault(profile, set()).update(names())
+    for band, profile, names in NEEDS:
+        if band in bands:
+            targets.setdefault(profile, set()).update(names())
     jobs = f"-j{os.cpu_count() or 1}"
     for profile, names in sorted(targets.items(), reverse=True):
-        began = time.monotonic()
         done = run(Command(f"build {profile}",
                            ["make", jobs, "PROFILE=" + profile,
                             *sorted(names)], read_exit))
-        report("build " + profile, *done[:2], time.monotonic() - began)
-        if done[1]:
-            show(done[2])
+        report("build " + profile, *done[:2], done.ended - done.began)
+        if done.failed:
+            show(done.log)
             return False
     return True
 
@@ -202,19 +234,30 @@ def log_path(command):
     return os.path.join(LOGS, name + ".log")
 
 
+def wait_used(child, seconds):
+    """Its exit status, None when the time is over; the processor it used."""
+    over = time.monotonic() + seconds
+    while time.monotonic() < over:
+        pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+        if pid:
+            child.returncode = os.waitstatus_to_exitcode(status)
+            return child.returncode, usage.ru_utime + usage.ru_stime
+        time.sleep(LOOK_S)
+    return None, 0
+
+
 def run(command):
-    """(passed, failed, log)"""
     log = log_path(command)
-    status = None
+    began, status, used_s = time.monotonic(), None, 0
     with open(log, "wb") as file:
         try:
             child = subprocess.Popen(
                 command.argv, stdin=subprocess.DEVNULL, stdout=file,
                 stderr=subprocess.STDOUT)
-            status = child.wait(COMMAND_WAIT_S)
-        except subprocess.TimeoutExpired:
-            end(child)
-            file.write(f"\nno end within {COMMAND_WAIT_S} s\n".encode())
+            status, used_s = wait_used(child, COMMAND_WAIT_S)
+            if status is None:
+                end(child)
+                file.write(f"\nno end within {COMMAND_WAIT_S} s\n".encode())
         except OSError as error:
             file.write(f"\n{error}\n".encode())
     with open(log, encoding="utf-8", errors="replace") as file:
@@ -224,7 +267,8 @@ def run(command):
         passed, failed = 0, 1
     elif status != 0 and failed == 0:
         failed = 1
-    return passed, failed, log
+    return Result(passed, failed, log, command.name, began, time.monotonic(),
+                  used_s)
 
 
 def end(child):
@@ -274,36 +318,39 @@ def commands_of(band, parts, options):
             if not parts or any(part in command.name for part in parts)]
 
 
-def run_timed(command):
-    began = time.monotonic()
-    return (*run(command), began, time.monotonic())
-
-
 def run_polite(command):
     command.argv = ["nice", "-n", "19", *command.argv]
-    return run_timed(command)
+    return run(command)
 
 
 def report_band(band, results):
-    """Returns (passed, failed)."""
-    passed = sum(result[0] for result in results)
-    failed = sum(result[1] for result in results)
-    report(band, passed, failed, max(result[4] for result in results)
-           - min(result[3] for result in results))
+    """Returns (passed, failed, its slowest as text)."""
+    passed = sum(result.passed for result in results)
+    failed = sum(result.failed for result in results)
+    report(band, passed, failed, max(result.ended for result in results)
+           - min(result.began for result in results))
     for result in results:
-        if result[1]:
-            show(result[2])
-    return passed, failed
+        if result.failed:
+            show(result.log)
+    results = sorted(results, key=lambda one: one.began - one.ended)
+    lines = [f"slowest of {band}, with seconds of processor "
+             f"({sum(one.ended - one.began for one in results):.0f} "
+             f"{sum(one.used_s for one in results):.0f}):"]
+    lines += [f"{one.ended - one.began:9.1f} {one.used_s:7.1f}  {one.name}"
+              for one in results[:SLOWEST]]
+    return passed, failed, "\n".join(lines)
 
 
 def run_bands(picked, options):
     """Returns (passed, failed)."""
     passed = failed = 0
-    running = {}
+    running, slowest = {}, []
+    cpus = os.cpu_count() or 1
     computing = concurrent.futures.ThreadPoolExecutor(1)
-    waiting = concurrent.futures.ThreadPoolExecutor(os.cpu_count())
+    waiting = concurrent.futures.ThreadPoolExecutor(cpus * WAITING_PER_CPU)
+    order = sorted(picked, key=lambda band: band not in FIRST)
     try:
-        for band, parts in picked.items():
+        for band, parts in ((band, picked[band]) for band in order):
             commands = commands_of(band, parts, options)
             if not commands:
                 failed += 1
@@ -313,18 +360,19 @@ def run_bands(picked, options):
                 continue
             running[band] = [
                 computing.submit(run_polite, command) if band in COMPUTING
-                else waiting.submit(run_timed, command)
-                for command in commands]
+                else waiting.submit(run, command) for command in commands]
         for _ in concurrent.futures.as_completed(
                 [one for futures in running.values() for one in futures]):
             for band in [band for band, futures in running.items()
                          if all(one.done() for one in futures)]:
-                good, bad = report_band(
+                good, bad, text = report_band(
                     band, [one.result() for one in running.pop(band)])
                 passed, failed = passed + good, failed + bad
+                slowest.append(text)
     finally:
         for pool in (computing, waiting):
             pool.shutdown(cancel_futures=True)
+    print(*slowest, sep="\n")
     return passed, failed
 
 

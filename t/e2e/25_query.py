@@ -1,6 +1,12 @@
 """Notices go astray: what may have happened is asked about until there is
 proof, and is never called failed before."""
 
+import collections
+import concurrent.futures
+import os
+import signal
+import time
+
 from payhub_scenario import order, settle
 from payhub_stack_fixture import NO_NOTICES
 
@@ -47,3 +53,40 @@ def test_no_attempt_was_failed_without_proof(stack):
 def test_invariants_hold(stack):
     done = stack.cli("invariants")
     assert done.returncode == 0, done
+
+
+def breaker_set(stack, text):
+    """A value of pay.breaker, and the time that edges take to hear of it."""
+    path = stack.env["PAYHUB_CONFIG"]
+    with open(path, encoding="utf-8") as file:
+        lines = [line for line in file.read().splitlines()
+                 if not line.startswith("breaker =")]
+    lines.insert(lines.index("[pay]") + 1, f"breaker = {text}")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    os.kill(stack.pid("worker_1"), signal.SIGHUP)
+    time.sleep(1)
+
+
+def failing_calls(stack, count):
+    """Answers to payments whose calls all end unknown."""
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        return collections.Counter(pool.map(
+            lambda _: stack.client.pay(order("bad"), 219006).status,
+            range(count)))
+
+
+def test_breaker_is_off_on_opens_and_closes_as_pay_breaker_says(stack):
+    breaker_set(stack, "off")
+    assert failing_calls(stack, 40) == {202: 40}
+    breaker_set(stack, "50%/4/3s/2")
+    answers = failing_calls(stack, 40)
+    assert set(answers) == {202, 503} and answers[503] > 20, answers
+    time.sleep(3.5)
+    assert stack.client.pay(order("good"), 900).status == 201
+    assert stack.client.pay(order("good"), 900).status == 201
+    breaker_set(stack, "51%/1/x")  # refused: what held holds
+    answers = failing_calls(stack, 40)
+    assert answers[503] > 20, answers
+    breaker_set(stack, "off")
+    assert failing_calls(stack, 10) == {202: 10}

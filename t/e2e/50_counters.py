@@ -19,6 +19,13 @@ def test_counters_show_the_paid_ones(stack):
     assert done.returncode == 0, done
     assert json.loads(done.stdout), done.stdout
     assert "paid" in done.stdout and "sandbox" in done.stdout, done.stdout
+    account = stack.rows("SELECT id FROM channel_account")[0][0]
+    done = stack.cli("counters", "--from", "24h", "--by", "account,state",
+                     "--json")
+    paid = int(stack.rows("SELECT COUNT(*) FROM payment WHERE account_id="
+                          f"'{account}' AND paid_at IS NOT NULL")[0][0])
+    assert {"account": account, "state": "paid", "n": paid} in \
+        [dict(row) for row in json.loads(done.stdout)["counters"]], done
 
 
 def test_moved_counter_is_named(stack):

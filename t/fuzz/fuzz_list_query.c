@@ -56,6 +56,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct wk_query_fault fault;
     struct wk_list_query *query = malloc(sizeof(*query));
     bool                  is_sync;
+    struct ph_str         number;
 
     FUZZ_HOLDS(query != NULL && (ph_digest_is_ready() || ph_digest_init()));
     if (wk_list_query_parse(text, app, query, &fault)) {
@@ -81,6 +82,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                    && ph_str_utf8_count(detail) != SIZE_MAX);
     }
     FUZZ_HOLDS(wk_sync_query_parse(text, &is_sync, &fault)
+               == (fault.error == PH_ERROR_NONE));
+    FUZZ_HOLDS(wk_refund_query_parse(text, &number, &is_sync, &fault)
                == (fault.error == PH_ERROR_NONE));
     free(query);
     return 0;

@@ -19,6 +19,8 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../.."))
 BUILDS = ("asan", "release")  # asan first: it has the crash points
 RUN_S = 300
 WAIT_S = 90
+END_S = 10
+PAUSE_MAX_S = 0.2
 LOG_CHARS = 3000
 DETAIL_LINES = 40
 
@@ -36,14 +38,32 @@ def program(name):
 
 
 def wait(probe, seconds=20, every=0.02):
-    """The first true value of probe(), or None when the time is over."""
+    """The first true value of probe(), or None when the time is over.  A probe
+    that starts a program takes longer than `every`: it gets a quarter of the
+    time, so that what is waited for has the processor."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while (began := time.monotonic()) < end:
         value = probe()
         if value:
             return value
-        time.sleep(every)
+        took = time.monotonic() - began
+        time.sleep(max(every, min(3 * took, PAUSE_MAX_S)))
     return None
+
+
+def processes():
+    """[(pid, parent, process group)] of what runs."""
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="ascii",
+                      errors="replace") as file:
+                words = file.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if words[0] not in "ZX":
+            found.append((int(name), int(words[1]), int(words[2])))
+    return found
 
 
 class Tap:
@@ -137,7 +157,7 @@ class Private:
     def start(self, name, argv, env=None):
         with open(self.path(name + ".log"), "a", encoding="utf-8") as log:
             child = subprocess.Popen(
-                argv, stdout=log, stderr=log, cwd=self.dir,
+                argv, stdout=log, stderr=log, cwd=self.dir, process_group=0,
                 preexec_fn=self.demote, env={**self.base_env, **(env or {})})
         self.children[name] = child
         self.started.append(child)
@@ -161,9 +181,24 @@ class Private:
         return child.wait(timeout=60)
 
     def end(self):
-        for child in self.started:
-            if child.poll() is None:
-                child.kill()
+        """A process with children is asked first, so that it ends them; then
+        what is left of each one's group is killed, by pid: of a dead one the
+        number may be a stranger's by now, who is not in our folder."""
+        parents = {parent for _, parent, _ in processes()}
+        masters = [child for child in self.started
+                   if child.poll() is None and child.pid in parents]
+        for child in masters:
+            child.terminate()
+        wait(lambda: all(child.poll() is not None for child in masters), END_S)
+        groups = {child.pid for child in self.started}
+        here = os.path.realpath(self.dir)
+        for pid, _, group in processes():
+            try:
+                if group in groups and os.readlink(
+                        f"/proc/{pid}/cwd").startswith(here):
+                    os.kill(pid, signal.SIGKILL)
+            except OSError:  # it ended by itself
+                pass
         for child in self.started:
             child.wait()
         if not os.environ.get("PAYHUB_KEEP"):

@@ -68,16 +68,24 @@ class Proxy:
             return
         with self.lock:
             self.links |= {near, far}
-        for source, sink in ((near, far), (far, near)):
-            threading.Thread(target=self.pump, args=(source, sink),
+        link = {}
+        for source, sink, is_asked in ((near, far, True), (far, near, False)):
+            threading.Thread(target=self.pump, args=(source, sink, link,
+                                                     is_asked),
                              daemon=True).start()
 
-    def pump(self, source, sink):
+    def may_pass(self, link, data, is_asked):
+        """False = the link ends here.  `link` is a dict of the link's own."""
+        return True
+
+    def pump(self, source, sink, link, is_asked):
         try:
             while data := source.recv(PIECE):
                 if self.delay_s:
                     time.sleep(self.delay_s)
                 self.open.wait()
+                if not self.may_pass(link, data, is_asked):
+                    break
                 sink.sendall(data)
         except OSError:
             pass

@@ -46,6 +46,26 @@ a_genuine_notice_is_read(void **state)
 }
 
 static void
+a_notice_of_a_refund_names_both_numbers(void **state)
+{
+    static const char body[]
+        = "{\"out_refund_no\":\"R1\",\"refund_no\":\"F1\",\"out_trade_no\":"
+          "\"A1\",\"amount\":30,\"currency\":\"CNY\",\"status\":"
+          "\"succeeded\",\"amount_refunded\":90,\"notice_id\":\"n-2\"}";
+    struct ph_channel_notice_out out = { 0 };
+
+    (void) state;
+    assert_int_equal(notice_at(NOW_MS, signature(NOW_TEXT, body), body, &out),
+                     PH_OK);
+    assert_true(out.is_refund);
+    assert_true(is(out.order_number, "A1"));
+    assert_true(is(out.result.number, "R1"));
+    assert_true(is(out.result.trade_no, "F1"));
+    assert_int_equal(out.result.class, PH_RESULT_SUCCEEDED);
+    assert_true(out.result.amount == 30 && out.result.refunded_total == 90);
+}
+
+static void
 a_notice_that_is_not_genuine_or_not_readable_is_refused(void **state)
 {
     static const char bare[] = "{\"status\":\"paid\"}";
@@ -186,6 +206,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_genuine_notice_is_read),
+        TEST(a_notice_of_a_refund_names_both_numbers),
         TEST(a_notice_that_is_not_genuine_or_not_readable_is_refused),
         TEST(the_window_is_five_minutes_both_ways),
         TEST(a_genuine_notice_of_an_unknown_status_is_unknown),

@@ -128,9 +128,17 @@ test_other_key(void **state)
     (void) state;
     assert_int_equal(unseal(&place, sealed), PH_E_UNKNOWN);
     assert_int_equal(ph_unseal(&plain, NULL, 0, &place, sealed), PH_E_UNKNOWN);
+    assert_true(ph_str_eq(ph_seal_key_id(sealed), PH_STR("third")));
     ph_buf_cut(&out, 0);
     sealed = seal(&out, &forged, PH_STR("secret"));
     assert_int_equal(unseal(&place, sealed), PH_E_CHECKSUM);
+    assert_true(ph_str_eq(ph_seal_key_id(sealed), PH_STR("new")));
+    /* nonce and tag have to be there, and the version is ours */
+    for (size_t len = 0; len < 33; len++) {
+        assert_int_equal(ph_seal_key_id(ph_str_make(sealed.ptr, len)).len, 0);
+    }
+    memory[0] = 2;
+    assert_int_equal(ph_seal_key_id(sealed).len, 0);
 }
 
 static void

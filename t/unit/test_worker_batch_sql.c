@@ -20,7 +20,10 @@ struct thing {
 
 /* clang-format off */
 #define C(member, kind, moves)                                                 \
-    { #member, WK_COLUMN_##kind, moves, offsetof(struct thing, member) }
+    { #member, WK_COLUMN_##kind, moves, offsetof(struct thing, member), false }
+/* DEFAULT '' or 0 */
+#define CE(member, kind, moves)                                                \
+    { #member, WK_COLUMN_##kind, moves, offsetof(struct thing, member), true }
 
 static const struct wk_column columns[] = {
     C(id,      TEXT,          false),
@@ -28,9 +31,9 @@ static const struct wk_column columns[] = {
     C(note,    TEXT_OR,       true),
     C(digest,  BYTES_OR,      true),
     C(body,    BLOB,          false),
-    C(count,   I64,           true),
+    CE(count,  I64,           true),
     C(fence,   I64,           true),
-    C(ver,     I64,           false),
+    CE(ver,    I64,           false),
     C(made_ms, TIME,          false),
     C(done_ms, TIME,          true),
 };
@@ -116,19 +119,23 @@ test_texts(void **state)
 static void
 test_insert(void **state)
 {
-    const void *rows[] = { &a, &b };
+    const struct thing c = { .id = PH_STR_INIT("c"), .body = PH_STR_INIT("") };
+    const void        *rows[] = { &a, &b, &c };
 
     (void) state;
+    /* what no row has is left to the schema; fence is 0 but has no default */
     wk_batch_sql_insert(&sql, &things, rows, 1, false);
-    same("INSERT INTO thing (id,status,note,digest,body,count,fence,ver,"
-         "made_ms,done_ms) VALUES ('a','paying',NULL,NULL,'{}',0,7,1,"
-         "'2026-01-02 03:04:05.678',NULL)");
+    same("INSERT INTO thing (id,status,body,fence,ver,made_ms) VALUES "
+         "('a','paying','{}',7,1,'2026-01-02 03:04:05.678')");
     wk_batch_sql_insert(&sql, &things, rows, 2, true);
     same("INSERT INTO thing (id,status,note,digest,body,count,fence,ver,"
-         "made_ms,done_ms) VALUES ('a','paying',NULL,NULL,'{}',0,7,1,"
-         "'2026-01-02 03:04:05.678',NULL),('b','paying','it\\'s a \\\\ and "
-         "\x1a',x'01ff',x'ff',-3,0,1,'2026-01-02 03:04:05.678',NULL) ON "
+         "made_ms) VALUES ('a','paying',NULL,NULL,'{}',0,7,1,"
+         "'2026-01-02 03:04:05.678'),('b','paying','it\\'s a \\\\ and "
+         "\x1a',x'01ff',x'ff',-3,0,1,'2026-01-02 03:04:05.678') ON "
          "DUPLICATE KEY UPDATE ver=ver");
+    wk_batch_sql_insert(&sql, &things, &rows[2], 1, false);
+    same("INSERT INTO thing (id,status,body,fence) VALUES ('c','none','',"
+         "0)");
 }
 
 static void

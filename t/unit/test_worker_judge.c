@@ -113,6 +113,28 @@ not_found_needs_age_and_two_tellings(void **unused)
     assert_int_equal(order.attempt[0].status, A(UNKNOWN));
 }
 
+/* A close that finds nothing is no second query. */
+static void
+not_found_by_a_close_is_no_telling(void **unused)
+{
+    const struct ph_channel_result result = result_of(R(NOT_FOUND));
+    struct wk_order                order  = order_of(P(PAYING), A(UNKNOWN));
+    const struct wk_evidence       evidence
+        = { .source = WK_SOURCE_QUERY, .result = &result, .is_end = true };
+    struct wk_verdict verdict;
+
+    (void) unused;
+    (void) judge(&order, WK_SOURCE_QUERY, &result);
+    for (int i = 0; i < 3; i++) {
+        wk_judge(&order, 0, &evidence, &rules, &verdict);
+        assert_int_equal(order.attempt[0].status, A(UNKNOWN));
+        assert_int_equal(order.attempt[0].not_found, 1);
+        assert_int_equal(verdict.look_in_ms, rules.unknown_first_ms);
+    }
+    (void) judge(&order, WK_SOURCE_QUERY, &result);
+    assert_int_equal(order.attempt[0].status, A(FAILED));
+}
+
 static void
 another_payment_is_a_conflict(void **unused)
 {
@@ -183,8 +205,13 @@ a_shown_code_is_not_gone_before_its_end(void **unused)
     assert_int_equal(order.attempt[0].status, A(WAIT_USER));
     assert_int_equal(order.payment.status, P(PAYING));
     order.payment.expires_at_ms = rules.now_ms - 60000;
-    (void) judge(&order, WK_SOURCE_QUERY, &result);
-    assert_int_equal(order.attempt[0].status, A(FAILED));
+    struct wk_verdict verdict   = judge(&order, WK_SOURCE_QUERY, &result);
+    /* nobody paid what was shown: an end, and no failure of anybody */
+    assert_int_equal(order.attempt[0].status, A(CLOSED));
+    assert_int_equal(order.payment.status, P(CLOSED));
+    t_same(verdict.event, PH_STR("payment.closed"));
+    t_same(order.attempt[0].proof_source, PH_STR("query"));
+    assert_int_equal(order.payment.error_code.len, 0);
 
     /* nor while it is being closed, when it was shown */
     order                        = order_of(P(PAYING), A(CLOSING));
@@ -397,6 +424,7 @@ main(void)
         cmocka_unit_test(each_class_moves_as_the_table_says),
         cmocka_unit_test(no_cell_pays_or_unpays_wrongly),
         cmocka_unit_test(not_found_needs_age_and_two_tellings),
+        cmocka_unit_test(not_found_by_a_close_is_no_telling),
         cmocka_unit_test(another_payment_is_a_conflict),
         cmocka_unit_test(another_order_ends_nothing),
         cmocka_unit_test(a_shown_code_is_not_gone_before_its_end),

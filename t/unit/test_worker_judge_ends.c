@@ -189,7 +189,8 @@ static const struct {
     enum ph_payment_state payment_to;
 } nexts[] = {
     { P(PAYING), A(SENT), WK_SOURCE_ANSWER, R(NOT_SENT), 1, true, P(PAYING) },
-    { P(PAYING), A(UNKNOWN), WK_SOURCE_ANSWER, R(NOT_SENT), 1, true, P(PAYING) },
+    { P(PAYING), A(UNKNOWN), WK_SOURCE_ANSWER, R(NOT_SENT), 1, false, P(PAYING) }, /* may have been repeated */
+    { P(PAYING), A(WAIT_USER), WK_SOURCE_ANSWER, R(NOT_SENT), 1, false, P(PAYING) },
     { P(PAYING), A(SENT), WK_SOURCE_ANSWER, R(NOT_SENT), 2, false, P(FAILED) },
     { P(PAYING), A(SENT), WK_SOURCE_ANSWER, R(NOT_SENT), WK_ATTEMPTS_MAX, false, P(FAILED) },
     { P(PAYING), A(SENT), WK_SOURCE_ANSWER, R(FAILED), 1, false, P(FAILED) },
@@ -314,6 +315,48 @@ a_repeated_create_fails_nothing(void **unused)
     assert_false(verdict.attempt_moved);
 }
 
+/* ---- the answer of a create that somebody else has repeated ---- */
+
+/* clang-format off */
+static const struct {
+    const char           *method;
+    enum ph_attempt_state from;
+    enum ph_result_class  class;
+    enum ph_attempt_state to;
+} late_answers[] = {
+    { "sandbox_qr", A(SENT), R(FAILED), A(FAILED) },
+    { "sandbox_qr", A(SENT), R(NOT_SENT), A(FAILED) },
+    { "sandbox_qr", A(WAIT_USER), R(FAILED), A(WAIT_USER) },
+    { "sandbox_qr", A(WAIT_USER), R(NOT_SENT), A(WAIT_USER) },
+    { "sandbox_qr", A(UNKNOWN), R(FAILED), A(UNKNOWN) },
+    { "sandbox_qr", A(UNKNOWN), R(NOT_SENT), A(UNKNOWN) },
+    { "sandbox_qr", A(CLOSING), R(FAILED), A(CLOSING) },
+    { "sandbox_qr", A(UNKNOWN), R(CLOSED), A(CLOSED) },
+    { "sandbox_qr", A(UNKNOWN), R(SUCCEEDED), A(SUCCEEDED) },
+    { "sandbox_bar", A(UNKNOWN), R(FAILED), A(FAILED) }, /* never repeated */
+    { "sandbox_bar", A(UNKNOWN), R(NOT_SENT), A(FAILED) },
+    { "sandbox_bar", A(CLOSING), R(FAILED), A(FAILED) },
+};
+/* clang-format on */
+
+static void
+an_answer_that_others_went_before_refuses_nothing(void **unused)
+{
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(late_answers); i++) {
+        const struct ph_channel_result result
+            = result_of(late_answers[i].class);
+        struct wk_order order = order_of(P(PAYING), late_answers[i].from);
+
+        order.attempt[0].method   = ph_str_z(late_answers[i].method);
+        struct wk_verdict verdict = judge(&order, WK_SOURCE_ANSWER, &result);
+
+        assert_int_equal(order.attempt[0].status, late_answers[i].to);
+        assert_true(ph_attempt_is_proved(late_answers[i].to)
+                    || verdict.look_in_ms == rules.unknown_first_ms);
+    }
+}
+
 /* ---- the seller ---- */
 
 static void
@@ -363,6 +406,7 @@ main(void)
         cmocka_unit_test(the_next_attempt_begins_by_proof_only),
         cmocka_unit_test(no_order_has_more_attempts_than_its_list_holds),
         cmocka_unit_test(a_repeated_create_fails_nothing),
+        cmocka_unit_test(an_answer_that_others_went_before_refuses_nothing),
         cmocka_unit_test(another_seller_is_a_conflict),
     };
 

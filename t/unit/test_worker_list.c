@@ -190,6 +190,52 @@ test_sync(void **state)
     }
 }
 
+static void
+test_refund(void **unused)
+{
+    static const struct {
+        const char   *text, *number;
+        bool          is_sync;
+        enum ph_error error;
+        const char   *detail;
+    } rows[] = {
+        { "refund_no=r-1", "r-1", false, PH_ERROR_NONE, "" },
+        { "refund_no=r-1&sync=true", "r-1", true, PH_ERROR_NONE, "" },
+        { "sync=false&refund_no=r-1", "r-1", false, PH_ERROR_NONE, "" },
+        { "", "", false, PH_ERROR_MISSING, "refund_no: is required" },
+        { "sync=true", "", false, PH_ERROR_MISSING, "refund_no: is required" },
+        { "refund_no", "", false, PH_ERROR_UNKNOWN_MEMBER,
+          "refund_no: expected a value behind =" },
+        { "refund_no=", "", false, PH_ERROR_VALUE,
+          "refund_no: found '', expected 1 to 64 of A-Z a-z 0-9 _ -" },
+        { "refund_no=a%20b", "", false, PH_ERROR_VALUE,
+          "refund_no: found 'a%20b', expected 1 to 64 of A-Z a-z 0-9 _ -" },
+        { "refund_no=r&refund_no=r", "", false, PH_ERROR_DUPLICATE_KEY,
+          "refund_no: stands twice" },
+        { "refund_no=r&sync=yes", "", false, PH_ERROR_VALUE,
+          "sync: found 'yes', expected true or false" },
+        { "refund_no=r&limit=1", "", false, PH_ERROR_UNKNOWN_MEMBER,
+          "limit: is not a parameter here" },
+        { "refund_no=r&", "", false, PH_ERROR_UNKNOWN_MEMBER,
+          "a parameter: is not a parameter here" },
+    };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct ph_str number;
+        bool          is_sync = !rows[i].is_sync;
+        bool is_good = wk_refund_query_parse(ph_str_z(rows[i].text), &number,
+                                             &is_sync, &fault);
+
+        assert_int_equal(is_good, rows[i].error == PH_ERROR_NONE);
+        assert_int_equal(fault.error, rows[i].error);
+        assert_string_equal(fault.detail, rows[i].detail);
+        assert_true(!is_good
+                    || (is_sync == rows[i].is_sync
+                        && ph_str_eq(number, ph_str_z(rows[i].number))));
+    }
+}
+
 int
 main(void)
 {
@@ -197,6 +243,7 @@ main(void)
         cmocka_unit_test(test_empty),  cmocka_unit_test(test_filters),
         cmocka_unit_test(test_faults), cmocka_unit_test(test_fault_texts),
         cmocka_unit_test(test_cursor), cmocka_unit_test(test_sync),
+        cmocka_unit_test(test_refund),
     };
 
     if (!ph_digest_init()) {

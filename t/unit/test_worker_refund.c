@@ -304,6 +304,99 @@ what_went_back_without_us_is_found(void **unused)
     }
 }
 
+/* Paid 1000, of which 100 are known to be back and 200 on their way. */
+static const struct {
+    const char           *name;
+    enum ph_attempt_state attempt;
+    enum ph_payment_state payment;
+    enum ph_result_class class;
+    int64_t     amount;
+    const char *currency;
+    const char *seller; /* told; ours is "S1" */
+    int64_t     total;  /* told, -1 = not */
+    int64_t     counts;
+} foreigners[] = {
+    { "whole", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 300, "CNY",
+      "", -1, 300 },
+    { "late", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID_LATE, C(SUCCEEDED), 300,
+      "CNY", "S1", -1, 300 },
+    { "over", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 1000, "CNY",
+      "", -1, 1000 },
+    { "in the sum", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 300,
+      "CNY", "", 400, 300 },
+    { "and ours too", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 300,
+      "CNY", "", 600, 300 },
+    { "counted", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 100,
+      "CNY", "", 100, 0 },
+    { "counted in part", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED),
+      300, "CNY", "", 350, 250 },
+    { "an old sum", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 50,
+      "CNY", "", 50, 0 },
+    { "more than paid", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED),
+      1001, "CNY", "", -1, 0 },
+    { "nothing", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 0, "CNY",
+      "", -1, 0 },
+    { "not told", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), -1,
+      "CNY", "", -1, 0 },
+    { "currency", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 300,
+      "USD", "", -1, 0 },
+    { "no currency", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 300,
+      "", "", -1, 0 },
+    { "seller", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 300, "CNY",
+      "S2", -1, 0 },
+    { "a second charge", PH_ATTEMPT_DUPLICATE, PH_PAYMENT_PAID, C(SUCCEEDED),
+      300, "CNY", "", -1, 0 },
+    { "unclear", PH_ATTEMPT_UNKNOWN, PH_PAYMENT_PAYING, C(SUCCEEDED), 300,
+      "CNY", "", -1, 0 },
+    { "conflict", PH_ATTEMPT_UNKNOWN, PH_PAYMENT_CONFLICT, C(SUCCEEDED), 300,
+      "CNY", "", -1, 0 },
+    { "pending", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(WAIT_USER), 300,
+      "CNY", "", -1, 0 },
+    { "failed", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(FAILED), 300, "CNY",
+      "", -1, 0 },
+    { "unknown", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(UNKNOWN), 300, "CNY",
+      "", -1, 0 },
+};
+
+static void
+a_notice_of_a_foreign_refund_counts_what_it_proves(void **unused)
+{
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(foreigners); i++) {
+        struct wk_payment       payment = { .status = foreigners[i].payment,
+                                            .amount = 1000,
+                                            .amount_refunded  = 100,
+                                            .amount_refunding = 200 };
+        const struct wk_attempt attempt = { .status   = foreigners[i].attempt,
+                                            .amount   = 1000,
+                                            .currency = PH_STR("CNY") };
+        const struct ph_channel_result result
+            = { .class          = foreigners[i].class,
+                .number         = PH_STR("by-hand"),
+                .amount         = foreigners[i].amount,
+                .currency       = ph_str_z(foreigners[i].currency),
+                .seller         = ph_str_z(foreigners[i].seller),
+                .refunded_total = foreigners[i].total };
+        const struct wk_evidence evidence = { .source = WK_SOURCE_NOTICE,
+                                              .result = &result,
+                                              .seller = PH_STR("S1") };
+        struct wk_refund_verdict verdict;
+        const int64_t            counts = foreigners[i].counts;
+
+        wk_refund_judge_foreign(&payment, &attempt, &evidence, 7, &verdict);
+        if (verdict.foreign_amount != counts
+            || payment.amount_refunded != 100 + counts
+            || payment.amount_refunding != 200
+            || payment.refunded_at_ms != (counts != 0 ? 7 : 0)
+            || verdict.payment_moved != (counts != 0) || verdict.refund_moved
+            || verdict.is_over != (300 + counts > 1000))
+        {
+            fail_msg("%s: found %lld", foreigners[i].name,
+                     (long long) verdict.foreign_amount);
+        }
+    }
+}
+
 static void
 texts_of_the_channel_are_cut_to_fit(void **unused)
 {
@@ -498,6 +591,7 @@ main(void)
         cmocka_unit_test(silence_allows_the_same_number_again),
         cmocka_unit_test(not_sent_counts_only_before_anybody_asked),
         cmocka_unit_test(what_went_back_without_us_is_found),
+        cmocka_unit_test(a_notice_of_a_foreign_refund_counts_what_it_proves),
         cmocka_unit_test(texts_of_the_channel_are_cut_to_fit),
         cmocka_unit_test(rows_keep_state_and_fence),
         cmocka_unit_test(our_own_fault_is_named),

@@ -2,7 +2,9 @@
  * batch_driver.c - the batch engine against a database, for 71-batch.test.
  *
  *   batch-driver SOCKET outcomes        jobs of every ending in one batch
+ *   batch-driver SOCKET uniques         a key whose taker goes out of the batch
  *   batch-driver SOCKET cross SEED      two processes, the same numbers crossed
+ *   batch-driver SOCKET refunds         refunds of few payments, then wanted
  *
  * It prints what came of it, one "name value" a line; the test judges.
  */
@@ -12,14 +14,12 @@
 #include <unistd.h>
 
 #include "libpayhub/base/id.h"
-#include "worker/batch.h"
-#include "worker/store_link.h"
+#include "t/component/worker/batch_driver.h"
 
 #define ROUNDS 40
 #define ROUND_JOBS 64
-#define ARENA_LEN (32 * 1024)
 
-enum job_kind { JOB_CREATE, JOB_MOVE };
+enum job_kind { JOB_CREATE, JOB_MOVE, JOB_TRADE };
 
 struct job {
     struct wk_store_job store; /* first */
@@ -33,6 +33,7 @@ struct job {
     int64_t             fence;
     bool                is_fresh;
     bool                is_replay;
+    bool                has_trade; /* takes "t-1" as well */
     unsigned            plans;
     bool                is_ended;
     struct ph_arena     arena;
@@ -43,7 +44,7 @@ static struct {
     size_t ended, flushes, ended_first; /* by the first flush */
 } told;
 
-static void
+void
 die(const char *what, const char *why)
 {
     fprintf(stderr, "batch-driver: %s: %s\n", what, why);
@@ -74,7 +75,7 @@ number_of(MYSQL *mysql, const char *sql)
     return value;
 }
 
-static void
+void
 link_open(struct wk_link *link, const char *socket)
 {
     *link = (struct wk_link){ 0 };
@@ -143,6 +144,16 @@ job_ask(struct wk_batch *batch, struct wk_store_job *store)
     }
 }
 
+static bool
+trade_take(struct wk_batch *batch, struct job *job)
+{
+    const struct ph_str key[3]
+        = { PH_STR("sandbox"), PH_STR("acc"), PH_STR("t-1") };
+
+    return wk_batch_unique(batch, WK_CHANNEL_TRADE, key, ph_str_z(job->id),
+                           ph_str_make(NULL, 0));
+}
+
 static enum wk_plan
 job_create(struct wk_batch *batch, struct job *job)
 {
@@ -156,6 +167,7 @@ job_create(struct wk_batch *batch, struct job *job)
     job_order(job, wk_batch_now_ms(batch));
     return wk_batch_unique(batch, WK_PAYMENT_NO, key, ph_str_z(job->id),
                            ph_str_make(hash, sizeof(hash)))
+                   && (!job->has_trade || trade_take(batch, job))
                    && wk_batch_insert(batch, &wk_payment_table,
                                       &job->order.payment)
                    && wk_batch_work_put(batch, ph_str_z(job->id), WK_QUEUE_LOOK,
@@ -172,6 +184,10 @@ job_plan(struct wk_batch *batch, struct wk_store_job *store)
     job->plans++;
     if (job->kind == JOB_CREATE) {
         return job_create(batch, job);
+    }
+    if (job->kind == JOB_TRADE) {
+        return store->lost == 0 && trade_take(batch, job) ? WK_PLAN_DONE
+                                                          : WK_PLAN_AGAIN;
     }
     if (!job->is_fresh && job->want.found != WK_FOUND_ROW) {
         return WK_PLAN_FAILED;
@@ -241,7 +257,7 @@ jobs_run(struct wk_batch *batch, struct wk_link *link, struct job *jobs,
 
 /* ---- one batch of every ending ---- */
 
-static void
+void
 id_of(char id[PH_ID_LEN + 1], unsigned process, unsigned round, unsigned i)
 {
     (void) snprintf(id, PH_ID_LEN + 1, "P%06u%06u%06u00000000", process % 1000,
@@ -335,6 +351,41 @@ outcomes(const char *socket)
     wk_db_deinit(&link.db);
 }
 
+/* ---- a key whose taker goes out ---- */
+
+/* The first takes the key but has to go, since its number is another's: then
+ * nobody has the key yet, and the second has not lost it. */
+static void
+uniques(const char *socket)
+{
+    struct wk_link   link;
+    struct wk_batch *batch  = wk_batch_new();
+    struct job      *before = jobs_new(1), *jobs = jobs_new(2);
+
+    link_open(&link, socket);
+    if (batch == NULL) {
+        die("memory", "none");
+    }
+    id_of(before->id, 8, 0, 0);
+    (void) snprintf(before->number, sizeof(before->number), "taken");
+    jobs_run(batch, &link, before, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        id_of(jobs[i].id, 8, 1, i);
+        (void) snprintf(jobs[i].number, sizeof(jobs[i].number), "taken");
+    }
+    jobs[0].has_trade = true;
+    jobs[1].kind      = JOB_TRADE;
+    jobs_run(batch, &link, jobs, 2);
+    printf("first %d %u\n", jobs[0].store.outcome == WK_STORE_DONE,
+           jobs[0].store.lost);
+    printf("second %d %u\n", jobs[1].store.outcome == WK_STORE_DONE,
+           jobs[1].store.lost);
+    free(before);
+    free(jobs);
+    wk_batch_free(batch);
+    wk_db_deinit(&link.db);
+}
+
 /* ---- two processes, crossed ---- */
 
 static void
@@ -394,15 +445,36 @@ cross(const char *socket, unsigned seed)
     printf("moves %d\n", 2 * ROUNDS * ROUND_JOBS / 4);
 }
 
+void
+payments_make(struct wk_batch *batch, struct wk_link *link, unsigned count)
+{
+    struct job *jobs = jobs_new(count);
+
+    for (unsigned i = 0; i < count; i++) {
+        id_of(jobs[i].id, 7, 1, i);
+        (void) snprintf(jobs[i].number, sizeof(jobs[i].number), "paid-%u", i);
+    }
+    jobs_run(batch, link, jobs, count);
+    free(jobs);
+}
+
 int
 main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[2], "uniques") == 0) {
+        uniques(argv[1]);
+        return 0;
+    }
     if (argc == 3 && strcmp(argv[2], "outcomes") == 0) {
         outcomes(argv[1]);
+    } else if (argc == 3 && strcmp(argv[2], "refunds") == 0) {
+        refunds(argv[1]);
     } else if (argc == 4 && strcmp(argv[2], "cross") == 0) {
         cross(argv[1], (unsigned) strtoul(argv[3], NULL, 10));
     } else {
-        die("usage", "batch-driver SOCKET outcomes | SOCKET cross SEED");
+        die("usage",
+            "batch-driver SOCKET outcomes | SOCKET cross SEED | SOCKET "
+            "refunds");
     }
     return 0;
 }

@@ -1,7 +1,8 @@
 """P13: the wires to MariaDB, Redis and the channel are cut, held and delayed
-one after the other, while payments and refunds go on.  A proxy stands in each
-of the three; the wire between nginx and its workers is a socket of one host
-and is not cut here.
+one after the other, while payments and refunds go on; then single transactions
+lose their COMMIT, or the answer to it.  A proxy stands in each of the three;
+the wire between nginx and its workers is a socket of one host and is not cut
+here.
 """
 
 import os
@@ -12,6 +13,7 @@ from chaos.common import (Log, Run, attempts_by_order, checks, judge,
                           judge_refunds, open_rows)
 from chaos.kill import Orders, ask_again, payers_pay
 from payhub_client import Receiver
+from payhub_commits import Commits
 from payhub_proxy import Proxy
 from payhub_stack_fixture import QUICK, Stack
 
@@ -19,6 +21,8 @@ CALLERS = 16
 PACE_S = 1 / 20
 REST_S = 120
 BACK_S = 20  # after a wire is whole again, payments succeed within
+COMMITS = ("payment", "settle", "refund", "refund settle")
+COMMIT_WAIT_S = 30  # until a transaction of the kind comes by
 # A caller is never kept longer: the deadline of the request, the store's
 # patience before and after the call, and a second.
 DEADLINE_S, STORE_S = 4, 3
@@ -32,8 +36,8 @@ def wires_make(stack):
     os.mkdir(at)
     os.chmod(at, 0o755)
     return {
-        "mariadb": Proxy(os.path.join(at, "mysql.sock"),
-                         os.path.join(run, "mysql.sock")),
+        "mariadb": Commits(os.path.join(at, "mysql.sock"),
+                           os.path.join(run, "mysql.sock")),
         "redis": Proxy(os.path.join(at, "redis.sock"),
                        os.path.join(run, "redis.sock")),
         "channel": Proxy(("127.0.0.1", 0), ("127.0.0.1", stack.port + 2))}
@@ -138,6 +142,22 @@ def cut_all(callers, wires, seconds, say):
     return wrong, slowest_back
 
 
+def commits_cut(wire, rounds, say):
+    """Each kind of transaction, at its COMMIT and behind it; faults, count."""
+    wrong, count = [], 0
+    for _ in range(rounds):
+        for what in COMMITS:
+            for when in ("before", "after"):
+                wire.arm(what, when)
+                if wire.wait(COMMIT_WAIT_S):
+                    count += 1
+                else:
+                    wrong.append(f"no {what} came by in {COMMIT_WAIT_S} s")
+                time.sleep(0.2)
+    say(f"# {count} transactions cut at their COMMIT", flush=True)
+    return wrong, count
+
+
 def cuts(short=0, seed=1, build="release", say=print):
     """short=1: cuts of one second only."""
     stack = Stack(build=build, settings=(), nginx_workers=1)
@@ -150,8 +170,8 @@ def cuts(short=0, seed=1, build="release", say=print):
     try:
         stack.up()
         account_turn(stack, wires["channel"].at[1])
-        rows, faults = run(stack, wires, (1,) if short else (1, 5, 30), seed,
-                           say)
+        rows, faults = run(stack, wires, (1,) if short else (1, 5, 30),
+                           1 if short else 12, seed, say)
         faults += [f"sanitizer report {path}"
                    for path in stack.sanitizer_reports()]
     finally:
@@ -165,7 +185,7 @@ def cuts(short=0, seed=1, build="release", say=print):
     return rows, faults
 
 
-def run(stack, wires, seconds, seed, say):
+def run(stack, wires, seconds, rounds, seed, say):
     told = os.path.join(stack.scratch, "told.jsonl")
     log = Log(told)
     hook = Receiver(stack.env["PAYHUB_WEBHOOK_SECRET"])
@@ -174,8 +194,9 @@ def run(stack, wires, seconds, seed, say):
     callers = Callers(orders)
     time.sleep(2)
     wrong, back = cut_all(callers, wires, seconds, say)
+    missed, commits = commits_cut(wires["mariadb"], rounds, say)
     callers.close()
-    faults = wrong + callers.faults
+    faults = wrong + missed + callers.faults
     faults += [f"{number} is not answered" for number in ask_again(orders)]
     end = time.monotonic() + REST_S
     while (left := open_rows(stack)) and time.monotonic() < end:
@@ -195,6 +216,7 @@ def run(stack, wires, seconds, seed, say):
     hook.close()
     say(f"# answers {dict(orders.statuses)}")
     return {"cuts.cuts": (len(wires) * len(faults_of(seconds)), "cuts"),
+            "cuts.commits": (commits, "cuts"),
             "cuts.payments": (len(log.told), "payments"),
             "cuts.refunds": (len(log.refunds), "refunds"),
             "cuts.slowest": (round(callers.slowest, 1), "s"),

@@ -10,6 +10,7 @@ import time
 
 from chaos.common import (FailedWatch, Run, checks, judge, judge_refunds, Log,
                           pay_noted, wait_rest, wait_settled)
+from chaos.late_channel import LateChannel
 from payhub_stack_fixture import NO_NOTICES
 
 CALLERS = 24
@@ -21,29 +22,34 @@ SETTINGS = ("pay.channel_deadline=1s", "pay.request_deadline=4s",
             "janitor.paying_schedule=2s", "janitor.not_found_final=2s",
             "notify.schedule=0s 500ms 1s 2s 2s")
 
-# of ten: taken without an answer, not taken, answered too late, as usual; the
-# codes among them live for four seconds
-TEN = [("sandbox_bar", 9004), ("sandbox_bar", 9004), ("sandbox_qr", 9004),
-       ("sandbox_bar", 9005), ("sandbox_bar", 9005), ("sandbox_qr", 9005),
-       ("sandbox_bar", 9002), ("sandbox_bar", 0), ("sandbox_bar", 0),
-       ("sandbox_bar", 0)]
+# of twenty: 30 % taken without an answer, 30 % not taken, 10 % answered too
+# late (by three seconds, by a minute), the rest as usual; the codes among them
+# live for four seconds
+LATE = "late"  # a bar code at the channel that answers late
+TWENTY = [("sandbox_bar", 9004)] * 3 + [("sandbox_bar", 9003)] \
+    + [("sandbox_qr", 9004)] * 2 + [("sandbox_bar", 9005)] * 4 \
+    + [("sandbox_qr", 9005)] * 2 + [("sandbox_bar", 9002), (LATE, 0)] \
+    + [("sandbox_bar", 0)] * 6
 # how they have to end
 ENDS = {("sandbox_bar", 9004): "paid", ("sandbox_qr", 9004): "closed",
         ("sandbox_bar", 9005): "failed", ("sandbox_qr", 9005): "failed",
         ("sandbox_bar", 9002): "paid", ("sandbox_bar", 0): "paid",
+        ("sandbox_bar", 9003): "paid", (LATE, 0): "paid",
         ("sandbox_bar", 9010): "paid_late", ("sandbox_qr", 9010): "paid_late"}
 
 
-def send(stack, log, kinds, prefix):
+def send(stack, log, kinds, prefix, late_account):
     """{order_no: kind}, all of them sent once.  The account is forced, so that
     no breaker of the edge holds them off."""
-    account = stack.rows("SELECT id FROM channel_account")[0][0]
+    account = stack.rows("SELECT id FROM channel_account ORDER BY created_at")[
+        0][0]
 
     def one(place):
         method, digits = kinds[place]
         more = {"expires_in": 4} if method == "sandbox_qr" else {}
         pay_noted(stack, log, f"{prefix}{place}", 10000 * (1 + place % 9)
-                  + digits, method=method, account=account, **more)
+                  + digits, account=late_account if method == LATE else account,
+                  method="sandbox_bar" if method == LATE else method, **more)
 
     with concurrent.futures.ThreadPoolExecutor(CALLERS) as pool:
         for done in [pool.submit(one, place) for place in range(len(kinds))]:
@@ -69,7 +75,7 @@ def asked(stack, kinds, found):
         (call["op"], call["out_trade_no"]) for call in stack.books()["calls"])
     most, faults = 0, []
     for number, (method, digits) in kinds.items():
-        if method != "sandbox_bar" or number not in found:
+        if method == "sandbox_qr" or number not in found:
             continue
         attempt = found[number][0][1]
         rounds = calls["query", attempt]
@@ -82,36 +88,71 @@ def asked(stack, kinds, found):
     return most, faults
 
 
-def run(stack, kinds, seed, say, prefix):
+def run(stack, kinds, seed, say, prefix, late_account=None):
     draw = random.Random(seed)
     draw.shuffle(kinds)
     log = Log()
     watch = FailedWatch(stack)
     began = time.monotonic()
-    kinds = send(stack, log, kinds, prefix)
+    kinds = send(stack, log, kinds, prefix, late_account)
     say(f"# sent in {time.monotonic() - began:.0f} s")
     found, open_ones = wait_settled(stack, prefix, 120)
     return log, kinds, found, open_ones, watch, began
 
 
-def timeouts(stack, payments=2000, seed=1, say=print):
+def timeouts(stack, payments=2000, late_s=60, seed=1, say=print):
     prefix = f"p5-{time.time_ns()}-"
+    channel = LateChannel(stack, late_s)
     log, kinds, found, open_ones, watch, began = run(
-        stack, [TEN[i % 10] for i in range(payments)], seed, say, prefix)
+        stack, [TWENTY[i % 20] for i in range(payments)], seed, say, prefix,
+        channel.account)
     took = time.monotonic() - began
     left = wait_rest(stack)
+    told = channel.wait_told()
+    found, open_ones = wait_settled(stack, prefix)  # as the last answers left it
     lost, doubled = judge(stack, log, found, watch.close())
     most, faults = asked(stack, kinds, found)
     faults += ended(kinds, found) + lost + doubled + checks(stack)
+    channel.close()
     faults += [f"not at rest: {left}"] if left else []
+    if told != list(kinds.values()).count((LATE, 0)):
+        faults.append(f"{told} late answers")
     unclear = sum(1 for status in log.told.values() if status == "paying")
     return {"timeouts.payments": (len(kinds), "payments"),
             "timeouts.unclear": (unclear, "answers"),
+            "timeouts.late": (told, "answers"),
+            "timeouts.late_least": (round(min(channel.told, default=0)), "s"),
             "timeouts.settled": (len(found) - len(open_ones), "payments"),
             "timeouts.rounds": (most, "questions"),
             "timeouts.seconds": (round(took), "s"),
             "timeouts.lost": (len(lost), "payments"),
             "timeouts.doubled": (len(doubled), "payments")}, faults
+
+
+def slow(stack, payments=100, late_s=60, seed=1, say=print):
+    """The worker still waits when the late answer comes: its caller has been
+    told 202 long ago, and a question may have settled the payment before."""
+    prefix = f"slow-{time.time_ns()}-"
+    channel = LateChannel(stack, late_s)
+    log, kinds, found, open_ones, watch, began = run(
+        stack, [(LATE, 0)] * payments, seed, say, prefix, channel.account)
+    took = time.monotonic() - began
+    told = channel.wait_told()
+    left = wait_rest(stack)
+    found, open_ones = wait_settled(stack, prefix)
+    lost, doubled = judge(stack, log, found, watch.close())
+    most, faults = asked(stack, kinds, found)
+    faults += ended(kinds, found) + lost + doubled + checks(stack)
+    channel.close()
+    faults += [f"not at rest: {left}"] if left or open_ones else []
+    if told != payments or set(log.told.values()) != {"paying"}:
+        faults.append(f"{told} late answers, told {set(log.told.values())}")
+    return {"slow.payments": (len(kinds), "payments"),
+            "slow.late_least": (round(min(channel.told, default=0)), "s"),
+            "slow.rounds": (most, "questions"),
+            "slow.seconds": (round(took), "s"),
+            "slow.lost": (len(lost), "payments"),
+            "slow.doubled": (len(doubled), "payments")}, faults
 
 
 def late(stack, payments=200, seed=1, say=print):
@@ -145,5 +186,7 @@ def late(stack, payments=200, seed=1, say=print):
 
 
 RUNS = {"timeouts": Run(timeouts, SETTINGS + NO_NOTICES,
-                        short={"payments": 100}),
+                        short={"payments": 100, "late_s": 6}),
+        "slow": Run(slow, ("pay.channel_deadline=90s",) + SETTINGS[1:] + NO_NOTICES,
+                    short={"payments": 20, "late_s": 6}),
         "late": Run(late, SETTINGS, short={"payments": 20})}
