@@ -34,7 +34,7 @@ bool
 wk_number_is_plain(struct ph_str number)
 {
     for (size_t i = 0; i < number.len; i++) {
-        if (number.ptr[i] < 0x20 || number.ptr[i] > 0x7e) {
+        if (number.ptr[i] <= 0x20 || number.ptr[i] > 0x7e) {
             return false;
         }
     }

@@ -81,7 +81,8 @@ void wk_judge(struct wk_order *order, size_t which,
               const struct wk_evidence    *evidence,
               const struct wk_judge_rules *rules, struct wk_verdict *verdict);
 
-/* fits the ascii columns that keep the channels' numbers */
+/* Fits the ascii columns that keep the channels' numbers.  No space: their keys
+ * pad, so that "X " and "X" would be one. */
 bool wk_number_is_plain(struct ph_str number);
 
 /* as the proof_source columns say it */

@@ -85,7 +85,7 @@ static bool text_is_level(struct ph_str text);
 static bool text_is_late(struct ph_str text);
 static bool text_is_layout(struct ph_str text);
 static bool text_is_places(struct ph_str text);
-static bool text_is_master(struct ph_str text);
+static bool text_is_word(struct ph_str text);
 static bool text_is_url(struct ph_str text);
 
 static const struct text_rule {
@@ -96,10 +96,12 @@ static const struct text_rule {
     { PH_CONF_worker_listen, text_is_listen, "unix:/PATH of at most 107 bytes" },
     { PH_CONF_worker_roles, text_is_roles,
       "a comma list of pay, notify, janitor, admin, each once" },
+    { PH_CONF_redis_user, text_is_word, "a name without blanks" },
     { PH_CONF_redis_prefix, text_is_prefix, "1 to 16 of [A-Za-z0-9_-]" },
     { PH_CONF_redis_lock_layout, text_is_layout, "string or redisson" },
     { PH_CONF_redis_sentinels, text_is_places, "1 to 16 HOST:PORT or /PATH, between blanks" },
-    { PH_CONF_redis_master, text_is_master, "a name without blanks" },
+    { PH_CONF_redis_master, text_is_word, "a name without blanks" },
+    { PH_CONF_redis_sentinel_user, text_is_word, "a name without blanks" },
     { PH_CONF_redis_cluster, text_is_places, "1 to 16 HOST:PORT or /PATH, between blanks" },
     { PH_CONF_sidecar_day_offset, text_is_offset,
       "+HH:MM or -HH:MM up to 14:00" },
@@ -231,7 +233,7 @@ text_is_places(struct ph_str text)
 }
 
 static bool
-text_is_master(struct ph_str text)
+text_is_word(struct ph_str text)
 {
     return memchr(text.ptr, ' ', text.len) == NULL;
 }

@@ -30,7 +30,8 @@ MYSQL *ph_mysql_open(const struct ph_conf *conf, enum ph_db_user user,
 /*
  * Blocking; redis.timeout for connect and for each answer.  With Sentinels it
  * is the master they name; in a Cluster the one that has the counters.  After
- * a fail-over the link ends or refuses to write: open it anew.
+ * a fail-over the link ends or refuses to write: open it anew.  Logged in by
+ * redis_login.h.
  * @owns: caller, redisFree().
  */
 struct redisContext *ph_redis_open(const struct ph_conf *conf,
@@ -41,7 +42,7 @@ struct redisContext *ph_redis_open_key(const struct ph_conf *conf,
                                        struct ph_str         key,
                                        struct ph_buf        *why) PH_MUST_CHECK;
 
-/* one place, whatever is there */
+/* one place, whatever is there; not logged in */
 struct ph_redis_place;
 struct redisContext *ph_redis_dial(const struct ph_redis_place *place,
                                    int64_t                      timeout_ms,

@@ -232,7 +232,7 @@ static void
 a_trade_number_that_no_column_holds_is_left_out(void **unused)
 {
     static const struct ph_str bad[]
-        = { PH_STR_INIT("T\xc3\xa9"), PH_STR_INIT("T\n1"),
+        = { PH_STR_INIT("T\xc3\xa9"), PH_STR_INIT("T\n1"), PH_STR_INIT("T "),
             PH_STR_INIT("0123456789012345678901234567890123456789"
                         "0123456789012345678901234") };
 
