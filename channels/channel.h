@@ -5,11 +5,12 @@
  * clock, no log, no allocation of its own, no state but the 256 bytes that the
  * core keeps in the attempt row.  So any worker can resume any operation.
  *
- * step() is called until it says DONE, ERROR or WAIT, at most
- * PH_CHANNEL_STEPS_MAX times an operation.  NEED_REQUEST fills out->request;
- * the core sends it and calls again with the reply.  What may have reached the
- * channel is only ever asked about: a CREATE whose reply is lost is followed
- * by QUERY, never by CREATE, unless the core holds proof that nothing left.
+ * step() is called until it says DONE or ERROR, at most PH_CHANNEL_STEPS_MAX
+ * times an operation; who has to wait for the payer is the core.  NEED_REQUEST
+ * fills out->request; the core sends it and calls again with the reply.  What
+ * may have reached the channel is only ever asked about: a CREATE whose reply
+ * is lost is followed by QUERY, never by CREATE, unless the core holds proof
+ * that nothing left.
  *
  * All texts given to the adapter live until step() returns; all texts it
  * returns live in call->arena.  Any thread, one call at a time.
@@ -150,8 +151,7 @@ struct ph_channel_result {
 enum ph_channel_step {
     PH_STEP_ERROR = 0, /* our configuration or code is at fault */
     PH_STEP_NEED_REQUEST,
-    PH_STEP_DONE,
-    PH_STEP_WAIT
+    PH_STEP_DONE
 };
 
 struct ph_channel_call {
@@ -169,7 +169,6 @@ struct ph_channel_call {
 struct ph_channel_out {
     struct ph_channel_request request; /* NEED_REQUEST */
     struct ph_channel_result  result;  /* DONE */
-    uint64_t                  wait_ms; /* WAIT: then step again */
 };
 
 struct ph_channel_notice {

@@ -148,10 +148,11 @@ text_keep(char *out, size_t size, const char *text)
 }
 
 static bool
-ours_add(struct judging *it, MYSQL_ROW row)
+ours_add(void *data, MYSQL_ROW row)
 {
-    uint64_t     amount = 0;
-    struct ours *one    = calloc(1, sizeof(*one));
+    struct judging *it     = data;
+    uint64_t        amount = 0;
+    struct ours    *one    = calloc(1, sizeof(*one));
 
     if (one == NULL || !ph_str_u64(ph_str_z(row[4]), INT64_MAX, &amount)) {
         free(one);
@@ -171,25 +172,17 @@ ours_add(struct judging *it, MYSQL_ROW row)
 static bool
 ours_read(struct judging *it, MYSQL *db)
 {
-    bool       ok   = true;
-    MYSQL_RES *rows = cli_sql_rows(
-        db, PH_STR("SELECT a.id,a.payment_id,a.status,p.status,a.amount,"
-                   "a.currency,COALESCE(w.id,o.payment_id,"
-                   "IF(p.proof_source='person',p.id,NULL)) FROM attempt a "
-                   "LEFT JOIN payment p ON p.id=a.payment_id "
-                   "LEFT JOIN work w ON w.id=a.payment_id "
-                   "LEFT JOIN (SELECT DISTINCT r.payment_id FROM work x "
-                   "STRAIGHT_JOIN refund r ON r.id=x.id) o "
-                   "ON o.payment_id=a.payment_id WHERE a.channel='sandbox'"));
-
-    if (rows == NULL) {
-        return false;
-    }
-    for (MYSQL_ROW row; ok && (row = mysql_fetch_row(rows)) != NULL;) {
-        ok = ours_add(it, row);
-    }
-    mysql_free_result(rows);
-    return ok;
+    return cli_sql_each(
+        db,
+        PH_STR("SELECT a.id,a.payment_id,a.status,p.status,a.amount,"
+               "a.currency,COALESCE(w.id,o.payment_id,"
+               "IF(p.proof_source='person',p.id,NULL)) FROM attempt a "
+               "LEFT JOIN payment p ON p.id=a.payment_id "
+               "LEFT JOIN work w ON w.id=a.payment_id "
+               "LEFT JOIN (SELECT DISTINCT r.payment_id FROM work x "
+               "STRAIGHT_JOIN refund r ON r.id=x.id) o "
+               "ON o.payment_id=a.payment_id WHERE a.channel='sandbox'"),
+        ours_add, it);
 }
 
 static struct ours *

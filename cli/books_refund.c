@@ -40,10 +40,11 @@ struct judging {
 };
 
 static bool
-ours_add(struct judging *it, MYSQL_ROW row)
+ours_add(void *data, MYSQL_ROW row)
 {
-    uint64_t     amount = 0;
-    struct ours *one    = calloc(1, sizeof(*one));
+    struct judging *it     = data;
+    uint64_t        amount = 0;
+    struct ours    *one    = calloc(1, sizeof(*one));
 
     if (one == NULL || !ph_str_u64(ph_str_z(row[3]), INT64_MAX, &amount)) {
         free(one);
@@ -61,20 +62,12 @@ ours_add(struct judging *it, MYSQL_ROW row)
 static bool
 ours_read(struct judging *it, MYSQL *db)
 {
-    bool       ok   = true;
-    MYSQL_RES *rows = cli_sql_rows(
-        db, PH_STR("SELECT r.id,r.attempt_id,r.status,r.amount,w.id "
-                   "FROM refund r LEFT JOIN work w ON w.id=r.id "
-                   "WHERE r.channel='sandbox' AND r.kind<>'foreign'"));
-
-    if (rows == NULL) {
-        return false;
-    }
-    for (MYSQL_ROW row; ok && (row = mysql_fetch_row(rows)) != NULL;) {
-        ok = ours_add(it, row);
-    }
-    mysql_free_result(rows);
-    return ok;
+    return cli_sql_each(
+        db,
+        PH_STR("SELECT r.id,r.attempt_id,r.status,r.amount,w.id "
+               "FROM refund r LEFT JOIN work w ON w.id=r.id "
+               "WHERE r.channel='sandbox' AND r.kind<>'foreign'"),
+        ours_add, it);
 }
 
 static const char *

@@ -82,6 +82,12 @@ bool cli_sql_run(MYSQL *db, struct ph_str sql) PH_MUST_CHECK;
 /* NULL = said why.  @owns: caller, mysql_free_result(). */
 MYSQL_RES *cli_sql_rows(MYSQL *db, struct ph_str sql) PH_MUST_CHECK;
 
+/* Hands every row to on_row() until it says false; false = that, or said why.
+ */
+bool cli_sql_each(MYSQL *db, struct ph_str sql,
+                  bool (*on_row)(void *data, MYSQL_ROW row),
+                  void *data) PH_MUST_CHECK;
+
 /* The first column of the first row into `out`; false = said why. */
 bool cli_sql_text(MYSQL *db, struct ph_str sql,
                   struct ph_buf *out) PH_MUST_CHECK;

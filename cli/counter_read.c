@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "libpayhub/io/db.h"
+#include "libpayhub/io/redis_login.h"
 
 #define PIPELINE_MAX 64 /* HGETALLs on the way at once */
 #define SCAN_ROUNDS_MAX 1000000
@@ -20,8 +21,17 @@ static bool
 redis_refuse(struct cli_counts *counts, const char *what,
              const redisReply *reply)
 {
+    bool          is_error = reply != NULL && reply->type == REDIS_REPLY_ERROR;
+    struct ph_str error    = ph_str_z(is_error ? reply->str : NULL);
+
+    if (ph_redis_is_refusal(error)) {
+        cli_say("Redis %s: found \"%s\", expected %s", what, error.ptr,
+                ph_redis_expected(PH_REDIS_SERVER, error));
+        counts->failure = CLI_NOT_READY;
+        return false;
+    }
     cli_say("Redis: %s: %s", what,
-            reply != NULL && reply->type == REDIS_REPLY_ERROR ? reply->str
+            is_error                  ? reply->str
             : counts->redis->err != 0 ? counts->redis->errstr
                                       : "found an answer of another type");
     counts->failure = CLI_FAILED;

@@ -3,7 +3,8 @@
  * workers' locks, blocking.
  *
  * Redis by REDIS_URL, else REDIS_HOST and REDIS_PORT, else
- * PAYHUB_REDIS_SOCKET, else [redis] of payhub.conf.
+ * PAYHUB_REDIS_SOCKET with PAYHUB_REDIS_USER and PAYHUB_REDIS_PASSWORD_FILE,
+ * else [redis] of payhub.conf.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,7 @@
 #include "libpayhub/base/redis_place.h"
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/db.h"
+#include "libpayhub/io/redis_login.h"
 
 #define ANSWER_MS_MIN 20
 #define ANSWER_MS_MAX 2000
@@ -26,6 +28,7 @@ struct where {
     struct ph_redis_place place;
     char                  login[256]; /* user:password, or password */
     uint64_t              database;
+    struct ph_redis_login account; /* beside PAYHUB_REDIS_SOCKET */
     bool                  is_conf; /* payhub.conf says */
 };
 
@@ -127,6 +130,8 @@ where_find(struct cli_lock *lock, struct where *where)
         return false;
     }
     if (path != NULL && path[0] != '\0') {
+        where->account.user          = getenv("PAYHUB_REDIS_USER");
+        where->account.password_file = getenv("PAYHUB_REDIS_PASSWORD_FILE");
         if (ph_redis_place_make(ph_str_z(path), 0, &where->place)) {
             return true;
         }
@@ -161,6 +166,9 @@ login(struct cli_lock *lock, redisContext *redis, const struct where *where)
 {
     struct ph_str user, password, both = ph_str_z(where->login);
 
+    if (!ph_redis_log_in(redis, &where->account, &lock->why)) {
+        return false;
+    }
     if (both.len != 0) {
         bool has_user
             = ph_str_cut(both, ':', &user, &password) && user.len != 0;

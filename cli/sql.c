@@ -76,6 +76,23 @@ cli_sql_rows(MYSQL *db, struct ph_str sql)
 }
 
 bool
+cli_sql_each(MYSQL *db, struct ph_str                         sql,
+             bool (*on_row)(void *data, MYSQL_ROW row), void *data)
+{
+    bool       ok   = true;
+    MYSQL_RES *rows = cli_sql_rows(db, sql);
+
+    if (rows == NULL) {
+        return false;
+    }
+    for (MYSQL_ROW row; ok && (row = mysql_fetch_row(rows)) != NULL;) {
+        ok = on_row(data, row);
+    }
+    mysql_free_result(rows);
+    return ok;
+}
+
+bool
 cli_sql_text(MYSQL *db, struct ph_str sql, struct ph_buf *out)
 {
     MYSQL_RES *rows = cli_sql_rows(db, sql);

@@ -37,6 +37,7 @@ static char *ngx_http_payhub_key_insert(ngx_conf_t *cf,
 static ngx_int_t ngx_http_payhub_keys_grow(ngx_conf_t *cf,
     ngx_http_payhub_main_conf_t *pmcf);
 
+static ngx_int_t ngx_http_payhub_file_path(ngx_str_t *value, ngx_str_t *path);
 static char *ngx_http_payhub_file_open(ngx_conf_t *cf,
     ngx_http_payhub_key_t *key, ngx_str_t *path);
 static char *ngx_http_payhub_file_check(ngx_conf_t *cf,
@@ -219,9 +220,8 @@ ngx_http_payhub_key_secret(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
         return NGX_CONF_ERROR;
     }
 
-    if (value->len <= sizeof("file:") - 1
-        || ngx_strncmp(value->data, "file:", sizeof("file:") - 1) != 0)
-    {
+    if (ngx_http_payhub_file_path(value, &path) != NGX_OK) {
+
         /* what stands here instead may be the secret itself: not shown */
 
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -229,9 +229,6 @@ ngx_http_payhub_key_secret(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
                            "\"file:\", expected secret=file:PATH");
         return NGX_CONF_ERROR;
     }
-
-    path.data = value->data + sizeof("file:") - 1;
-    path.len = value->len - (sizeof("file:") - 1);
 
     return ngx_http_payhub_file_open(cf, key, &path);
 }
@@ -250,17 +247,12 @@ ngx_http_payhub_key_pub(ngx_conf_t *cf, ngx_http_payhub_key_t *key,
         return NGX_CONF_ERROR;
     }
 
-    if (value->len <= sizeof("file:") - 1
-        || ngx_strncmp(value->data, "file:", sizeof("file:") - 1) != 0)
-    {
+    if (ngx_http_payhub_file_path(value, &path) != NGX_OK) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "PH-C102 payhub_key: found pub=\"%V\", expected "
                            "pub=file:PATH", value);
         return NGX_CONF_ERROR;
     }
-
-    path.data = value->data + sizeof("file:") - 1;
-    path.len = value->len - (sizeof("file:") - 1);
 
     return ngx_http_payhub_file_open(cf, key, &path);
 }
@@ -435,6 +427,22 @@ ngx_http_payhub_keys_grow(ngx_conf_t *cf, ngx_http_payhub_main_conf_t *pmcf)
 
     pmcf->keys = keys;
     pmcf->keys_mask = mask;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_http_payhub_file_path(ngx_str_t *value, ngx_str_t *path)
+{
+    if (value->len <= sizeof("file:") - 1
+        || ngx_strncmp(value->data, "file:", sizeof("file:") - 1) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    path->data = value->data + sizeof("file:") - 1;
+    path->len = value->len - (sizeof("file:") - 1);
 
     return NGX_OK;
 }

@@ -1,8 +1,12 @@
 /*
  * server.c - libmicrohttpd's callbacks around ops.c.
  *
- * One event thread serves all connections; an answer that is held back is
- * suspended and woken by the clock thread.
+ * One event thread of ours serves all connections; an answer that is held back
+ * is suspended and woken by the clock thread.
+ *
+ * libmicrohttpd's own thread would wait in epoll_wait() a second time before it
+ * serves anyone whenever a multiple of 128 events came at once, and then sleep
+ * until somebody else comes (0.9.75 and 1.0 alike).  MHD_run() never waits.
  *
  *   request_begin -> request_feed* -> request_run -> queue
  *                                        | park            ^
@@ -11,15 +15,21 @@
  * "answered" in the books is written when libmicrohttpd says that the whole
  * answer went out, in on_completed, and nowhere else.
  *
- * @thread libmicrohttpd's, but for request_wake (clock)
+ * @thread the one of server_run(), but for request_wake (clock) and the starts
+ * and stops (main)
  */
 #include "sandbox/server.h"
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
@@ -29,15 +39,20 @@
 #define IDLE_TIMEOUT_S 300
 #define CONNECTION_MEMORY (32 * 1024)
 #define LISTING_BLOCK (32 * 1024)
+#define SLEEP_MAX_MS 1000 /* a wake-up that got lost costs no more */
 
 struct sb_server {
     struct MHD_Daemon *daemon;
     struct sb_world    world;
     uint32_t           connections; /* made so far: their names */
+    pthread_t          thread;
+    int                wake_fd; /* an eventfd: one was resumed, or the end */
+    atomic_bool        is_ending;
 };
 
 struct request {
     struct sb_parked       parked; /* first: request_wake() casts back */
+    struct sb_server      *server;
     struct MHD_Connection *connection;
     enum sb_op             op;
     bool                   is_too_large;
@@ -112,6 +127,54 @@ reply_queue(struct sb_server *server, struct request *request)
     return queued;
 }
 
+/* --- the event thread ----------------------------------------------------- */
+
+static void
+server_wake(const struct sb_server *server)
+{
+    (void) eventfd_write(server->wake_fd, 1);
+}
+
+/* Until there is something to do.  The eventfd is emptied before the turn that
+ * follows, so what comes during that turn ends the next sleep at once; the
+ * library's own wake-up may be eaten by the turn that it comes into. */
+static void
+server_sleep(const struct sb_server *server, int epoll_fd)
+{
+    struct pollfd          fds[] = { { .fd = epoll_fd, .events = POLLIN },
+                                     { .fd = server->wake_fd, .events = POLLIN } };
+    MHD_UNSIGNED_LONG_LONG left_ms;
+    eventfd_t              wakes;
+    int                    sleep_ms = SLEEP_MAX_MS;
+
+    if (MHD_get_timeout(server->daemon, &left_ms) == MHD_YES
+        && left_ms < SLEEP_MAX_MS)
+    {
+        sleep_ms = (int) left_ms;
+    }
+    if (poll(fds, 2, sleep_ms) > 0 && fds[1].revents != 0) {
+        (void) eventfd_read(server->wake_fd, &wakes);
+    }
+}
+
+/* The last turn comes after the end was seen: who was resumed until then is
+ * still served. */
+static void *
+server_run(void *data)
+{
+    struct sb_server *server = data;
+    int epoll_fd = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD)
+                       ->epoll_fd;
+    bool is_ending;
+
+    do {
+        server_sleep(server, epoll_fd);
+        is_ending = atomic_load(&server->is_ending);
+        (void) MHD_run(server->daemon);
+    } while (!is_ending);
+    return NULL;
+}
+
 /* --- a request's life ----------------------------------------------------- */
 
 static enum MHD_Result
@@ -128,9 +191,11 @@ reply_give(struct sb_server *server, struct request *request)
 static void
 request_wake(struct sb_parked *parked)
 {
-    struct request *request = (struct request *) parked;
+    struct request         *request = (struct request *) parked;
+    const struct sb_server *server  = request->server;
 
-    MHD_resume_connection(request->connection);
+    MHD_resume_connection(request->connection); /* may end the request */
+    server_wake(server);
 }
 
 /* Suspended and parked under one lock: a clock that has ended wakes nobody. */
@@ -205,7 +270,8 @@ request_feed(struct request *request, const char *bytes, size_t len)
 }
 
 static struct request *
-request_new(struct MHD_Connection *connection, enum sb_op op)
+request_new(struct sb_server *server, struct MHD_Connection *connection,
+            enum sb_op op)
 {
     struct request *request = malloc(sizeof(*request));
 
@@ -215,6 +281,7 @@ request_new(struct MHD_Connection *connection, enum sb_op op)
     /* the two large texts are written before they are read */
     memset(request, 0, offsetof(struct request, reply));
     request->reply.has_call = false;
+    request->server         = server;
     request->connection     = connection;
     request->op             = op;
     return request;
@@ -296,7 +363,7 @@ request_first(struct sb_server *server, struct MHD_Connection *connection,
     enum sb_op op = sb_op_find(path);
 
     if (op != SB_OP_NONE && strcmp(method, "POST") == 0) {
-        *context = request_new(connection, op);
+        *context = request_new(server, connection, op);
         return *context != NULL ? MHD_YES : MHD_NO;
     }
     if (strcmp(path, "/_books") == 0 && strcmp(method, "GET") == 0) {
@@ -372,41 +439,68 @@ on_library_log(void *data, const char *format, va_list args)
 
 /* --- start and stop ------------------------------------------------------- */
 
+static struct MHD_Daemon *
+daemon_start(const struct sb_server_options *options, struct sb_server *server)
+{
+    struct sockaddr_in v4
+        = { .sin_family = AF_INET, .sin_port = htons(options->port) };
+    struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+                               .sin6_port   = htons(options->port),
+                               .sin6_addr   = IN6ADDR_LOOPBACK_INIT };
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_TLS | MHD_ALLOW_SUSPEND_RESUME
+                     | MHD_USE_ERROR_LOG | (options->is_v6 ? MHD_USE_IPv6 : 0);
+
+    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return MHD_start_daemon(
+        flags, options->port, NULL, NULL, on_request, server,
+        MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_SOCK_ADDR,
+        options->is_v6 ? (void *) &v6 : (void *) &v4, MHD_OPTION_HTTPS_MEM_CERT,
+        options->cert_pem, MHD_OPTION_HTTPS_MEM_KEY, options->key_pem,
+        MHD_OPTION_CONNECTION_LIMIT, SB_CONNECTIONS_MAX,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
+        MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+        MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+}
+
+static bool
+thread_start(struct sb_server *server)
+{
+    server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (server->wake_fd == -1) {
+        ph_log(PH_LOG_ERROR, "eventfd_failed");
+        return false;
+    }
+    if (pthread_create(&server->thread, NULL, server_run, server) != 0) {
+        ph_log(PH_LOG_ERROR, "thread_failed");
+        (void) close(server->wake_fd);
+        return false;
+    }
+    return true;
+}
+
 struct sb_server *
 sb_server_start(const struct sb_server_options *options,
                 const struct sb_world          *world)
 {
-    struct sb_server  *server = calloc(1, sizeof(*server));
-    struct sockaddr_in v4
-        = { .sin_family = AF_INET, .sin_port = htons(options->port) };
-    struct sockaddr_in6 v6    = { .sin6_family = AF_INET6,
-                                  .sin6_port   = htons(options->port),
-                                  .sin6_addr   = IN6ADDR_LOOPBACK_INIT };
-    unsigned            flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TLS
-                     | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG
-                     | (options->is_v6 ? MHD_USE_IPv6 : 0);
+    struct sb_server *server = calloc(1, sizeof(*server));
 
     if (server == NULL) {
         return NULL;
     }
-    v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    server->world      = *world;
-    server->daemon     = MHD_start_daemon(
-            flags, options->port, NULL, NULL, on_request, server,
-            MHD_OPTION_EXTERNAL_LOGGER, on_library_log, NULL, MHD_OPTION_SOCK_ADDR,
-        options->is_v6 ? (void *) &v6 : (void *) &v4, MHD_OPTION_HTTPS_MEM_CERT,
-            options->cert_pem, MHD_OPTION_HTTPS_MEM_KEY, options->key_pem,
-            MHD_OPTION_CONNECTION_LIMIT, SB_CONNECTIONS_MAX,
-            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
-            MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_S,
-            MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-            MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-            MHD_OPTION_LISTENING_ADDRESS_REUSE, 1u, MHD_OPTION_END);
+    server->world  = *world;
+    server->daemon = daemon_start(options, server);
     if (server->daemon == NULL) {
         ph_log(PH_LOG_ERROR, "listen_failed",
                { "port", ph_log_i64(options->port) },
                { "expected",
                  PH_STR("a free port, a certificate and its key in PEM") });
+        free(server);
+        return NULL;
+    }
+    if (!thread_start(server)) {
+        MHD_stop_daemon(server->daemon);
         free(server);
         return NULL;
     }
@@ -423,7 +517,11 @@ void
 sb_server_stop(struct sb_server *server)
 {
     if (server != NULL) {
+        atomic_store(&server->is_ending, true);
+        server_wake(server);
+        (void) pthread_join(server->thread, NULL);
         MHD_stop_daemon(server->daemon);
+        (void) close(server->wake_fd);
         free(server);
     }
 }

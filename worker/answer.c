@@ -1,6 +1,9 @@
 /* answer.c - see answer.h. */
 #include "worker/answer.h"
 
+#include "worker/payment_view.h"
+#include "worker/till.h"
+
 void
 wk_answer_refuse(struct wk_request **request, enum ph_frame_type type,
                  enum ph_error error, const char *detail)
@@ -15,6 +18,42 @@ wk_answer_refuse(struct wk_request **request, enum ph_frame_type type,
         wk_reply_problem(*request, type, &problem, &more);
         *request = NULL;
     }
+}
+
+static bool
+order_is_unclear(const struct wk_order *order)
+{
+    const struct wk_attempt *newest = &order->attempt[order->attempt_count - 1];
+
+    return order->payment.status == PH_PAYMENT_PAYING
+           && (newest->status == PH_ATTEMPT_UNKNOWN
+               || newest->status == PH_ATTEMPT_CLOSING /* shows as unknown */
+               || newest->status == PH_ATTEMPT_SENT || wk_till_fits(order));
+}
+
+void
+wk_answer_order(struct wk_request **request, const struct wk_order *order,
+                const struct wk_reply *more)
+{
+    const struct wk_payment *payment = &order->payment;
+    struct wk_reply reply = more != NULL ? *more : (struct wk_reply){ 0 };
+
+    if (*request == NULL) {
+        return;
+    }
+    struct ph_buf *text = wk_server_text((*request)->worker);
+
+    wk_payment_view(text, order);
+    reply.type     = PH_FRAME_RESULT;
+    reply.body     = ph_buf_str(text);
+    reply.order_id = payment->id;
+    reply.channel  = payment->channel;
+    reply.outcome  = ph_str_z(ph_payment_state_text(payment->status));
+    if (reply.status == 0) {
+        reply.status = order_is_unclear(order) ? 202 : 201;
+    }
+    wk_reply(*request, &reply);
+    *request = NULL;
 }
 
 uint64_t

@@ -1,42 +1,16 @@
 /* create_answer.c - what the caller of a create is told; see create_int.h. */
 #include "worker/answer.h"
 #include "worker/create_int.h"
-#include "worker/payment_view.h"
-
-static bool
-order_is_unclear(const struct wk_order *order)
-{
-    const struct wk_attempt *newest = &order->attempt[order->attempt_count - 1];
-
-    return order->payment.status == PH_PAYMENT_PAYING
-           && (newest->status == PH_ATTEMPT_UNKNOWN
-               || newest->status == PH_ATTEMPT_CLOSING /* shows as unknown */
-               || newest->status == PH_ATTEMPT_SENT);
-}
 
 void
 wk_create_answer(struct create *job)
 {
-    const struct wk_payment *payment = &job->order.payment;
-    struct wk_reply          reply   = { .type = PH_FRAME_RESULT };
+    const struct wk_reply more
+        = { .status    = job->is_replay ? 200 : 0,
+            .health    = ph_str_make(job->health, job->health_len),
+            .is_replay = job->is_replay };
 
-    if (job->request == NULL) {
-        return;
-    }
-    struct ph_buf *text = wk_server_text(job->worker);
-
-    wk_payment_view(text, &job->order);
-    reply.body      = ph_buf_str(text);
-    reply.order_id  = payment->id;
-    reply.channel   = payment->channel;
-    reply.outcome   = ph_str_z(ph_payment_state_text(payment->status));
-    reply.health    = ph_str_make(job->health, job->health_len);
-    reply.is_replay = job->is_replay;
-    reply.status    = job->is_replay                  ? 200
-                      : order_is_unclear(&job->order) ? 202
-                                                      : 201;
-    wk_reply(job->request, &reply);
-    job->request = NULL;
+    wk_answer_order(&job->request, &job->order, &more);
 }
 
 void

@@ -2,7 +2,7 @@
  * create_call.c - from the commit of an attempt to its end; see create_int.h.
  *
  *   CALLING -> SETTLING --nothing came of it, another account--> CALLING
- *                  '-----------> answered
+ *                  '-----------> answered, or the request waits on (till.h)
  */
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
@@ -10,6 +10,7 @@
 #include "worker/failover.h"
 #include "worker/notify.h"
 #include "worker/order_face.h"
+#include "worker/till.h"
 
 /* ids are made one after the other, as the attempts are */
 static struct ph_str
@@ -100,6 +101,10 @@ create_on_settled(struct wk_settle *settle)
     if (settle->verdict.attempt_added) {
         failover_go(job);
         return;
+    }
+    if (job->request != NULL && wk_till_wait(job->request, &job->order)) {
+        wk_health_later(job->worker, ph_str_make(job->health, job->health_len));
+        job->request = NULL;
     }
     wk_create_answer(job);
     if (settle->delivery.is_due && (job->worker->roles & WK_ROLE_NOTIFY) != 0) {

@@ -14,12 +14,10 @@
 #include "worker/hook.h"
 #include "worker/janitor.h"
 #include "worker/lock.h"
+#include "worker/look_row.h"
 #include "worker/rows.h"
 #include "worker/schedule.h"
 #include "worker/time_text.h"
-
-#define LOCKED_WAIT_MS 250  /* somebody else works on it: wait so long, */
-#define LOCKED_LOOK_MS 1000 /* then look again later */
 
 struct look {
     struct wk_store_job store; /* first: load and finish */
@@ -59,16 +57,6 @@ look_end(struct look *look)
 
 /* ---- finishing ---- */
 
-static void
-sql_mine(struct wk_db *db, const struct look *look)
-{
-    wk_sql(db, PH_STR(" WHERE id="));
-    wk_sql_text(db, look->payment_id);
-    wk_sql(db, PH_STR(" AND lease_by="));
-    wk_sql_text(db, ph_str_z(look->worker->lease_name));
-    wk_sql_end(db);
-}
-
 static bool
 look_rows(struct wk_db *db, struct look *look)
 {
@@ -80,20 +68,6 @@ look_rows(struct wk_db *db, struct look *look)
                                 look->tasks, &look->task_count));
 }
 
-/* Holds off whoever would bring the order back to work until we committed: the
- * row that we delete or move is the one that was there when we read the order.
- */
-static bool
-work_lock(struct wk_db *db, const struct look *look)
-{
-    wk_db_clear(db);
-    wk_sql(db, PH_STR("SELECT 1 FROM work WHERE id="));
-    wk_sql_text(db, look->payment_id);
-    wk_sql(db, PH_STR(" FOR UPDATE"));
-    wk_sql_end(db);
-    return wk_db_run(db);
-}
-
 /* From rows as they are now: whatever came in meanwhile counts. */
 static enum wk_run
 finish_run(struct wk_db *db, struct wk_store_job *job)
@@ -103,7 +77,7 @@ finish_run(struct wk_db *db, struct wk_store_job *job)
     look->task_count = 0;
     look->arena->len = look->arena_mark; /* nothing loaded is needed any more */
     look->arena->full = false;
-    if (!work_lock(db, look) || !look_rows(db, look)) {
+    if (!wk_look_row_lock(db, look->payment_id) || !look_rows(db, look)) {
         return WK_RUN_FAILED;
     }
     int64_t        tries = look->tries + (look->was_queried ? 1 : 0);
@@ -113,21 +87,14 @@ finish_run(struct wk_db *db, struct wk_store_job *job)
         rest = wk_rest_judge(look->worker->conf, &look->order, tries,
                              db->now_ms);
     }
-    if (look->was_locked && rest.due_ms > db->now_ms + LOCKED_LOOK_MS) {
-        rest.due_ms = db->now_ms + LOCKED_LOOK_MS;
+    if (look->was_locked && rest.due_ms > db->now_ms + WK_LOCKED_LOOK_MS) {
+        rest.due_ms = db->now_ms + WK_LOCKED_LOOK_MS;
     }
     wk_db_clear(db);
     /* webhooks that nobody delivers: their own rows, whoever works at those */
     wk_hook_sql_rows(db, look->worker->conf, look->tasks, look->task_count);
-    if (rest.is_at_rest) {
-        wk_sql(db, PH_STR("DELETE FROM work"));
-    } else {
-        wk_sql(db, PH_STR("UPDATE work SET ver=ver+1,lease_by='',tries="));
-        wk_sql_i64(db, tries < UINT16_MAX ? tries : UINT16_MAX);
-        wk_sql(db, PH_STR(",due_at="));
-        wk_sql_time(db, rest.due_ms);
-    }
-    sql_mine(db, look);
+    wk_look_row_sql(db, look->payment_id, look->worker->lease_name, rest,
+                    tries);
     return wk_db_run(db) ? WK_RUN_DONE : WK_RUN_FAILED;
 }
 
@@ -301,7 +268,7 @@ load_done(struct wk_store_job *job)
     look->lock.data = look;
     wk_lock_wait(look->worker->locks, &look->lock, look->order.payment.app_id,
                  look->order.payment.order_no, look->order.payment.fence,
-                 LOCKED_WAIT_MS);
+                 WK_LOCKED_WAIT_MS);
 }
 
 void

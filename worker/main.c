@@ -30,6 +30,7 @@
 #include "worker/reload.h"
 #include "worker/server.h"
 #include "worker/store.h"
+#include "worker/till.h"
 
 #define EXIT_CONFIGURATION 2
 #define READY_LOOK_MS 50
@@ -125,6 +126,7 @@ process_drain(uv_signal_t *handle, int number)
     wk_partitions_stop(process->partitions);
     wk_idem_sweep_stop(process->idem_sweep);
     wk_server_drain(worker->server);
+    wk_tills_drain(worker->tills);
     wk_admin_drain(worker->admin);
     worker->on_idle = process_on_idle;
     if (worker->jobs == 0) {
@@ -184,9 +186,10 @@ process_parts_start(struct process *process, const char *socket_path)
     worker->accounts = wk_accounts_new(worker);
     worker->janitor  = wk_janitor_new(worker);
     worker->admin    = wk_admin_new(worker);
-    if (worker->locks == NULL || worker->notify == NULL || worker->hooks == NULL
-        || worker->accounts == NULL || worker->janitor == NULL
-        || worker->admin == NULL)
+    worker->tills    = wk_tills_new(worker);
+    if (worker->tills == NULL || worker->locks == NULL || worker->notify == NULL
+        || worker->hooks == NULL || worker->accounts == NULL
+        || worker->janitor == NULL || worker->admin == NULL)
     {
         return false;
     }
@@ -282,6 +285,7 @@ process_run(struct process *process, const struct wk_options *options)
     wk_hooks_free(worker->hooks);
     wk_notify_free(worker->notify);
     wk_janitor_free(worker->janitor);
+    wk_tills_free(worker->tills);
     wk_locks_free(worker->locks);
     wk_redis_free(worker->redis);
     wk_server_free(worker->server);

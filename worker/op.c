@@ -2,8 +2,7 @@
  * op.c - runs the steps of one channel operation; see op.h.
  *
  *   op_step -> adapter: NEED_REQUEST -> wk_call -> op_on_call -> op_step
- *                       WAIT         -> timer   -> op_on_wait -> op_step
- *                       DONE, ERROR  -> op_end
+ *                       DONE, ERROR  -> done()
  */
 #include "worker/op.h"
 
@@ -13,13 +12,7 @@
 #include "worker/random.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-
-static void
-op_end(struct wk_op *op)
-{
-    wk_timer_stop(&op->timer);
-    op->done(op);
-}
+#define OP_DEADLINES 3 /* all calls of an operation, in those of one */
 
 /* crash points around the call of an operation; NULL = none */
 struct op_points {
@@ -59,7 +52,7 @@ op_fail(struct wk_op *op, const char *error_class, const char *message)
                                                   : PH_RESULT_NOT_SENT;
     op->result.error_class = ph_str_z(error_class);
     op->result.message     = ph_arena_dup(op->arena, ph_str_z(message));
-    op_end(op);
+    op->done(op);
 }
 
 static void op_step(struct wk_op *op, const struct ph_channel_reply *last);
@@ -126,31 +119,6 @@ op_send(struct wk_op *op)
 }
 
 static void
-op_on_wait(void *data)
-{
-    struct wk_op *op = data;
-
-    wk_timer_stop(&op->timer);
-    op_step(op, NULL);
-}
-
-static void
-op_wait(struct wk_op *op)
-{
-    uint64_t wait_ms = op->out.wait_ms;
-
-    if (wait_ms >= op_left_ms(op)) {
-        op_fail(op, "timeout", "the operation took too long");
-        return;
-    }
-    op->timer = wk_timer_start(op->worker, wait_ms, op_on_wait, op);
-    if (op->timer == NULL) {
-        op->is_our_lack = true;
-        op_fail(op, "no_memory", "no memory");
-    }
-}
-
-static void
 op_step(struct wk_op *op, const struct ph_channel_reply *last)
 {
     if (op->step.step >= PH_CHANNEL_STEPS_MAX) {
@@ -174,15 +142,12 @@ op_step(struct wk_op *op, const struct ph_channel_reply *last)
     case PH_STEP_NEED_REQUEST:
         op_send(op);
         return;
-    case PH_STEP_WAIT:
-        op_wait(op);
-        return;
     case PH_STEP_DONE:
         op->result = op->out.result;
         if (op->result.class == PH_RESULT_NOT_SENT && op->requests > 1) {
             op->result.class = PH_RESULT_UNKNOWN; /* speaks of the last one */
         }
-        op_end(op);
+        op->done(op);
         return;
     case PH_STEP_ERROR:
         break;
@@ -196,11 +161,12 @@ op_step(struct wk_op *op, const struct ph_channel_reply *last)
 void
 wk_op_start(struct wk_op *op)
 {
-    uint64_t whole_ms = (uint64_t) wk_conf(op->worker, PH_CONF_pay_bar_wait);
+    uint64_t whole_ms
+        = (uint64_t) wk_conf(op->worker, PH_CONF_pay_channel_deadline)
+          * OP_DEADLINES;
 
     op->started_ns       = ph_monotonic_ns();
     op->deadline_ns      = op->started_ns + whole_ms * NS_PER_MS;
-    op->timer            = NULL;
     op->has_digest       = false;
     op->config_error     = PH_ERROR_NONE;
     op->is_our_lack      = false;

@@ -1,5 +1,5 @@
 /*
- * op.h - one operation at a channel: steps of its adapter, calls, waits.
+ * op.h - one operation at a channel: steps of its adapter, and calls.
  *
  * Ends exactly once, in done(), with a result class that the core may judge.
  * NOT_SENT is told when no request of this operation left us, or when the
@@ -40,7 +40,6 @@ struct wk_op {
     struct ph_channel_call step;
     struct ph_channel_out  out;
     struct wk_call         call;
-    struct wk_timer       *timer;
     uint64_t               deadline_ns;
     uint64_t               started_ns;
     uint8_t                random[32];

@@ -7,6 +7,7 @@
 #include "libpayhub/domain/health.h"
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
+#include "libpayhub/io/redis_login.h"
 #include "worker/crash.h"
 
 static const struct {
@@ -103,6 +104,25 @@ wk_breaker_fault(const struct ph_conf *conf)
                : "off or PERCENT%/CALLS/OPEN/PROBES as 50%/20/5s/3";
 }
 
+/* Only for --check: without Redis a worker goes on by the rows, so that a start
+ * tells of such a file and does not end for it. */
+static bool
+redis_files_check(const struct ph_conf *conf, struct ph_buf *why)
+{
+    static const enum ph_redis_at ats[]
+        = { PH_REDIS_SERVER, PH_REDIS_SENTINEL };
+    bool ok = true;
+
+    for (size_t i = 0; ok && i < PH_COUNT(ats); i++) {
+        struct ph_redis_login login = ph_redis_login(conf, ats[i]);
+        struct ph_redis_auth  auth;
+
+        ok = ph_redis_auth_read(&login, &auth, why);
+        ph_redis_auth_wipe(&auth);
+    }
+    return ok;
+}
+
 bool
 wk_options_check(struct wk_options *options, const struct ph_conf *conf,
                  struct ph_seal_key keys[2], size_t *key_count)
@@ -125,7 +145,9 @@ wk_options_check(struct wk_options *options, const struct ph_conf *conf,
         return conf_refuse(options, conf, PH_CONF_pay_breaker,
                            wk_breaker_fault(conf));
     }
-    if (!ph_seal_keys_load(conf, keys, key_count, &why)) {
+    if ((options->check_only && !redis_files_check(conf, &why))
+        || !ph_seal_keys_load(conf, keys, key_count, &why))
+    {
         (void) fprintf(stderr, "payhub-worker: %.*s\n", (int) why.len, why.ptr);
         return false;
     }

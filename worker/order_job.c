@@ -1,7 +1,6 @@
 /* order_job.c - see order_job.h. */
 #include "worker/order_job.h"
 
-#include "worker/payment_view.h"
 #include "worker/rows.h"
 
 static void
@@ -17,24 +16,9 @@ job_end(struct wk_order_job *job)
 void
 wk_order_job_show(struct wk_order_job *job, unsigned status)
 {
-    const struct wk_payment *payment = &job->order.payment;
+    const struct wk_reply more = { .status = status };
 
-    if (job->request == NULL) {
-        return;
-    }
-    struct ph_buf *text = wk_server_text(job->worker);
-
-    wk_payment_view(text, &job->order);
-    const struct wk_reply reply
-        = { .type     = PH_FRAME_RESULT,
-            .status   = status,
-            .body     = ph_buf_str(text),
-            .order_id = payment->id,
-            .channel  = payment->channel,
-            .outcome  = ph_str_z(ph_payment_state_text(payment->status)) };
-
-    wk_reply(job->request, &reply);
-    job->request = NULL;
+    wk_answer_order(&job->request, &job->order, &more);
 }
 
 /* ---- the channel ---- */

@@ -57,6 +57,7 @@ one_init(struct wk_redis *redis, const struct ph_conf *conf)
     redis->node_count = 1;
     wk_redis_node_init(node, redis->loop, redis->timeout_ns, redis);
     node->wait.replicas = redis->wait_replicas;
+    node->link.login    = redis->login;
     if (where->count == 0) {
         node->is_placed
             = host[0] != '\0'
@@ -187,6 +188,9 @@ redis_init(struct wk_redis *redis, const struct ph_conf *conf)
     }
     redis->where.data = redis;
     wk_redis_where_init(&redis->where, redis->loop, redis->timeout_ns);
+    redis->login            = ph_redis_login(conf, PH_REDIS_SERVER);
+    redis->where.link.login = ph_redis_login(
+        conf, cluster[0] != '\0' ? PH_REDIS_SERVER : PH_REDIS_SENTINEL);
     if (cluster[0] != '\0') {
         wk_redis_cluster_init(redis);
     } else {

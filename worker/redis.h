@@ -24,7 +24,7 @@ struct wk_redis;
 typedef void (*wk_redis_answer)(struct wk_redis         *redis,
                                 const struct redisReply *reply, void *data);
 
-/* NULL = no memory.  @owns: caller, wk_redis_free(). */
+/* conf outlives it.  NULL = no memory.  @owns: caller, wk_redis_free(). */
 struct wk_redis *wk_redis_new(uv_loop_t            *loop,
                               const struct ph_conf *conf) PH_MUST_CHECK;
 

@@ -61,6 +61,7 @@ node_of(struct wk_redis *redis, const struct ph_redis_place *place)
         node = &redis->node[redis->node_count++];
         wk_redis_node_init(node, redis->loop, redis->timeout_ns, redis);
         node->asks_role     = true;
+        node->link.login    = redis->login;
         node->wait.replicas = redis->wait_replicas;
     }
     if (!node->is_placed) {

@@ -12,12 +12,13 @@
 #define WK_REDIS_NO_NODE 0xff
 
 struct wk_redis {
-    uv_loop_t *loop;
-    uv_timer_t tick;
-    uint64_t   timeout_ns;
-    int64_t    wait_replicas;
-    bool       is_cluster;
-    char       master[PH_CONF_LINE_MAX]; /* its name at the Sentinels */
+    uv_loop_t            *loop;
+    uv_timer_t            tick;
+    uint64_t              timeout_ns;
+    int64_t               wait_replicas;
+    struct ph_redis_login login; /* of the nodes */
+    bool                  is_cluster;
+    char master[PH_CONF_LINE_MAX]; /* its name at the Sentinels */
 
     /* one, or the masters of a Cluster; not moved while the process lives */
     struct wk_redis_node  node[WK_REDIS_NODES_MAX];

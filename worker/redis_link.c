@@ -7,6 +7,8 @@
 
 #include "libpayhub/io/daemon.h"
 
+#define WHY_MAX 512
+
 /* The poll handle outlives its context by one turn of the loop. */
 struct redis_poll {
     uv_poll_t          handle;
@@ -149,13 +151,43 @@ wk_redis_link_drop(struct wk_redis_link *link, const char *why)
     redisAsyncFree(context);
 }
 
+/* "found ERROR, expected WHAT" when it is who we are that it does not take;
+ * else the error as it stands */
+static const char *
+error_text(struct wk_redis_link *link, const char *error, struct ph_buf *why)
+{
+    if (!ph_redis_is_refusal(ph_str_z(error))) {
+        return error;
+    }
+    link->is_refused = true;
+    ph_buf_add(why, PH_STR("found \""));
+    ph_buf_add(why, ph_str_z(error));
+    ph_buf_add(why, PH_STR("\", expected "));
+    ph_buf_add(why,
+               ph_str_z(ph_redis_expected(link->login.at, ph_str_z(error))));
+    return ph_buf_z(why);
+}
+
+void
+wk_redis_link_drop_for(struct wk_redis_link *link, const redisReply *error)
+{
+    char          memory[WHY_MAX];
+    struct ph_buf why = PH_BUF_INIT(memory);
+
+    wk_redis_link_drop(link, error_text(link, error->str, &why));
+}
+
 static void
 link_on_disconnect(const redisAsyncContext *context, int status)
 {
     struct wk_redis_link *link = context->data;
+    char                  memory[WHY_MAX];
+    struct ph_buf         why = PH_BUF_INIT(memory);
 
     if (link != NULL && link->context == context) {
-        link_down(link, status == REDIS_OK ? "closed" : context->errstr);
+        link_down(link, status == REDIS_OK
+                            ? "closed"
+                            : error_text(link, context->errstr, &why));
     }
 }
 
@@ -173,35 +205,6 @@ link_on_connect(const redisAsyncContext *context, int status)
     }
     link->state = WK_LINK_OPEN;
     link->open(link);
-}
-
-void
-wk_redis_link_connect(struct wk_redis_link        *link,
-                      const struct ph_redis_place *place)
-{
-    redisAsyncContext *context
-        = place->port == 0 ? redisAsyncConnectUnix(place->host)
-                           : redisAsyncConnect(place->host, place->port);
-
-    if (context == NULL || context->err != 0) {
-        link_down(link, context != NULL ? context->errstr : "no memory");
-        if (context != NULL) {
-            redisAsyncFree(context);
-        }
-        return;
-    }
-    link->context     = context;
-    link->state       = WK_LINK_CONNECTING;
-    link->asked       = 0;
-    link->progress_ns = ph_monotonic_ns();
-    context->data     = link;
-    if (!poll_attach(link, context)
-        || redisAsyncSetConnectCallback(context, link_on_connect) != REDIS_OK
-        || redisAsyncSetDisconnectCallback(context, link_on_disconnect)
-               != REDIS_OK)
-    {
-        wk_redis_link_drop(link, "cannot watch the socket");
-    }
 }
 
 void
@@ -224,7 +227,7 @@ link_send(struct wk_redis_link *link, redisCallbackFn *answered, void *data,
     const char *texts[WK_REDIS_ARGS_MAX];
     size_t      lens[WK_REDIS_ARGS_MAX];
 
-    if (link->state != WK_LINK_OPEN || count > WK_REDIS_ARGS_MAX) {
+    if (count > WK_REDIS_ARGS_MAX) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -253,9 +256,9 @@ question_done(redisAsyncContext *context, void *reply, void *data)
     free(question);
 }
 
-bool
-wk_redis_link_ask(struct wk_redis_link *link, wk_redis_answer answer,
-                  void *data, const struct ph_str *args, size_t count)
+static bool
+question_send(struct wk_redis_link *link, wk_redis_answer answer, void *data,
+              const struct ph_str *args, size_t count)
 {
     struct question *question = malloc(sizeof(*question));
 
@@ -273,6 +276,14 @@ wk_redis_link_ask(struct wk_redis_link *link, wk_redis_answer answer,
     return true;
 }
 
+bool
+wk_redis_link_ask(struct wk_redis_link *link, wk_redis_answer answer,
+                  void *data, const struct ph_str *args, size_t count)
+{
+    return link->state == WK_LINK_OPEN
+           && question_send(link, answer, data, args, count);
+}
+
 static void
 link_message(redisAsyncContext *context, void *reply, void *data)
 {
@@ -287,5 +298,76 @@ bool
 wk_redis_link_listen(struct wk_redis_link *link, const struct ph_str *args,
                      size_t count)
 {
-    return link_send(link, link_message, link, args, count);
+    return link->state == WK_LINK_OPEN
+           && link_send(link, link_message, link, args, count);
+}
+
+/* ---- connecting ---- */
+
+static void
+auth_on_answer(struct wk_redis *redis, const redisReply *reply, void *data)
+{
+    struct wk_redis_link *link = data;
+
+    (void) redis;
+    if (reply != NULL && reply->type == REDIS_REPLY_ERROR) {
+        wk_redis_link_drop_for(link, reply);
+    }
+}
+
+static bool
+link_watch(struct wk_redis_link *link, redisAsyncContext *context)
+{
+    return poll_attach(link, context)
+           && redisAsyncSetConnectCallback(context, link_on_connect) == REDIS_OK
+           && redisAsyncSetDisconnectCallback(context, link_on_disconnect)
+                  == REDIS_OK;
+}
+
+static void
+link_start(struct wk_redis_link *link, const struct ph_redis_place *place,
+           const struct ph_redis_auth *auth)
+{
+    redisAsyncContext *context
+        = place->port == 0 ? redisAsyncConnectUnix(place->host)
+                           : redisAsyncConnect(place->host, place->port);
+
+    if (context == NULL || context->err != 0) {
+        link_down(link, context != NULL ? context->errstr : "no memory");
+        if (context != NULL) {
+            redisAsyncFree(context);
+        }
+        return;
+    }
+    link->context     = context;
+    link->state       = WK_LINK_CONNECTING;
+    link->asked       = 0;
+    link->progress_ns = ph_monotonic_ns();
+    context->data     = link;
+    if (!link_watch(link, context)) {
+        wk_redis_link_drop(link, "cannot watch the socket");
+    } else if (auth->count != 0
+               && !question_send(link, auth_on_answer, link, auth->word,
+                                 auth->count)) /* leaves once it is open */
+    {
+        wk_redis_link_drop(link, "cannot ask");
+    }
+}
+
+void
+wk_redis_link_connect(struct wk_redis_link        *link,
+                      const struct ph_redis_place *place)
+{
+    char                 memory[WHY_MAX];
+    struct ph_buf        why = PH_BUF_INIT(memory);
+    struct ph_redis_auth auth;
+
+    link->is_refused = false;
+    if (ph_redis_auth_read(&link->login, &auth, &why)) {
+        link_start(link, place, &auth);
+    } else {
+        link->is_refused = true;
+        link_down(link, ph_buf_z(&why));
+    }
+    ph_redis_auth_wipe(&auth);
 }

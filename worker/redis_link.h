@@ -11,6 +11,7 @@
 #include <uv.h>
 
 #include "libpayhub/base/redis_place.h"
+#include "libpayhub/io/redis_login.h"
 #include "worker/redis.h"
 
 struct redisAsyncContext;
@@ -19,8 +20,9 @@ enum wk_link_state { WK_LINK_DOWN = 0, WK_LINK_CONNECTING, WK_LINK_OPEN };
 
 struct wk_redis_link {
     /* set by the owner */
-    uv_loop_t *loop;
-    uint64_t   timeout_ns;
+    uv_loop_t            *loop;
+    uint64_t              timeout_ns;
+    struct ph_redis_login login; /* goes ahead of the first question */
     void (*open)(struct wk_redis_link *link);
     void (*down)(struct wk_redis_link *link, const char *why);
     void (*message)(struct wk_redis_link    *link,
@@ -29,6 +31,7 @@ struct wk_redis_link {
     void            *data;
 
     enum wk_link_state state;
+    bool               is_refused; /* it does not let us in, or not do that */
 
     /* private */
     struct redisAsyncContext *context;
@@ -55,5 +58,9 @@ void wk_redis_link_tick(struct wk_redis_link *link, uint64_t now_ns);
 
 /* Ends it; down() is called.  Accepts one that is down: nothing happens. */
 void wk_redis_link_drop(struct wk_redis_link *link, const char *why);
+
+/* The same for an error that was answered. */
+void wk_redis_link_drop_for(struct wk_redis_link    *link,
+                            const struct redisReply *error);
 
 #endif

@@ -25,10 +25,14 @@ node_on_down(struct wk_redis_link *link, const char *why)
     char                  memory[PH_REDIS_HOST_MAX + 8];
     struct ph_buf         at = PH_BUF_INIT(memory);
 
-    if (!node->was_said && !node->is_stopping) {
+    bool is_news
+        = !node->was_said || (link->is_refused && !node->was_refusal_said);
+
+    if (is_news && !node->is_stopping) {
         ph_log(PH_LOG_WARN, "redis_away", { "at", place_text(node, &at) },
                { "why", ph_str_z(why) });
-        node->was_said = true;
+        node->was_said         = true;
+        node->was_refusal_said = link->is_refused;
     }
     node->is_up       = false;
     node->retry_at_ns = ph_monotonic_ns() + node->retry_ms * NS_PER_MS;
@@ -45,11 +49,19 @@ node_set_up(struct wk_redis_node *node)
     char          memory[PH_REDIS_HOST_MAX + 8];
     struct ph_buf at = PH_BUF_INIT(memory);
 
-    node->is_up    = true;
-    node->retry_ms = RECONNECT_MIN_MS;
-    node->was_said = false;
+    node->is_up            = true;
+    node->retry_ms         = RECONNECT_MIN_MS;
+    node->was_said         = false;
+    node->was_refusal_said = false;
     ph_log(PH_LOG_INFO, "redis_up", { "at", place_text(node, &at) },
            { "library", ph_log_i64((int64_t) ph_redis_library_version) });
+}
+
+static bool
+is_refusal(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ERROR
+           && ph_redis_is_refusal(ph_str_make(reply->str, (size_t) reply->len));
 }
 
 static void
@@ -63,7 +75,7 @@ node_on_load(struct wk_redis *redis, const redisReply *reply, void *data)
     }
     if (reply->type == REDIS_REPLY_ERROR) {
         node->retry_ms = RECONNECT_MAX_MS;
-        wk_redis_link_drop(&node->link, reply->str);
+        wk_redis_link_drop_for(&node->link, reply);
         return;
     }
     node_set_up(node);
@@ -82,6 +94,10 @@ node_on_version(struct wk_redis *redis, const redisReply *reply, void *data)
         && (unsigned long) reply->integer >= ph_redis_library_version)
     {
         node_set_up(node);
+        return;
+    }
+    if (is_refusal(reply)) {
+        wk_redis_link_drop_for(&node->link, reply);
         return;
     }
     const struct ph_str load[]
@@ -122,6 +138,8 @@ node_on_role(struct wk_redis *redis, const redisReply *reply, void *data)
                      PH_STR("master")))
     {
         node_check_library(node);
+    } else if (is_refusal(reply)) {
+        wk_redis_link_drop_for(&node->link, reply);
     } else {
         wk_redis_link_drop(&node->link, "it is not a master");
     }

@@ -2,8 +2,9 @@
  * redis_node.h - a master that we use: a link that comes back by itself, and
  * is up only when its server has our function library.
  *
- *   DOWN --tick--> CONNECTING -> [ROLE] -> ph_version -> [FUNCTION LOAD] -> UP
- *    ^----------------- refused, closed, silent, not a master ------'
+ *   DOWN --tick--> CONNECTING -> [AUTH] [ROLE] -> ph_version
+ *    ^                                    -> [FUNCTION LOAD] -> UP
+ *    '----------------- refused, closed, silent, not a master ------'
  * @thread loop.
  */
 #ifndef WK_REDIS_NODE_H
@@ -13,7 +14,7 @@
 #include "worker/redis_wait.h"
 
 struct wk_redis_node {
-    /* set by the owner, with link.loop, link.timeout_ns, link.redis */
+    /* set by the owner, with link.login */
     struct ph_redis_place place;
     bool                  is_placed; /* place is known */
     bool                  asks_role; /* a server that is no master is bad */
@@ -26,7 +27,8 @@ struct wk_redis_node {
     /* private */
     uint64_t retry_ms;
     uint64_t retry_at_ns;
-    bool     was_said; /* that it is away */
+    bool     was_said;         /* that it is away */
+    bool     was_refusal_said; /* that it does not let us in */
     bool     is_stopping;
 };
 

@@ -19,7 +19,8 @@
 #define NS_PER_MS UINT64_C(1000000)
 #define TICK_MS 50
 #define BEAT_NS (1000 * NS_PER_MS)
-#define RECONNECT_NS (100 * NS_PER_MS)
+#define RECONNECT_MIN_NS (100 * NS_PER_MS)
+#define RECONNECT_MAX_NS (2000 * NS_PER_MS)
 #define CHAINS 1024
 #define BATCH (WK_REDIS_ARGS_MAX - 1) /* channels of one SUBSCRIBE */
 
@@ -47,7 +48,9 @@ struct wk_redis_sub {
     char                   base[WK_CHANNEL_MAX];
     size_t                 base_len;
     struct ph_redis_place  place;
+    uint64_t               retry_ns;
     uint64_t               retry_at_ns;
+    bool                   was_refusal_said;
     uint64_t               beat_ns;    /* when it was asked */
     bool                   is_beating; /* and not answered */
     bool                   is_stopping;
@@ -195,7 +198,9 @@ sub_on_message(struct wk_redis_link *link, const redisReply *reply)
         = ph_str_make(reply->element[1]->str, (size_t) reply->element[1]->len);
 
     if (ph_str_eq(name, ph_str_make(sub->base, sub->base_len))) {
-        sub->is_beating = false;
+        sub->is_beating       = false;
+        sub->retry_ns         = RECONNECT_MIN_NS;
+        sub->was_refusal_said = false;
         return;
     }
     struct wk_sub_channel *channel = channel_find(sub, name);
@@ -261,11 +266,19 @@ sub_on_down(struct wk_redis_link *link, const char *why)
 {
     struct wk_redis_sub *sub = link->data;
 
+    bool is_news = link->is_refused && !sub->was_refusal_said;
+
     if (!sub->is_stopping) {
-        ph_log(PH_LOG_DEBUG, "wakeups_away", { "why", ph_str_z(why) });
+        ph_log(is_news ? PH_LOG_WARN : PH_LOG_DEBUG, "wakeups_away",
+               { "why", ph_str_z(why) });
     }
+    sub->was_refusal_said |= is_news;
     sub->is_beating  = false;
-    sub->retry_at_ns = ph_monotonic_ns() + RECONNECT_NS;
+    sub->retry_at_ns = ph_monotonic_ns() + sub->retry_ns;
+    if (link->is_refused) {
+        sub->retry_ns = sub->retry_ns * 2 < RECONNECT_MAX_NS ? sub->retry_ns * 2
+                                                             : RECONNECT_MAX_NS;
+    }
     for (size_t i = 0; i < CHAINS; i++) {
         struct wk_sub_channel *channel = sub->chain[i];
 
@@ -388,10 +401,12 @@ wk_redis_sub_new(uv_loop_t *loop, const struct ph_conf *conf,
     ph_buf_add(&base, PH_STR("}:free"));
     sub->base_len = base.len;
     sub->redis    = redis;
+    sub->retry_ns = RECONNECT_MIN_NS;
     sub->link     = (struct wk_redis_link){
             .loop = loop,
             .timeout_ns
             = (uint64_t) ph_conf_number(conf, PH_CONF_redis_timeout) * NS_PER_MS,
+            .login   = ph_redis_login(conf, PH_REDIS_SERVER),
             .open    = sub_on_open,
             .down    = sub_on_down,
             .message = sub_on_message,

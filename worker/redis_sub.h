@@ -31,7 +31,7 @@ struct wk_waiter {
     struct wk_waiter      *prev, *next;
 };
 
-/* NULL = no memory.  @owns: caller, wk_redis_sub_free(). */
+/* conf outlives it.  NULL = no memory.  @owns: caller, wk_redis_sub_free(). */
 struct wk_redis_sub *wk_redis_sub_new(uv_loop_t            *loop,
                                       const struct ph_conf *conf,
                                       struct wk_redis *redis) PH_MUST_CHECK;

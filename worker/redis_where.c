@@ -4,20 +4,48 @@
 #include <hiredis/hiredis.h>
 
 #include "libpayhub/io/daemon.h"
+#include "libpayhub/io/log.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define EVERY_NS (500 * NS_PER_MS)
 #define HURRY_NS (50 * NS_PER_MS) /* least time between two questions */
+#define REFUSED_MIN_NS (100 * NS_PER_MS)
+#define REFUSED_MAX_NS (2000 * NS_PER_MS)
+
+/* Once an outage: the first refusal, and that none of them knows. */
+static void
+where_tell(struct wk_redis_where *where, const char *why)
+{
+    bool          is_refusal = where->link.is_refused && where->refused_ns == 0;
+    char          memory[PH_REDIS_HOST_MAX + 8];
+    struct ph_buf at = PH_BUF_INIT(memory);
+
+    where->failed++;
+    if (where->is_stopping || (!is_refusal && where->failed != where->count)) {
+        return;
+    }
+    ph_redis_place_text(&where->places[where->at], &at);
+    ph_log(PH_LOG_WARN, "redis_unknown", { "asked", ph_buf_str(&at) },
+           { "why", ph_str_z(why) });
+}
 
 static void
 where_on_down(struct wk_redis_link *link, const char *why)
 {
     struct wk_redis_where *where = link->data;
 
-    (void) why; /* the next one is asked; who is away is told by the node */
+    where_tell(where, why);
     where->is_asking = false;
     where->at        = (where->at + 1) % where->count;
-    where->due_ns    = ph_monotonic_ns() + HURRY_NS;
+    if (link->is_refused) {
+        uint64_t pause_ns = where->refused_ns * 2;
+
+        where->refused_ns = pause_ns < REFUSED_MIN_NS   ? REFUSED_MIN_NS
+                            : pause_ns > REFUSED_MAX_NS ? REFUSED_MAX_NS
+                                                        : pause_ns;
+    }
+    where->due_ns
+        = ph_monotonic_ns() + (link->is_refused ? where->refused_ns : HURRY_NS);
 }
 
 static void
@@ -30,8 +58,13 @@ where_on_answer(struct wk_redis *redis, const redisReply *reply, void *data)
     if (reply == NULL) {
         return;
     }
-    if (reply->type == REDIS_REPLY_ERROR || !where->told(where, reply)) {
+    if (reply->type == REDIS_REPLY_ERROR) {
+        wk_redis_link_drop_for(&where->link, reply);
+    } else if (!where->told(where, reply)) {
         wk_redis_link_drop(&where->link, "it does not know");
+    } else {
+        where->failed     = 0;
+        where->refused_ns = 0;
     }
 }
 
@@ -77,7 +110,7 @@ wk_redis_where_hurry(struct wk_redis_where *where)
 {
     uint64_t due_ns = where->asked_ns + HURRY_NS;
 
-    if (due_ns < where->due_ns) {
+    if (due_ns < where->due_ns && where->refused_ns == 0) {
         where->due_ns = due_ns;
     }
 }
@@ -91,7 +124,8 @@ wk_redis_where_place(const struct wk_redis_where *where)
 void
 wk_redis_where_stop(struct wk_redis_where *where)
 {
-    where->count = where->count != 0 ? 1 : 0; /* on_down divides by it */
+    where->is_stopping = true;
+    where->count       = where->count != 0 ? 1 : 0; /* on_down divides by it */
     wk_redis_link_drop(&where->link, "stopping");
     where->count = 0;
 }

@@ -2,7 +2,8 @@
  * redis_where.h - asks servers that know where the masters are: Sentinels, or
  * nodes of a Cluster.  One at a time, again every half second, so that a
  * fail-over that nobody told us of is seen all the same; one that is silent,
- * refuses or does not know gives way to the next.  @thread loop.
+ * refuses or does not know gives way to the next.  Those that do not let us in
+ * are asked ever less often.  @thread loop.
  */
 #ifndef WK_REDIS_WHERE_H
 #define WK_REDIS_WHERE_H
@@ -12,7 +13,7 @@
 #define WK_WHERE_WORDS 3
 
 struct wk_redis_where {
-    /* set by the owner */
+    /* set by the owner, with link.login */
     struct ph_redis_place places[PH_REDIS_PLACES_MAX];
     size_t                count;
     struct ph_str         question[WK_WHERE_WORDS];
@@ -25,8 +26,11 @@ struct wk_redis_where {
     struct wk_redis_link link;
     size_t               at;
     bool                 is_asking;
+    bool                 is_stopping;
     uint64_t             asked_ns;
-    uint64_t             due_ns; /* of the next question, or connect */
+    uint64_t             due_ns;     /* of the next question, or connect */
+    uint64_t             refused_ns; /* the pause after refusals; 0 = none */
+    size_t               failed;     /* ends since somebody knew */
 };
 
 void wk_redis_where_init(struct wk_redis_where *where, uv_loop_t *loop,

@@ -11,11 +11,9 @@
 
 #include "libpayhub/io/log.h"
 #include "worker/hook.h"
+#include "worker/look_row.h"
 #include "worker/refund_ask.h"
 #include "worker/time_text.h"
-
-#define LOCKED_WAIT_MS 250  /* somebody else works on it: wait so long, */
-#define LOCKED_LOOK_MS 1000 /* then look again later */
 
 struct refund_look {
     struct wk_store_job store; /* first: load and finish */
@@ -72,18 +70,6 @@ refund_read(struct wk_db *db, struct refund_look *look)
     return !look->arena->full && db->error_no == 0;
 }
 
-/* Holds off whoever would bring the refund back to work until we committed. */
-static bool
-work_lock(struct wk_db *db, const struct refund_look *look)
-{
-    wk_db_clear(db);
-    wk_sql(db, PH_STR("SELECT 1 FROM work WHERE id="));
-    wk_sql_text(db, look->refund_id);
-    wk_sql(db, PH_STR(" FOR UPDATE"));
-    wk_sql_end(db);
-    return wk_db_run(db);
-}
-
 static uint64_t
 due_ms(const struct refund_look *look, int64_t tries, uint64_t now_ms)
 {
@@ -91,7 +77,7 @@ due_ms(const struct refund_look *look, int64_t tries, uint64_t now_ms)
     size_t   count = ph_conf_times(look->worker->conf,
                                    PH_CONF_janitor_unknown_schedule, ms);
     size_t   at    = (size_t) tries;
-    uint64_t due   = now_ms + LOCKED_LOOK_MS;
+    uint64_t due   = now_ms + WK_LOCKED_LOOK_MS;
 
     if (count == 0 || look->ask.was_locked) {
         return due;
@@ -108,30 +94,21 @@ finish_run(struct wk_db *db, struct wk_store_job *job)
     look->task_count  = 0;
     look->arena->len  = look->arena_mark;
     look->arena->full = false;
-    if (!work_lock(db, look) || !refund_read(db, look)
+    if (!wk_look_row_lock(db, look->refund_id) || !refund_read(db, look)
         || (look->is_there
             && !wk_tasks_load(db, look->arena, look->rows.refund.notify_id,
                               look->tasks, &look->task_count)))
     {
         return WK_RUN_FAILED;
     }
-    int64_t tries = look->tries + (look->ask.was_asked ? 1 : 0);
+    int64_t        tries = look->tries + (look->ask.was_asked ? 1 : 0);
+    struct wk_rest rest  = { .due_ms = due_ms(look, tries, db->now_ms) };
 
+    rest.is_at_rest
+        = !look->is_there || ph_refund_is_final(look->rows.refund.status);
     wk_db_clear(db);
     wk_hook_sql_rows(db, look->worker->conf, look->tasks, look->task_count);
-    if (!look->is_there || ph_refund_is_final(look->rows.refund.status)) {
-        wk_sql(db, PH_STR("DELETE FROM work"));
-    } else {
-        wk_sql(db, PH_STR("UPDATE work SET ver=ver+1,lease_by='',tries="));
-        wk_sql_i64(db, tries < UINT16_MAX ? tries : UINT16_MAX);
-        wk_sql(db, PH_STR(",due_at="));
-        wk_sql_time(db, due_ms(look, tries, db->now_ms));
-    }
-    wk_sql(db, PH_STR(" WHERE id="));
-    wk_sql_text(db, look->refund_id);
-    wk_sql(db, PH_STR(" AND lease_by="));
-    wk_sql_text(db, ph_str_z(look->worker->lease_name));
-    wk_sql_end(db);
+    wk_look_row_sql(db, look->refund_id, look->worker->lease_name, rest, tries);
     return wk_db_run(db) ? WK_RUN_DONE : WK_RUN_FAILED;
 }
 
@@ -199,7 +176,7 @@ load_done(struct wk_store_job *job)
     look->ask = (struct wk_refund_ask){ .worker       = look->worker,
                                         .arena        = look->arena,
                                         .rows         = &look->rows,
-                                        .lock_wait_ms = LOCKED_WAIT_MS,
+                                        .lock_wait_ms = WK_LOCKED_WAIT_MS,
                                         .done         = look_on_asked,
                                         .data         = look };
     wk_refund_ask_start(&look->ask);

@@ -118,11 +118,22 @@ reply_meta(struct wk_server *server, const struct wk_request *request,
     return ph_buf_str(&meta);
 }
 
-/* An edge that waits for news holds nothing up. */
+/* An edge that waits for news holds nothing up, nor who waits for a payer. */
 static size_t
 request_counts(const struct wk_request *request)
 {
-    return request->frame.type != PH_FRAME_SYNC_PULL;
+    return request->frame.type != PH_FRAME_SYNC_PULL && !request->is_parked;
+}
+
+static void
+place_give(struct wk_request *request)
+{
+    if (request->has_place) {
+        struct wk_server *server = request->worker->server;
+
+        server->callers.count[wk_share_slot(request->app_id)]--;
+        request->has_place = false;
+    }
 }
 
 static void
@@ -164,9 +175,7 @@ wk_reply(struct wk_request *request, const struct wk_reply *reply)
     frame.meta   = reply_meta(server, request, reply);
     frame.body   = reply->body;
     server->requests -= request_counts(request);
-    if (request->has_place) {
-        server->callers.count[wk_share_slot(request->app_id)]--;
-    }
+    place_give(request);
     wk_conn_send(box->conn, &frame);
     wk_conn_done(box);
     wk_job_end(worker);
@@ -455,6 +464,16 @@ wk_server_place(struct wk_request *request, size_t most)
         request->has_place = true;
     }
     return request->has_place;
+}
+
+void
+wk_server_park(struct wk_request *request)
+{
+    struct wk_server *server = request->worker->server;
+
+    place_give(request);
+    server->requests -= request_counts(request);
+    request->is_parked = true;
 }
 
 /* The connections are one job: the process ends when the last has closed. */

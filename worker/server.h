@@ -37,6 +37,7 @@ struct wk_request {
     struct wk_idem   *idem; /* of its Idempotency-Key, until the reply */
     bool              idem_is_asked;
     bool              has_place; /* among the server's callers */
+    bool              is_parked;
 };
 
 struct wk_reply {
@@ -76,6 +77,10 @@ struct ph_buf *wk_server_text(struct wk_worker *worker);
 /* A place among `most` requests, until the reply; false = there is none for
  * this caller. */
 bool wk_server_place(struct wk_request *request, size_t most) PH_MUST_CHECK;
+
+/* It waits for somebody outside: from here on it is not counted among the
+ * requests under way, and its place is free. */
+void wk_server_park(struct wk_request *request);
 
 /* GOAWAY on every connection and no new ones; a call that crosses it is BUSY.
  * A job of the worker, until every edge has gone or is quiet. */

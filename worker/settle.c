@@ -11,6 +11,7 @@
 #include "worker/hook.h"
 #include "worker/payment_view.h"
 #include "worker/refund_auto.h"
+#include "worker/till.h"
 
 /* ---- the notice ---- */
 
@@ -423,6 +424,11 @@ settle_done(struct wk_store_job *job)
             = wk_order_attempt(settle->order, settle->attempt_id);
         attempt->ver += settle->verdict.attempt_moved;
         settle_log(settle);
+        if (settle->verdict.payment_moved
+            && ph_payment_is_final(settle->order->payment.status))
+        {
+            wk_tills_wake(settle->worker->tills, settle->order->payment.id);
+        }
     }
     settle->done(settle);
 }

@@ -3,7 +3,8 @@
  *
  * One loop, one thread; the parts that own threads (store.h) give back to the
  * loop.  Jobs live in blocks from a pool that never exceeds what pay.max_
- * inflight and the janitor's batch allow.  @thread loop, unless said.
+ * inflight, pay.bar_tills and the janitor's batch allow.  @thread loop, unless
+ * said.
  */
 #ifndef WK_WORKER_H
 #define WK_WORKER_H
@@ -37,6 +38,7 @@ struct wk_platform;
 struct wk_janitor;
 struct wk_admin;
 struct wk_server;
+struct wk_tills;
 
 /* the memory of one job: an arena over its own bytes */
 struct wk_block {
@@ -62,6 +64,7 @@ struct wk_worker {
     struct wk_janitor            *janitor;
     struct wk_admin              *admin;
     struct wk_server             *server;
+    struct wk_tills              *tills;
     struct ph_seal_key            seal_keys[2];
     size_t                        seal_key_count;
     struct ph_id_maker            ids;

@@ -4,7 +4,8 @@
  * The words lie in memory that processes share: the exchange is the CPU's
  * (cmpxchg16b; casp or ldxp and stxp), never a library's lock, which would be
  * one a process.  gcc's __atomic form calls libatomic; its __sync form does
- * not, and the attribute spares a compiler flag.
+ * not, and the attribute spares a compiler flag.  ThreadSanitizer puts such a
+ * lock in its place: in its builds only threads may share the words.
  */
 #ifndef PH_BASE_CAS16_H
 #define PH_BASE_CAS16_H

@@ -3,6 +3,7 @@
 import concurrent.futures
 import re
 import subprocess
+import time
 
 from payhub_client import Receiver, sign_v3
 from payhub_scenario import order
@@ -46,6 +47,27 @@ def test_bar_is_paid_at_once(stack):
     assert again.json == paid, (again.json, paid)
     found = stack.client.call("GET", f"/v1/payments?order_no={number}")
     assert found.status == 200 and found.json == paid, found
+
+
+def test_bar_waits_for_its_payer(stack):
+    """9010 is pending until the payer types the password."""
+    number = order("till")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        till = pool.submit(stack.client.pay, number, 129010)
+        found = None
+        while found is None:
+            rows = stack.rows(
+                "SELECT a.id FROM attempt a JOIN payment p ON p.id=a.payment_id "
+                f"WHERE p.order_no='{number}' AND a.status='wait_user'")
+            found = rows[0][0] if rows else None
+        time.sleep(1)
+        assert not till.done(), till.result()
+        stack.sandbox("/_payer/pay", {"out_trade_no": found})
+        began = time.monotonic()
+        answer = till.result()
+    assert time.monotonic() - began < 1.5
+    assert (answer.status, answer.json["status"]) == (201, "paid"), answer
+    assert answer.json["attempts"][0]["id"] == found, answer.json
 
 
 def test_qr_is_paid_by_notice_and_told_by_webhook(stack):

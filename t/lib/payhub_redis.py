@@ -28,9 +28,20 @@ def free_ports(count, above=0):
 
 
 class Servers:
-    def __init__(self, rig):
+    """`password` is that of the default user everywhere, if there is one."""
+
+    def __init__(self, rig, password=""):
         self.rig = rig
         self.ports = []
+        self.password = password
+
+    def password_of(self, port):
+        return self.password
+
+    def login(self):
+        """Options of a server."""
+        return ["--requirepass", self.password, "--masterauth",
+                self.password] if self.password else []
 
     def up(self, port, *words):
         """Also after a kill, with the data that is there."""
@@ -41,27 +52,38 @@ class Servers:
         name = f"redis-{port}"
         child = self.rig.start(name, [
             "/usr/bin/redis-server", "--port", str(port), "--bind",
-            "127.0.0.1", "--dir", folder, "--save", "", *words])
+            "127.0.0.1", "--dir", folder, "--save", "", *self.login(),
+            *words])
         self.rig.wait(name, lambda: self.do(port, "PING") == "PONG", child)
         return child
 
+    def env(self, port):
+        """For redis-cli."""
+        password = self.password_of(port)
+        return {"REDISCLI_AUTH": password} if password else {}
+
     def do(self, port, *words):
-        return self.rig.run(["redis-cli", "-p", str(port), *words]
-                            ).stdout.strip()
+        return self.rig.run(["redis-cli", "-p", str(port), *words],
+                            env=self.env(port)).stdout.strip()
 
     def kill(self, port):
         self.rig.kill(self.rig.children[f"redis-{port}"])
 
 
 class Sentinels(Servers):
-    """One master, two replicas, three Sentinels; the master's name is m."""
+    """One master, two replicas, three Sentinels; the master's name is m.
+    `own` is the Sentinels' password, `acl` a further line for them."""
 
     down_after_ms = 700
 
-    def __init__(self, rig):
-        super().__init__(rig)
+    def __init__(self, rig, password="", own="", acl=""):
+        super().__init__(rig, password)
+        self.own = own
         self.ports = free_ports(3)
         self.watchers = free_ports(3)
+        login = f"sentinel auth-pass m {password}\n" if password else ""
+        if own:
+            login += f"requirepass {own}\nsentinel sentinel-pass {own}\n"
         for port in self.ports:
             self.up(port, *self.words(port, self.ports[0]))
         for port in self.watchers:
@@ -69,10 +91,13 @@ class Sentinels(Servers):
                 f"port {port}\nbind 127.0.0.1\ndir {rig.dir}\n"
                 f"sentinel monitor m 127.0.0.1 {self.ports[0]} 2\n"
                 f"sentinel down-after-milliseconds m {self.down_after_ms}\n"
-                "sentinel failover-timeout m 3000\n"))
+                f"sentinel failover-timeout m 3000\n{login}{acl}"))
             rig.start(f"sentinel-{port}",
                       ["/usr/bin/redis-server", path, "--sentinel"])
         rig.wait("Sentinels", self.is_whole)
+
+    def password_of(self, port):
+        return self.own if port in self.watchers else self.password
 
     def words(self, port, master):
         words = ["--repl-diskless-sync-delay", "0",
@@ -128,8 +153,8 @@ class Sentinels(Servers):
 class Cluster(Servers):
     """Three masters, without replicas."""
 
-    def __init__(self, rig):
-        super().__init__(rig)
+    def __init__(self, rig, password=""):
+        super().__init__(rig, password)
         self.ports = free_ports(3, above=10000)
         for port in self.ports:
             self.up(port, "--cluster-enabled", "yes",
@@ -137,7 +162,7 @@ class Cluster(Servers):
                     "--cluster-require-full-coverage", "no")
         made = rig.run(["redis-cli", "--cluster", "create",
                         *(f"127.0.0.1:{port}" for port in self.ports),
-                        "--cluster-yes"])
+                        "--cluster-yes"], env=self.env(self.ports[0]))
         if made.returncode != 0:
             raise RuntimeError(made.stdout + made.stderr)
         rig.wait("Cluster", lambda: all(
@@ -175,7 +200,8 @@ class Cluster(Servers):
         for key in self.do(source, "CLUSTER", "GETKEYSINSLOT", str(slot),
                            "1000").splitlines():
             self.do(source, "MIGRATE", "127.0.0.1", str(target), key, "0",
-                    "5000")
+                    "5000", *(["AUTH", self.password] if self.password
+                              else []))
         if not half:
             for port in (target, source, *self.ports):
                 self.do(port, "CLUSTER", "SETSLOT", str(slot), "NODE",

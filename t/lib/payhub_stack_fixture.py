@@ -22,7 +22,8 @@ PORTS = (20000, 32000)  # below the kernel's ephemeral range, above t/run-nginx
 
 # Times of minutes in production are seconds here.
 QUICK = ("pay.channel_deadline=2s", "pay.request_deadline=4s",
-         "pay.bar_wait=3s", "janitor.tick=100ms", "janitor.first_look=1s",
+         "pay.bar_wait=3s", "pay.bar_schedule=300ms 500ms 1s",
+         "janitor.tick=100ms", "janitor.first_look=1s",
          "janitor.unknown_schedule=300ms 500ms 1s 1s 2s",
          "janitor.paying_schedule=1s 2s", "janitor.not_found_final=2s",
          "notify.schedule=0s 500ms 1s 2s 2s")

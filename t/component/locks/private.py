@@ -3,6 +3,7 @@ folder; single ones on unix sockets, those that must find each other on free
 ports of 127.0.0.1."""
 
 import os
+import re
 import shutil
 import sys
 
@@ -14,6 +15,14 @@ import payhub_private  # noqa: E402
 
 Tap = payhub_private.Tap
 wait = payhub_private.wait
+
+
+def rights(password):
+    """The words of each `ACL SETUSER payhub` in docs/operating.md."""
+    path = os.path.join(ROOT, "docs/operating.md")
+    with open(path, encoding="utf-8") as file:
+        lines = re.findall(r"^ACL SETUSER payhub (.*)$", file.read(), re.M)
+    return [line.replace("PASSWORD", password).split() for line in lines]
 
 
 class Private(payhub_private.Private):

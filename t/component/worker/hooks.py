@@ -1,11 +1,10 @@
 """Receivers of webhooks, and workers beside the first one."""
 
-import http.server
 import socket
 import threading
 import time
 
-from rig import Closed, Link
+from rig import Closed, Link, payhub_peer
 
 
 class Receiver:
@@ -20,9 +19,7 @@ class Receiver:
         self.lock = threading.Lock()
         peer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(payhub_peer.Handler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 path, name = self.path, self.headers["webhook-id"]
@@ -50,19 +47,8 @@ class Receiver:
                 self.end_headers()
                 return None
 
-            def log_message(self, *_):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 256
-
-            def handle_error(self, *_):
-                pass
-
-        self.server = Server((host, port), Handler)
-        self.url = f"http://{host}:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = payhub_peer.Server(Handler, host, port)
+        self.url = self.server.url
 
     def of(self, path):
         with self.lock:

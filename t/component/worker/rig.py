@@ -7,7 +7,6 @@ HTTP on loopback, so that a test decides what each call meets.
 import base64
 import hashlib
 import hmac
-import http.server
 import json
 import os
 import secrets
@@ -23,6 +22,7 @@ ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
 sys.path.insert(0, os.path.join(ROOT, "t/lib"))
 sys.dont_write_bytecode = True
 
+import payhub_peer  # noqa: E402
 import payhub_private  # noqa: E402
 from payhub_frame import Closed, Link  # noqa: E402
 
@@ -58,9 +58,7 @@ class Channel:
         self.lock = threading.Lock()
         peer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(payhub_peer.Handler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if self.path.startswith("/hook"):
@@ -92,19 +90,8 @@ class Channel:
                 self.end_headers()
                 self.wfile.write(data)
 
-            def log_message(self, *_):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 256
-
-            def handle_error(self, *_):
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = payhub_peer.Server(Handler)
+        self.url = self.server.url
 
     def charge(self, asked):
         with self.lock:
@@ -218,6 +205,8 @@ class Rig(payhub_private.Private):
             "janitor": {"tick": "50ms", "first_look": "1s",
                         "unknown_schedule": "200ms 300ms 500ms",
                         "paying_schedule": "500ms 1s"},
+            # no till waits but where that is the matter (54-till.test)
+            "pay": {"bar_tills": "0"},
             "log": {"level": "debug"},
         }, self.settings)
 

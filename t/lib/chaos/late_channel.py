@@ -2,13 +2,13 @@
 once, what it said is kept back.  Everything else passes as it is."""
 
 import http.client
-import http.server
 import os
 import ssl
 import threading
 import time
 import urllib.parse
 
+import payhub_peer
 from chaos.common import is_broken
 
 HEADERS = ("Content-Type", "Sandbox-Timestamp", "Sandbox-Signature")
@@ -27,33 +27,20 @@ class LateChannel:
         self.sandbox = urllib.parse.urlsplit(stack.env["PAYHUB_SANDBOX_URL"])
         peer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
+        class Handler(payhub_peer.Handler):
             def do_POST(self):
                 peer.serve(self)
 
             do_GET = do_POST
 
-            def log_message(self, *_):
-                pass
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 256
-
-            def handle_error(self, *_):
-                pass
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.server = payhub_peer.Server(Handler)
         self.account = self.account_add(stack)
 
     def account_add(self, stack):
         key = os.path.join(stack.folder, "keys", "sandbox.key")
         done = stack.cli(
             "channel", "account", "add", "sandbox", "--name", "late", "--set",
-            f"base_url=http://127.0.0.1:{self.server.server_address[1]}",
+            "base_url=" + self.server.url,
             "--secret", "key=@" + key, "--weight", "0")
         if done.returncode != 0:
             raise RuntimeError(done.stderr)

@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -34,7 +35,7 @@ def contend(rig, holders, rounds, ttl=5000):
     rig.redis_do("FLUSHALL")
     asked = {"socket": rig.path("redis.sock"), "key": "contended", "ttl": ttl,
              "rounds": rounds, "holders": holders,
-             "payhub": payhub_private.program("payhub")}
+             "payhub": rig.path("payhub")}
     done = subprocess.run(
         ["node", os.path.join(ROOM, "contend.mjs"), json.dumps(asked)],
         capture_output=True, text=True, check=False, timeout=CONTEND_S,
@@ -59,6 +60,8 @@ def locks(rounds=250, say=print, build="release"):
     rig = payhub_private.Private("phlock.")
     rig.user = None  # the holders run as we do
     os.chmod(rig.dir, 0o755)
+    # a copy: the build may be made anew while they take turns
+    shutil.copy(payhub_private.program("payhub"), rig.path("payhub"))
     rig.redis_up()
     rows, faults, turns, overlaps = {}, [], 0, 0
     for name, holders in (("string", STRING), ("redisson", REDISSON)):
