@@ -145,6 +145,15 @@ ngx_http_payhub_limit_zone_t *ngx_http_payhub_limit_zone_by_name(
 
 json_t *ngx_http_payhub_limits_json(void);
 
+/*
+ * Before the nonce of a proven request is spent: NGX_OK when its limits by
+ * identity would let it in now, nothing is taken; else it is refused.  So who
+ * floods with good signatures does not fill the replay memory of everybody.
+ */
+
+ngx_int_t ngx_http_payhub_limit_look(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr);
+
 /* whether any limit is on here: problem documents, X-Request-Id */
 
 ngx_uint_t ngx_http_payhub_limit_on(ngx_http_request_t *r);

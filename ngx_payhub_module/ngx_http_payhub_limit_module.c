@@ -177,7 +177,12 @@ ngx_http_payhub_limit_step(ngx_http_request_t *r,
 
     ctx->done[stage] = llcf;
 
-    if (ngx_http_payhub_limit_gather(r, pr, llcf, stage, &first) != NGX_OK) {
+    if (stage == NGX_HTTP_PAYHUB_LIMIT_IDENTITY && ctx->looked == llcf) {
+        first = ctx->looked_first;
+
+    } else if (ngx_http_payhub_limit_gather(r, pr, llcf, stage, &first)
+               != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -194,6 +199,55 @@ ngx_http_payhub_limit_step(ngx_http_request_t *r,
     }
 
     return NGX_DECLINED;
+}
+
+
+ngx_int_t
+ngx_http_payhub_limit_look(ngx_http_request_t *r,
+    ngx_http_payhub_request_t *pr)
+{
+    ngx_http_payhub_limit_ctx_t       *ctx;
+    ngx_http_payhub_limit_entry_t     *entry;
+    ngx_http_payhub_limit_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_payhub_limit_module);
+
+    if (!(llcf->stages & (1 << NGX_HTTP_PAYHUB_LIMIT_IDENTITY))
+        || r != r->main)
+    {
+        return NGX_OK;
+    }
+
+    ctx = ngx_http_payhub_limit_ctx(r, pr);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->refused || ctx->looked == llcf) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_payhub_limit_gather(r, pr, llcf,
+                                     NGX_HTTP_PAYHUB_LIMIT_IDENTITY,
+                                     &ctx->looked_first)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->looked = llcf;
+
+    for (entry = ctx->looked_first; entry; entry = entry->next) {
+        ngx_http_payhub_limit_peek(ctx, entry);
+    }
+
+    if (ctx->refused == NULL) {
+        return NGX_OK;
+    }
+
+    ctx->done[NGX_HTTP_PAYHUB_LIMIT_IDENTITY] = llcf;
+
+    return ngx_http_payhub_limit_refuse(r, pr, ctx);
 }
 
 

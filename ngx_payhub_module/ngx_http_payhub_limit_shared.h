@@ -104,6 +104,10 @@ typedef struct {
     /* blocks whose limits have been dealt with, by stage */
     ngx_http_payhub_limit_loc_conf_t   *done[NGX_HTTP_PAYHUB_LIMIT_STAGES];
 
+    /* whose limits by identity were looked at, and the first of them */
+    ngx_http_payhub_limit_loc_conf_t   *looked;
+    ngx_http_payhub_limit_entry_t      *looked_first;
+
     ngx_uint_t                          entries_n;
 
     unsigned                            waiting:1;

@@ -14,6 +14,7 @@
  */
 
 
+#include "ngx_http_payhub_limit.h"
 #include "ngx_http_payhub_nonce.h"
 
 #include <openssl/rand.h>
@@ -160,6 +161,7 @@ ngx_http_payhub_nonce_spend(ngx_http_request_t *r,
     ngx_http_payhub_request_t *pr, ngx_http_payhub_nonce_loc_conf_t *nlcf)
 {
     time_t                         now, sent, window;
+    ngx_int_t                      rc;
     ngx_http_payhub_nonce_zone_t  *zone;
 
     zone = nlcf->zone;
@@ -170,6 +172,11 @@ ngx_http_payhub_nonce_spend(ngx_http_request_t *r,
 
     if (sent < now - window || sent > now + window) {
         return ngx_http_payhub_nonce_refuse(r, pr, "window");
+    }
+
+    rc = ngx_http_payhub_limit_look(r, pr);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     switch (ph_nonce_insert(zone->table, pr->auth.key_id, pr->auth.nonce, now,

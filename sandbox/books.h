@@ -23,9 +23,9 @@
 #define SB_NUMBER_MAX 64
 #define SB_URL_MAX 512
 #define SB_METHOD_MAX 16
-#define SB_CHARGES_MAX (1024u * 1024u)
+#define SB_CHARGES_MAX (4u * 1024u * 1024u)
 #define SB_REFUNDS_MAX (1024u * 1024u)
-#define SB_CALLS_MAX (4u * 1024u * 1024u)
+#define SB_CALLS_MAX (16u * 1024u * 1024u)
 #define SB_TRADE_NO_MAX 48
 
 enum sb_status { SB_PENDING = 0, SB_PAID, SB_FAILED, SB_CLOSED };

@@ -322,3 +322,47 @@ GET /v/call
 ["GET /v/call", "GET /w/call"]
 --- response_body_like eval
 ['\nnonce=nonce-of-22\n', '\A((?!nonce=).)*\Z']
+
+
+
+=== TEST 22: what its limit refuses is not spent, and may come again
+--- http_config eval
+main::http_config() . "payhub_limit_zone l22:64k key=app rate=1/s burst=1ms;
+    payhub_limit_zone w22:64k key=address rate=1/s burst=1ms;\n"
+--- config
+    location /v/ {
+        payhub_verify payhub-v3; payhub_nonce zone=n22:64k; payhub_limit l22;
+        return 200 "in\n";
+    }
+    location /later { payhub_limit w22 wait=5s; return 204; }
+--- more_headers eval
+my $first = main::ahead("GET", "/v/a", "", nonce => "nonce-of-22-a");
+my $next = main::ahead("GET", "/v/a", "", nonce => "nonce-of-22-b");
+[$first, $next, '', '', '', $next, '', '', $next]
+--- request eval
+["GET /v/a", "GET /v/a", ("GET /later") x 3, "GET /v/a", ("GET /later") x 2, "GET /v/a"]
+--- error_code eval: [200, 429, 204, 204, 204, 200, 204, 204, 401]
+--- timeout: 10s
+
+
+
+=== TEST 23: the look before the nonce takes no tokens
+--- http_config eval
+main::http_config() . "payhub_limit_zone l23:64k key=app rate=1/h burst=1;
+    payhub_limit_zone m23:64k key=merchant rate=1/h burst=9;\n"
+--- config
+    location /v/ {
+        payhub_verify payhub-v3; payhub_nonce zone=n23:64k;
+        payhub_limit l23; payhub_limit m23 cost=2; return 204;
+    }
+--- more_headers eval
+[map { main::ahead("GET", "/v/a", "", nonce => "nonce-of-23-$_") } 1 .. 3]
+--- request eval
+["GET /v/a", "GET /v/a", "GET /v/a"]
+--- error_code eval: [204, 204, 429]
+--- response_headers eval
+[
+    'RateLimit: "l23";r=1;t=3600, "m23";r=8;t=7200',
+    'RateLimit: "l23";r=0;t=7200, "m23";r=6;t=14400',
+    'RateLimit: "l23";r=0;t=3600',
+]
