@@ -19,6 +19,7 @@ PURE_EDGE_SRCS := \
 
 PURE_SRCS := $(PURE_EDGE_SRCS) \
   libpayhub/base/conf.c libpayhub/base/conf_rules.c libpayhub/base/crc16.c \
-  libpayhub/base/month.c \
-  libpayhub/base/redis_place.c libpayhub/wire/ed25519.c libpayhub/wire/webhook.c \
+  libpayhub/base/civil.c libpayhub/base/month.c \
+  libpayhub/base/redis_place.c libpayhub/wire/ed25519.c \
+  libpayhub/wire/form.c libpayhub/wire/json_member.c libpayhub/wire/webhook.c \
   libpayhub/domain/channel_fields.c libpayhub/domain/counter.c
