@@ -55,15 +55,19 @@ string_skip(struct reader *in, bool *has_escape)
     return false;
 }
 
+static bool
+is_of_word(char ch)
+{
+    return ch > ' ' && strchr(",:\"[]{}", ch) == NULL;
+}
+
 /* a number, or true, false, null, or anything that a parser will refuse */
 static bool
 word_skip(struct reader *in)
 {
     const char *from = in->at;
 
-    while (in->at<in->end && * in->at> ' '
-           && memchr(",:\"[]{}", *in->at, 7) == NULL)
-    {
+    while (in->at < in->end && is_of_word(*in->at)) {
         in->at++;
     }
     return in->at != from;
