@@ -82,8 +82,7 @@ wk_payment_view(struct ph_buf *buf, const struct wk_order *order)
 }
 
 void
-wk_event_view(struct ph_buf *buf, const struct wk_event *event,
-              const struct wk_order *order)
+wk_view_event_open(struct ph_buf *buf, const struct wk_event *event)
 {
     ph_buf_byte(buf, '{');
     wk_view_text(buf, "id", event->id);
@@ -91,6 +90,13 @@ wk_event_view(struct ph_buf *buf, const struct wk_event *event,
     wk_view_time(buf, "timestamp", event->at_ms);
     wk_view_number(buf, "sequence", event->sequence);
     wk_view_key(buf, "data");
+}
+
+void
+wk_event_view(struct ph_buf *buf, const struct wk_event *event,
+              const struct wk_order *order)
+{
+    wk_view_event_open(buf, event);
     wk_payment_view(buf, order);
     ph_buf_byte(buf, '}');
 }

@@ -23,4 +23,7 @@ struct wk_event {
 void wk_event_view(struct ph_buf *buf, const struct wk_event *event,
                    const struct wk_order *order);
 
+/* up to its data, which the caller writes and closes with '}' */
+void wk_view_event_open(struct ph_buf *buf, const struct wk_event *event);
+
 #endif

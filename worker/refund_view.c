@@ -25,12 +25,7 @@ void
 wk_refund_event_view(struct ph_buf *buf, const struct wk_event *event,
                      const struct wk_refund *refund)
 {
-    ph_buf_byte(buf, '{');
-    wk_view_text(buf, "id", event->id);
-    wk_view_text(buf, "type", event->type);
-    wk_view_time(buf, "timestamp", event->at_ms);
-    wk_view_number(buf, "sequence", event->sequence);
-    wk_view_key(buf, "data");
+    wk_view_event_open(buf, event);
     wk_refund_view(buf, refund);
     ph_buf_byte(buf, '}');
 }
