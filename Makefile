@@ -16,7 +16,7 @@ endif
 
 include scripts/pure-sources.mk
 
-PKGS     := jansson libuv libcurl hiredis libmicrohttpd libcrypto inih mysqlclient
+PKGS     := jansson libuv libcurl hiredis libmicrohttpd libcrypto inih mysqlclient expat
 PKGFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 
 WARN := -std=gnu11 -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow \
@@ -51,10 +51,10 @@ IO_OBJS   := $(call obj,$(IO_SRCS)) $(B)/obj/gen/redis_library.o
 
 LIBS_PURE    := -linih -lcrypto
 LIBS_DB      := -lmysqlclient -lhiredis
-LIBS_WORKER  := -luv -lcurl -lssl -ljansson $(LIBS_DB) $(LIBS_PURE) -lpthread
+LIBS_WORKER  := -luv -lcurl -lssl -ljansson -lexpat -lz $(LIBS_DB) $(LIBS_PURE) -lpthread
 LIBS_SIDECAR := $(LIBS_DB) -ljansson -lz $(LIBS_PURE) -lpthread
 LIBS_SANDBOX := -lmicrohttpd -lcurl -ljansson $(LIBS_PURE) -lpthread
-LIBS_CLI     := -lcurl -ljansson $(LIBS_DB) $(LIBS_PURE)
+LIBS_CLI     := -lcurl -ljansson -lexpat -lz $(LIBS_DB) $(LIBS_PURE)
 
 PROGRAMS := payhub payhub-worker payhub-sidecar payhub-sandbox
 MODULE   := ngx_http_payhub_module.so
@@ -64,7 +64,7 @@ all: programs module
 programs: $(addprefix $(B)/,$(PROGRAMS))
 module: $(B)/$(MODULE)
 
-$(B)/payhub: $(call obj,$(CLI_SRCS)) $(IO_OBJS) $(B)/libpayhub.a
+$(B)/payhub: $(call obj,$(CLI_SRCS) $(CHANNEL_SRCS)) $(IO_OBJS) $(B)/libpayhub.a
 	$(call say,LD)$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_CLI)
 
 $(B)/payhub-worker: $(call obj,$(WORKER_SRCS) $(CHANNEL_SRCS)) $(IO_OBJS) $(B)/libpayhub.a

@@ -18,25 +18,11 @@
 #ifndef PH_CHANNEL_H
 #define PH_CHANNEL_H
 
-#include "libpayhub/base/arena.h"
-#include "libpayhub/base/rc.h"
+#include "channels/exchange.h"
 
 #define PH_CHANNEL_ABI 1
-#define PH_CHANNEL_STEPS_MAX 8
-#define PH_CHANNEL_STATE_MAX 256
 #define PH_CHANNEL_FIELDS_MAX 24
-#define PH_CHANNEL_HEADERS_MAX 16
-#define PH_CHANNEL_REPLY_MAX (1024 * 1024)
-
-enum ph_channel_op {
-    PH_OP_CREATE = 1,
-    PH_OP_QUERY,
-    PH_OP_CLOSE,
-    PH_OP_REVERSE,
-    PH_OP_REFUND,
-    PH_OP_REFUND_QUERY,
-    PH_OP_ACCOUNT_REFRESH
-};
+#define PH_CHANNEL_LOADED_MAX 64 /* shared objects and declared files */
 
 enum ph_channel_cap {
     PH_CAP_QUERY   = 1 << 0,
@@ -47,143 +33,66 @@ enum ph_channel_cap {
     PH_CAP_REPEAT  = 1 << 5  /* CREATE with the same number shows it again */
 };
 
-/* What a message proves.  Zero is UNKNOWN, so a forgotten assignment asks. */
-enum ph_result_class {
-    PH_RESULT_UNKNOWN = 0, /* may have happened: query */
-    PH_RESULT_SUCCEEDED,   /* the money moved */
-    PH_RESULT_FAILED,      /* proof that it did not and will not */
-    PH_RESULT_WAIT_USER,   /* the channel has the order, the payer acts */
-    PH_RESULT_CLOSED,      /* proof that it is closed unpaid */
-    PH_RESULT_NOT_FOUND,   /* the channel knows no such number (queries) */
-    PH_RESULT_NOT_SENT     /* refused before execution: may go elsewhere */
-};
-
-enum ph_action_type {
-    PH_ACTION_NONE = 0,
-    PH_ACTION_QR_CODE,
-    PH_ACTION_REDIRECT,
-    PH_ACTION_FORM,
-    PH_ACTION_APP,
-    PH_ACTION_JSAPI,
-    PH_ACTION_CLIENT_SECRET
+/* what an account's value has to be */
+enum ph_channel_value {
+    PH_VALUE_TEXT = 0,
+    PH_VALUE_URL,
+    PH_VALUE_YESNO,
+    PH_VALUE_PRIVATE_KEY,
+    PH_VALUE_PUBLIC_KEY,
+    PH_VALUE_CERT,
+    PH_VALUE_CERTS, /* a bundle of PEM */
+    PH_VALUE_PFX,   /* the file in base64 */
+    PH_VALUE_BASE64,
+    PH_VALUE_SECRET
 };
 
 /* one key of an account, as `payhub channel account add` takes it */
 struct ph_channel_field {
-    const char *key;
-    bool        required;
-    bool        secret; /* sealed at rest, never shown */
-    const char *meaning;
+    const char           *key;
+    bool                  required;
+    bool                  secret; /* sealed at rest, never shown */
+    const char           *meaning;
+    enum ph_channel_value kind;
+    /* groups by name, blank-separated: of the fields that name groups, those
+     * of one whole group are needed; NULL = `required` alone decides */
+    const char *one_of;
 };
 
 struct ph_channel_code {
     struct ph_str        code; /* ascending */
     enum ph_result_class result;
-    struct ph_str        error_class; /* payhub's own word, for counters */
+    struct ph_str        error_class; /* of channels/error_classes.def */
+    uint32_t             ops; /* whose answers it judges; 0 = every one */
+};
+
+struct ph_trust; /* libpayhub/wire/cert.h */
+struct ph_channel;
+
+/* Made once for all accounts by whoever owns them. */
+struct ph_channel_env {
+    const struct ph_trust *trust; /* the system's authorities, pay.ca_file */
 };
 
 struct ph_channel_account {
     struct ph_str id;
     struct ph_str values[PH_CHANNEL_FIELDS_MAX]; /* in the order of fields[] */
+    const struct ph_channel      *channel;
+    const void                   *context; /* account_open()'s: parsed keys */
+    const struct ph_channel_kept *kept;    /* NULL = none yet */
 };
 
-/* what the core knows of the attempt; absent texts are {NULL, 0} */
-struct ph_channel_order {
-    struct ph_str attempt_id; /* the channel's out-trade-no */
-    struct ph_str trade_no;   /* the channel's own number, once known */
-    struct ph_str method;
-    int64_t       amount; /* minor units */
-    struct ph_str currency;
-    struct ph_str subject;
-    struct ph_str description;
-    struct ph_str notify_url; /* ours */
-    struct ph_str return_url;
-    struct ph_str client_ip;
-    struct ph_str extra; /* JSON object as text */
-    uint64_t      created_at_ms;
-    uint64_t      expires_at_ms;
-    /* REFUND, REFUND_QUERY; amount above is the payment's */
-    struct ph_str refund_id;         /* the channel's out-refund-no */
-    struct ph_str channel_refund_no; /* the channel's own, once known */
-    struct ph_str refund_reason;
-    int64_t       refund_amount; /* minor units */
+/* What evidence has to name; {NULL, 0} = nothing to compare. */
+struct ph_channel_expected {
+    struct ph_str seller;
+    struct ph_str app;
 };
 
-struct ph_channel_header {
-    struct ph_str name; /* case-insensitive in replies and notices */
-    struct ph_str value;
-};
-
-struct ph_channel_request {
-    struct ph_str            method; /* "POST" */
-    struct ph_str            url;
-    struct ph_str            body;
-    struct ph_channel_header headers[PH_CHANNEL_HEADERS_MAX];
-    size_t                   header_count;
-};
-
-/* a whole HTTP answer of the channel; NULL means: first step */
-struct ph_channel_reply {
-    unsigned                        status;
-    struct ph_str                   body;
-    const struct ph_channel_header *headers;
-    size_t                          header_count;
-};
-
-/* Of REFUND and REFUND_QUERY `number` is the refund's id, `amount` the
- * refund's, trade_no the channel's refund number; WAIT_USER means accepted. */
-struct ph_channel_result {
-    enum ph_result_class class;
-    struct ph_str       number;     /* echoed out-trade-no */
-    struct ph_str       trade_no;   /* the channel's */
-    int64_t             amount;     /* echoed, -1 = not told */
-    struct ph_str       currency;   /* echoed */
-    struct ph_str       seller;     /* echoed, as configured */
-    uint64_t            paid_at_ms; /* 0 = not told */
-    enum ph_action_type action;
-    struct ph_str       action_data; /* JSON text of action.data */
-    struct ph_str       error_class; /* declined, timeout, signature, ... */
-    struct ph_str       channel_code;
-    struct ph_str       message;
-    int64_t             refunded_total; /* of the payment, -1 = not told */
-};
-
-enum ph_channel_step {
-    PH_STEP_ERROR = 0, /* our configuration or code is at fault */
-    PH_STEP_NEED_REQUEST,
-    PH_STEP_DONE
-};
-
-struct ph_channel_call {
-    enum ph_channel_op               op;
-    unsigned                         step; /* 0 = first */
-    const struct ph_channel_account *account;
-    const struct ph_channel_order   *order;
-    struct ph_arena                 *arena;
-    uint64_t                         now_ms;    /* unix */
-    const uint8_t                   *random;    /* 32 fresh bytes each step */
-    uint8_t                         *state;     /* PH_CHANNEL_STATE_MAX, kept */
-    size_t                           state_len; /* the adapter sets it */
-};
-
-struct ph_channel_out {
-    struct ph_channel_request request; /* NEED_REQUEST */
-    struct ph_channel_result  result;  /* DONE */
-};
-
-struct ph_channel_notice {
-    struct ph_str                   body;
-    const struct ph_channel_header *headers;
-    size_t                          header_count;
-};
-
-struct ph_channel_notice_out {
-    struct ph_str            id;     /* the channel's, for once-only */
-    struct ph_channel_result result; /* number tells the attempt or refund */
-    bool                     is_refund;
-    struct ph_str            order_number; /* of a refund: the out-trade-no */
-    struct ph_str            ack_body;
-    struct ph_str            ack_content_type;
+/* A member of `extra` that methods of this channel take. */
+struct ph_channel_extra {
+    const char *key;
+    const char *methods; /* blank-separated; NULL = all of the channel */
+    bool        is_required;
 };
 
 struct ph_channel {
@@ -215,6 +124,38 @@ struct ph_channel {
 
     /* what result.seller has to be; NULL, or {NULL, 0}: nothing to compare */
     struct ph_str (*expected_seller)(const struct ph_channel_account *account);
+
+    /* From here on all may be NULL or 0. */
+
+    void *self; /* of a declared channel: the compiled file */
+
+    /* Once a process, before anything else: for shared objects. */
+    bool (*init)(void);
+
+    const char *const *currencies; /* NULL-terminated; NULL = every one */
+    uint32_t           deadline_ms[PH_OP_COUNT]; /* 0 = pay.channel_deadline */
+    uint32_t reverse_after_ms; /* a bar code is not taken back sooner */
+    const char *const             *wire_fields; /* the wire log may show */
+    const struct ph_channel_extra *extra;
+    size_t                         extra_count;
+
+    /* Parses keys and certificates; NULL: *why says "KEY: found X, expected
+     * Y", in `arena`.  Immutable from then on, used by any thread. */
+    void *(*account_open)(const struct ph_channel_account *account,
+                          const struct ph_channel_env *env, uint64_t now_ms,
+                          struct ph_arena *arena, const char **why);
+    void (*account_close)(void *context);
+
+    /* NULL, or why this account cannot take this order: currency, amount, a
+     * code of another wallet.  Pure; before any row is written. */
+    const char *(*order_check)(const struct ph_channel_account *account,
+                               const struct ph_channel_order   *order);
+
+    /* What evidence about this order has to name.  order->extra {NULL, 0}: by
+     * the account alone. */
+    void (*expected)(const struct ph_channel_account *account,
+                     const struct ph_channel_order   *order,
+                     struct ph_arena *arena, struct ph_channel_expected *out);
 };
 
 /* The built-in adapters, by name; channels/registry.c. */
@@ -222,9 +163,5 @@ const struct ph_channel *ph_channel_find(struct ph_str name);
 
 /* the i-th, NULL after the last */
 const struct ph_channel *ph_channel_at(size_t i);
-
-/* case-insensitive header lookup; {NULL, 0} when absent */
-struct ph_str ph_channel_header(const struct ph_channel_header *headers,
-                                size_t count, struct ph_str name);
 
 #endif

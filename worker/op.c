@@ -149,6 +149,7 @@ op_step(struct wk_op *op, const struct ph_channel_reply *last)
         }
         op->done(op);
         return;
+    case PH_STEP_NEED_REFRESH: /* no account has anything to refresh yet */
     case PH_STEP_ERROR:
         break;
     }

@@ -21,22 +21,24 @@ static const char *const methods[] = { "sandbox_qr", "sandbox_bar", NULL };
 
 /* clang-format off */
 static const struct ph_channel_field fields[FIELDS] = {
-    [FIELD_BASE_URL] = { "base_url", true, false, "address of the sandbox" },
-    [FIELD_KEY]      = { "key", true, true, "key that signs both ways" },
+    [FIELD_BASE_URL] = { "base_url", true, false, "address of the sandbox",
+                         PH_VALUE_URL, NULL },
+    [FIELD_KEY]      = { "key", true, true, "key that signs both ways",
+                         PH_VALUE_SECRET, NULL },
 };
 
 /* ascending by code; a code that is not here proves nothing */
 static const struct ph_channel_code codes[] = {
     { PH_STR_INIT("auth_code_invalid"), PH_RESULT_FAILED,
-      PH_STR_INIT("auth_code") },
-    { PH_STR_INIT("declined"), PH_RESULT_FAILED, PH_STR_INIT("declined") },
+      PH_STR_INIT("auth_code"), 0 },
+    { PH_STR_INIT("declined"), PH_RESULT_FAILED, PH_STR_INIT("declined"), 0 },
     { PH_STR_INIT("not_found"), PH_RESULT_NOT_FOUND,
-      PH_STR_INIT("not_found") },
-    { PH_STR_INIT("not_paid"), PH_RESULT_FAILED, PH_STR_INIT("not_paid") },
+      PH_STR_INIT("not_found"), 0 },
+    { PH_STR_INIT("not_paid"), PH_RESULT_FAILED, PH_STR_INIT("not_paid"), 0 },
     { PH_STR_INIT("over_refund"), PH_RESULT_FAILED,
-      PH_STR_INIT("over_refund") },
+      PH_STR_INIT("over_refund"), 0 },
     { PH_STR_INIT("rate_limited"), PH_RESULT_NOT_SENT,
-      PH_STR_INIT("rate_limited") },
+      PH_STR_INIT("rate_limited"), 0 },
 };
 
 /* what the status of an order, and of a refund, proves when the code is "ok" */
