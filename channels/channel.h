@@ -107,11 +107,6 @@ struct ph_channel {
     const struct ph_channel_code  *codes; /* sorted; absent = UNKNOWN */
     size_t                         code_count;
 
-    /* NULL or why the account's values cannot work, e.g. "base_url: found
-     * ftp, expected https" */
-    const char *(*account_check)(const struct ph_channel_account *account,
-                                 struct ph_arena                 *arena);
-
     enum ph_channel_step (*step)(struct ph_channel_call        *call,
                                  const struct ph_channel_reply *last,
                                  struct ph_channel_out         *out);
@@ -121,9 +116,6 @@ struct ph_channel {
                          const struct ph_channel_notice *in, uint64_t now_ms,
                          struct ph_arena              *arena,
                          struct ph_channel_notice_out *out);
-
-    /* what result.seller has to be; NULL, or {NULL, 0}: nothing to compare */
-    struct ph_str (*expected_seller)(const struct ph_channel_account *account);
 
     /* From here on all may be NULL or 0. */
 
@@ -139,8 +131,10 @@ struct ph_channel {
     const struct ph_channel_extra *extra;
     size_t                         extra_count;
 
-    /* Parses keys and certificates; NULL: *why says "KEY: found X, expected
-     * Y", in `arena`.  Immutable from then on, used by any thread. */
+    /* Parses keys and certificates, those of account->kept too, on any thread;
+     * NULL: *why says "KEY: found X, expected Y", in `arena`.  Immutable from
+     * then on, used by any thread.  The values are what fields[] asks for, and
+     * live as long as the context. */
     void *(*account_open)(const struct ph_channel_account *account,
                           const struct ph_channel_env *env, uint64_t now_ms,
                           struct ph_arena *arena, const char **why);

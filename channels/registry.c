@@ -1,11 +1,19 @@
 /*
  * registry.c - the built-in adapters: one row a channel, ascending by name.
  */
+#include "channels/alipay/alipay.h"
 #include "channels/channel.h"
 #include "channels/sandbox/sandbox.h"
+#include "channels/stripe/stripe.h"
+#include "channels/unionpay/unionpay.h"
+#include "channels/wechatpay/wechatpay.h"
 
 static const struct ph_channel *const channels[] = {
+    &ph_channel_alipay,
     &ph_channel_sandbox,
+    &ph_channel_stripe,
+    &ph_channel_unionpay,
+    &ph_channel_wechatpay,
 };
 
 const struct ph_channel *

@@ -1,9 +1,10 @@
 /*
  * account.c - `payhub channel account add|list|set|drain|resume`.
  *
- * Keys are checked against libpayhub/domain/channel_fields.def.  Settings are
- * stored as one JSON object, secrets as another, sealed for the row.  A secret
- * comes from a file only: argv is visible to every process of the host.
+ * Keys are those of the adapter's fields[], and the adapter reads the values
+ * before they are stored.  Settings are stored as one JSON object, secrets as
+ * another, sealed for the row.  A secret comes from a file only: argv is
+ * visible to every process of the host.
  */
 #include "cli/cli.h"
 
@@ -11,8 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "channels/fields.h"
+#include "cli/channels.h"
 #include "cli/secrets.h"
-#include "libpayhub/domain/channel_fields.h"
 #include "libpayhub/io/daemon.h"
 
 #define KEY_LEN_MAX 64
@@ -21,6 +23,7 @@
 #define JSON_MAX 16000 /* of settings, of secrets */
 #define SQL_MAX (8 * JSON_MAX)
 #define RANDOM_LEN 16
+#define READ_MAX (256 * 1024) /* for the adapter to read keys in */
 
 struct account {
     char          id[CLI_TOKEN_MAX];
@@ -28,30 +31,33 @@ struct account {
     json_t       *settings;
     json_t       *secrets;
     uint64_t      weight;
+
+    const struct ph_channel *face; /* the adapter */
 };
 
 /* reads "key=value" or "key=@FILE" into one of the two objects */
 static enum cli_exit
 pair_take(struct account *account, const char *text, bool secret_option)
 {
-    char                         memory[CLI_VALUE_FILE_MAX];
-    char                         key_text[KEY_LEN_MAX + 1], says[CLI_WHY_MAX];
-    struct ph_str                key, value;
-    struct ph_buf                file = PH_BUF_INIT(memory);
-    struct ph_buf                why  = PH_BUF_INIT(says);
-    const struct ph_channel_key *row;
+    char                           memory[CLI_VALUE_FILE_MAX];
+    char                           key_text[KEY_LEN_MAX + 1], says[CLI_WHY_MAX];
+    struct ph_str                  key, value;
+    struct ph_buf                  file = PH_BUF_INIT(memory);
+    struct ph_buf                  why  = PH_BUF_INIT(says);
+    const struct ph_channel_field *row;
+    size_t                         at = 0;
 
     if (!ph_str_cut(ph_str_z(text), '=', &key, &value) || key.len > KEY_LEN_MAX)
     {
         return cli_usage("found '%.*s', expected KEY=VALUE",
                          secret_option ? 0 : 64, text);
     }
-    row = ph_channel_key_find(account->channel, key);
-    if (row == NULL) {
+    if (!ph_channel_field_find(account->face, key, &at)) {
         return cli_usage("found the unknown key %.*s for channel %.*s",
                          (int) key.len, key.ptr, (int) account->channel.len,
                          account->channel.ptr);
     }
+    row            = &account->face->fields[at];
     bool from_file = ph_str_starts(value, PH_STR("@"));
     if (row->secret != secret_option) {
         return cli_usage("%s is %s: expected %s", row->key,
@@ -77,11 +83,6 @@ pair_take(struct account *account, const char *text, bool secret_option)
         || memchr(value.ptr, '\0', value.len) != NULL)
     {
         return cli_usage("%s: expected a value of UTF-8 text", row->key);
-    }
-    if (strcmp(row->key, "base_url") == 0 && !ph_base_url_ok(value)) {
-        return cli_usage("base_url: found %.*s, expected https://..., or "
-                         "http:// of a loopback address",
-                         (int) value.len, value.ptr);
     }
     (void) snprintf(key_text, sizeof(key_text), "%s", row->key);
     json_t *object = row->secret ? account->secrets : account->settings;
@@ -113,11 +114,10 @@ pairs_take(const struct cli *cli, struct account *account, const char *option)
 static enum cli_exit
 missing_check(const struct account *account)
 {
-    const struct ph_channel_key *row;
+    for (size_t i = 0; i < account->face->field_count; i++) {
+        const struct ph_channel_field *row = &account->face->fields[i];
 
-    for (size_t i = 0; (row = ph_channel_key_at(account->channel, i)) != NULL;
-         i++) {
-        if (row->required
+        if (row->required && row->one_of == NULL
             && json_object_get(account->settings, row->key) == NULL
             && json_object_get(account->secrets, row->key) == NULL)
         {
@@ -129,21 +129,41 @@ missing_check(const struct account *account)
     return CLI_OK;
 }
 
+/* Whether the adapter can read what is to be stored. */
 static enum cli_exit
-channel_check(struct ph_str channel)
+values_check(struct cli *cli, const struct account *account)
 {
-    char          memory[256];
-    struct ph_buf list = PH_BUF_INIT(memory);
+    static char               memory[READ_MAX];
+    struct ph_arena           arena;
+    struct ph_channel_account face
+        = { .id = ph_str_z(account->id), .channel = account->face };
+    const char   *why  = NULL;
+    enum cli_exit code = missing_check(account);
 
-    if (ph_channel_key_at(channel, 0) != NULL) {
-        return CLI_OK;
+    if (code != CLI_OK) {
+        return code;
     }
-    for (size_t i = 0; ph_channel_name_at(i) != NULL; i++) {
-        ph_buf_add(&list, i != 0 ? PH_STR(", ") : PH_STR(""));
-        ph_buf_add(&list, ph_str_z(ph_channel_name_at(i)));
+    for (size_t i = 0; i < account->face->field_count; i++) {
+        const struct ph_channel_field *row   = &account->face->fields[i];
+        const json_t                  *value = json_object_get(
+                             row->secret ? account->secrets : account->settings, row->key);
+
+        face.values[i]
+            = ph_str_make(json_string_value(value), json_string_length(value));
     }
-    return cli_usage("found channel %.*s, expected one of: %.*s",
-                     (int) channel.len, channel.ptr, (int) list.len, list.ptr);
+    const struct ph_channel_env *env = cli_channel_env(cli);
+
+    if (env == NULL) {
+        return CLI_FAILED;
+    }
+    ph_arena_init(&arena, memory, sizeof(memory));
+    if (ph_channel_account_open(&face, env, ph_now_ms(), &arena, &why)) {
+        ph_channel_account_close(&face);
+    } else {
+        code = cli_usage("%s", why);
+    }
+    OPENSSL_cleanse(memory, sizeof(memory));
+    return code;
 }
 
 static enum cli_exit
@@ -271,17 +291,25 @@ account_insert(struct cli *cli, MYSQL *db, const struct account *account)
 enum cli_exit
 cli_account_add(struct cli *cli)
 {
-    struct account account = { .channel  = ph_str_z(cli->args.words[0]),
-                               .settings = json_object(),
-                               .secrets  = json_object(),
-                               .weight   = 1 };
-    enum cli_exit  code    = channel_check(account.channel);
+    struct account account      = { .channel  = ph_str_z(cli->args.words[0]),
+                                    .settings = json_object(),
+                                    .secrets  = json_object(),
+                                    .weight   = 1 };
+    bool           is_withdrawn = false;
+    enum cli_exit  code
+        = cli_channel_find(cli, account.channel, &account.face, &is_withdrawn);
+
+    if (code == CLI_OK && is_withdrawn) {
+        code = cli_usage("channel %s is withdrawn: expected one that takes "
+                         "accounts",
+                         cli->args.words[0]);
+    }
 
     code = code != CLI_OK ? code : name_check(cli);
     code = code != CLI_OK ? code : weight_take(cli, &account);
     code = code != CLI_OK ? code : pairs_take(cli, &account, "set");
     code = code != CLI_OK ? code : pairs_take(cli, &account, "secret");
-    code = code != CLI_OK ? code : missing_check(&account);
+    code = code != CLI_OK ? code : values_check(cli, &account);
     if (code == CLI_OK) {
         MYSQL *db = cli_sql_open(cli);
         code      = CLI_FAILED;
@@ -394,6 +422,7 @@ static enum cli_exit
 changes_take(const struct cli *cli, struct account *account)
 {
     struct account change = { .channel  = account->channel,
+                              .face     = account->face,
                               .settings = json_object(),
                               .secrets  = json_object(),
                               .weight   = account->weight };
@@ -455,7 +484,11 @@ cli_account_set(struct cli *cli)
         return CLI_FAILED;
     }
     code = account_load(cli, db, &account, &rows);
+    code = code != CLI_OK
+               ? code
+               : cli_channel_find(cli, account.channel, &account.face, NULL);
     code = code != CLI_OK ? code : changes_take(cli, &account);
+    code = code != CLI_OK ? code : values_check(cli, &account);
     if (code == CLI_OK && !account_update(cli, db, &account)) {
         code = CLI_FAILED;
     }

@@ -4,159 +4,51 @@
  * What is in the books under a number of ours was committed here before the
  * call, so a number that we do not know is lost.  What succeeded there is
  * succeeded here or still looked after; what succeeded here is there, once and
- * with the same amount.  Numbers of another make are not ours to judge.
+ * with the same amount.  Numbers of another make are not ours to judge.  That
+ * no more went back than was charged is judged where charges are.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <uthash.h>
 
 #include "cli/books.h"
-#include "libpayhub/base/id.h"
+#include "cli/progress.h"
 
+/* one refund of ours, as the walk meets it */
 struct ours {
-    UT_hash_handle hh;
-    char           id[PH_ID_LEN + 1];
-    char           attempt_id[PH_ID_LEN + 1];
-    char           status[16];
-    int64_t        amount;
-    bool           has_work;
-    bool           is_made; /* by the books */
-};
-
-/* what went back of one charge, by the books */
-struct net {
-    UT_hash_handle hh;
-    char           number[80];
-    int64_t        charged;
-    int64_t        refunded;
+    const char *id;
+    const char *attempt_id;
+    const char *status;
+    int64_t     amount;
+    bool        has_work;
 };
 
 struct judging {
-    struct ours *ours;
-    struct net  *nets;
-    json_t      *breaches;
-    size_t       refunds;
-    size_t       asked;
+    struct cli_books              *books;
+    struct cli_breaches           *breaches;
+    const struct cli_books_refund *made; /* the next one; NULL = no more */
+    struct cli_books_asks          asks;
+    char                           last[PH_ID_LEN + 1];
+    uint64_t                       rows;
 };
 
 static bool
-ours_add(void *data, MYSQL_ROW row)
+made_next(struct judging *it)
 {
-    struct judging *it     = data;
-    uint64_t        amount = 0;
-    struct ours    *one    = calloc(1, sizeof(*one));
+    const void *record;
+    bool        ok = cli_spool_next(&it->books->refunds, &record);
 
-    if (one == NULL || !ph_str_u64(ph_str_z(row[3]), INT64_MAX, &amount)) {
-        free(one);
-        return false;
-    }
-    (void) snprintf(one->id, sizeof(one->id), "%s", row[0]);
-    (void) snprintf(one->attempt_id, sizeof(one->attempt_id), "%s", row[1]);
-    (void) snprintf(one->status, sizeof(one->status), "%s", row[2]);
-    one->amount   = (int64_t) amount;
-    one->has_work = row[4] != NULL;
-    HASH_ADD_STR(it->ours, id, one);
-    return true;
-}
-
-static bool
-ours_read(struct judging *it, MYSQL *db)
-{
-    return cli_sql_each(
-        db,
-        PH_STR("SELECT r.id,r.attempt_id,r.status,r.amount,w.id "
-               "FROM refund r LEFT JOIN work w ON w.id=r.id "
-               "WHERE r.channel='sandbox' AND r.kind<>'foreign'"),
-        ours_add, it);
-}
-
-static const char *
-text_of(const json_t *item, const char *name)
-{
-    const char *text = json_string_value(json_object_get(item, name));
-
-    return text != NULL ? text : "";
-}
-
-/* --- one charge's sum ------------------------------------------------------
- */
-
-/* NULL = no memory */
-static struct net *
-net_of(struct judging *it, const char *number)
-{
-    struct net *net = NULL;
-
-    HASH_FIND_STR(it->nets, number, net);
-    if (net == NULL) {
-        net = calloc(1, sizeof(*net));
-        if (net == NULL) {
-            return NULL;
-        }
-        (void) snprintf(net->number, sizeof(net->number), "%s", number);
-        HASH_ADD_STR(it->nets, number, net);
-    }
-    return net;
-}
-
-static bool
-nets_read(struct judging *it, const json_t *books)
-{
-    size_t  i;
-    json_t *item;
-
-    json_array_foreach(json_object_get(books, "refunds"), i, item)
-    {
-        struct net *net = net_of(it, text_of(item, "out_trade_no"));
-
-        if (net == NULL) {
-            return false;
-        }
-        if (strcmp(text_of(item, "status"), "succeeded") == 0) {
-            net->refunded
-                += json_integer_value(json_object_get(item, "amount"));
-        }
-    }
-    json_array_foreach(json_object_get(books, "charges"), i, item)
-    {
-        struct net *net = NULL;
-
-        HASH_FIND_STR(it->nets, text_of(item, "out_trade_no"), net);
-        if (net != NULL && strcmp(text_of(item, "status"), "paid") == 0) {
-            net->charged = json_integer_value(json_object_get(item, "amount"));
-        }
-    }
-    return true;
-}
-
-static void
-nets_judge(struct judging *it)
-{
-    struct net *net, *next;
-    char        detail[96];
-
-    HASH_ITER(hh, it->nets, net, next)
-    {
-        if (net->refunded > net->charged) {
-            (void) snprintf(
-                detail, sizeof(detail), "charged %lld, refunded %lld",
-                (long long) net->charged, (long long) net->refunded);
-            cli_breach(it->breaches, "I3", "no more went back than was charged",
-                       net->number, detail);
-        }
-    }
+    it->made = record;
+    return ok;
 }
 
 /* --- one refund ------------------------------------------------------------
  */
 
 static void
-refund_known(struct judging *it, struct ours *one, const json_t *item)
+refund_known(struct judging *it, const struct ours *one)
 {
-    json_int_t amount = json_integer_value(json_object_get(item, "amount"));
-    char       detail[128];
+    const struct cli_books_refund *made = it->made;
+    char                           detail[160];
 
-    one->is_made = true;
     if (strcmp(one->status, "succeeded") != 0 && !one->has_work) {
         (void) snprintf(detail, sizeof(detail),
                         "refunded; here it is %s and nobody looks after it",
@@ -164,58 +56,123 @@ refund_known(struct judging *it, struct ours *one, const json_t *item)
         cli_breach(it->breaches, "I1", "what was refunded is not lost", one->id,
                    detail);
     }
-    if (amount != one->amount
-        || strcmp(text_of(item, "out_trade_no"), one->attempt_id) != 0)
-    {
+    if (made->amount != one->amount || strcmp(made->of, one->attempt_id) != 0) {
         (void) snprintf(detail, sizeof(detail),
-                        "refunded %lld of %.64s, our row says %lld of %s",
-                        (long long) amount, text_of(item, "out_trade_no"),
+                        "refunded %lld of %s, our row says %lld of %s",
+                        (long long) made->amount, made->of,
                         (long long) one->amount, one->attempt_id);
         cli_breach(it->breaches, "I1", "what was refunded is what was asked",
                    one->id, detail);
     }
 }
 
+/* one == NULL: no refund of ours has that number */
 static void
-refund_judge(struct judging *it, const json_t *item)
+refund_judge(struct judging *it, const struct ours *one)
 {
-    const char  *id    = text_of(item, "out_refund_no");
-    json_int_t   times = json_integer_value(json_object_get(item, "times"));
-    struct ours *one   = NULL;
-    char         detail[64];
+    const struct cli_books_refund *made = it->made;
+    char                           detail[64];
 
-    it->refunds++;
-    if (times > 1) {
+    if (made->times > 1) {
         (void) snprintf(detail, sizeof(detail), "refunded %lld times",
-                        (long long) times);
-        cli_breach(it->breaches, "I2", "a refund is made once", id, detail);
+                        (long long) made->times);
+        cli_breach(it->breaches, "I2", "a refund is made once", made->number,
+                   detail);
     }
-    HASH_FIND_STR(it->ours, id, one);
-    if (one == NULL && ph_id_is(ph_str_z(id), PH_ID_REFUND)) {
-        cli_breach(it->breaches, "I1", "what was refunded is not lost", id,
-                   "refunded; we have no such refund");
+    if (one == NULL && ph_id_is(ph_str_z(made->number), PH_ID_REFUND)) {
+        cli_breach(it->breaches, "I1", "what was refunded is not lost",
+                   made->number, "refunded; we have no such refund");
     }
-    if (one != NULL && strcmp(text_of(item, "status"), "succeeded") == 0) {
-        refund_known(it, one, item);
+    if (one != NULL && made->is_done) {
+        refund_known(it, one);
     }
+}
+
+/* --- the walk -------------------------------------------------------------
+ */
+
+static bool
+strangers_judge(struct judging *it, const char *id)
+{
+    while (it->made != NULL && (id == NULL || strcmp(it->made->number, id) < 0))
+    {
+        refund_judge(it, NULL);
+        if (!made_next(it)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+ours_judge(struct judging *it, const struct ours *one)
+{
+    bool is_made = false;
+
+    if (!strangers_judge(it, one->id)) {
+        return false;
+    }
+    while (it->made != NULL && strcmp(it->made->number, one->id) == 0) {
+        is_made = is_made || it->made->is_done;
+        refund_judge(it, one);
+        if (!made_next(it)) {
+            return false;
+        }
+    }
+    if (!is_made && strcmp(one->status, "succeeded") == 0
+        && it->books->count != 0) {
+        cli_books_ask_later(&it->asks, one->id, one->attempt_id);
+    }
+    return true;
+}
+
+static bool
+on_row(void *data, MYSQL_ROW row)
+{
+    struct judging *it     = data;
+    uint64_t        amount = 0;
+    struct ours     one    = { .id         = row[0],
+                               .attempt_id = row[1],
+                               .status     = row[2],
+                               .has_work   = row[4] != NULL };
+
+    if (!ph_str_u64(ph_str_z(row[3]), INT64_MAX, &amount)
+        || strcmp(it->last, one.id) >= 0)
+    {
+        cli_say("refund: found '%s' of amount %s behind '%s', expected ids "
+                "that rise and an amount",
+                one.id, row[3], it->last);
+        return false;
+    }
+    one.amount = (int64_t) amount;
+    (void) snprintf(it->last, sizeof(it->last), "%s", one.id);
+    cli_progress("books: %llu refunds compared",
+                 (unsigned long long) ++it->rows);
+    return ours_judge(it, &one);
 }
 
 /* made after the books were read, or never: ask by the charge's number */
 static bool
-is_made_now(const struct cli_books *books, const struct ours *one)
+is_made_now(struct cli_books *books, const char *id, const char *of)
 {
     bool made = false;
 
     for (size_t i = 0; !made && i < books->count; i++) {
-        json_t *now = cli_books_ask(books, i, one->attempt_id);
+        json_t *now = cli_books_ask(books, i, of);
         json_t *item;
         size_t  at;
 
+        books->is_away = books->is_away || now == NULL;
         json_array_foreach(json_object_get(now, "refunds"), at, item)
         {
+            const char *number
+                = json_string_value(json_object_get(item, "out_refund_no"));
+            const char *status
+                = json_string_value(json_object_get(item, "status"));
             made = made
-                   || (strcmp(text_of(item, "out_refund_no"), one->id) == 0
-                       && strcmp(text_of(item, "status"), "succeeded") == 0);
+                   || (number != NULL && status != NULL
+                       && strcmp(number, id) == 0
+                       && strcmp(status, "succeeded") == 0);
         }
         json_decref(now);
     }
@@ -223,67 +180,41 @@ is_made_now(const struct cli_books *books, const struct ours *one)
 }
 
 static void
-succeeded_judge(struct judging *it, const struct cli_books *books)
+succeeded_judge(struct judging *it)
 {
-    struct ours *one, *next;
-
-    HASH_ITER(hh, it->ours, one, next)
-    {
-        if (!one->is_made && strcmp(one->status, "succeeded") == 0
-            && it->asked < CLI_BOOKS_ASK_MAX)
+    for (size_t i = 0; i < it->asks.count && !it->books->is_away; i++) {
+        cli_progress("books: %zu of %zu refunds asked for by number", i,
+                     it->asks.count);
+        if (!is_made_now(it->books, it->asks.id[i], it->asks.of[i])
+            && !it->books->is_away)
         {
-            it->asked++;
-            if (!is_made_now(books, one)) {
-                cli_breach(it->breaches, "I1",
-                           "what we call refunded went back", one->id,
-                           "succeeded; the channel has no such refund");
-            }
+            cli_breach(it->breaches, "I1", "what we call refunded went back",
+                       it->asks.id[i],
+                       "succeeded; the channel has no such refund");
         }
     }
-}
-
-static void
-judging_free(struct judging *it)
-{
-    struct ours *one = it->ours;
-    struct net  *net = it->nets;
-
-    HASH_CLEAR(hh, it->ours); /* the tables only; the chains stay */
-    HASH_CLEAR(hh, it->nets);
-    while (one != NULL) {
-        struct ours *next = one->hh.next;
-        free(one);
-        one = next;
-    }
-    while (net != NULL) {
-        struct net *next = net->hh.next;
-        free(net);
-        net = next;
-    }
+    it->books->unasked += it->asks.unasked;
 }
 
 bool
-cli_books_judge_refunds(struct cli_books *books, MYSQL *db, json_t *breaches,
-                        size_t *refunds)
+cli_books_judge_refunds(struct cli_books *books, MYSQL *db,
+                        struct cli_breaches *breaches)
 {
-    struct judging it = { .breaches = breaches };
-    bool           ok = ours_read(&it, db);
-    size_t         at;
-    json_t        *item;
+    static struct judging it;
 
-    for (size_t i = 0; ok && i < books->count; i++) {
-        json_array_foreach(json_object_get(books->books[i], "refunds"), at,
-                           item)
-        {
-            refund_judge(&it, item);
-        }
-        ok = nets_read(&it, books->books[i]);
+    it      = (struct judging){ .books = books, .breaches = breaches };
+    bool ok = made_next(&it)
+              && cli_sql_stream(
+                  db,
+                  PH_STR("SELECT r.id,r.attempt_id,r.status,r.amount,w.id "
+                         "FROM refund r LEFT JOIN work w ON w.id=r.id "
+                         "WHERE r.channel='sandbox' AND r.kind<>'foreign' "
+                         "ORDER BY r.id"),
+                  on_row, &it)
+              && strangers_judge(&it, NULL);
+
+    if (ok) {
+        succeeded_judge(&it);
     }
-    nets_judge(&it);
-    if (ok && books->count != 0) {
-        succeeded_judge(&it, books);
-    }
-    *refunds = it.refunds;
-    judging_free(&it);
     return ok;
 }

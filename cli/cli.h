@@ -88,6 +88,12 @@ bool cli_sql_each(MYSQL *db, struct ph_str sql,
                   bool (*on_row)(void *data, MYSQL_ROW row),
                   void *data) PH_MUST_CHECK;
 
+/* The same with rows as they come, however many: nothing else may be asked of
+ * `db` meanwhile. */
+bool cli_sql_stream(MYSQL *db, struct ph_str sql,
+                    bool (*on_row)(void *data, MYSQL_ROW row),
+                    void *data) PH_MUST_CHECK;
+
 /* The first column of the first row into `out`; false = said why. */
 bool cli_sql_text(MYSQL *db, struct ph_str sql,
                   struct ph_buf *out) PH_MUST_CHECK;

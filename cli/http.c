@@ -16,6 +16,9 @@ answer_take(char *bytes, size_t one, size_t count, void *data)
     struct cli_http *http = data;
     size_t           len  = one * count;
 
+    if (http->on_answer != NULL) {
+        return http->on_answer(http->answer_for, bytes, len) ? len : 0;
+    }
     if (len > http->answer_max - http->answer_len) {
         http->too_long = true;
         return 0;
@@ -84,6 +87,10 @@ easy_set(CURL *easy, struct cli_http *http, struct curl_slist *headers)
     (void) curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
     (void) curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
     (void) curl_easy_setopt(easy, CURLOPT_TIMEOUT, http->timeout_s);
+    if (http->stall_s != 0) {
+        (void) curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+        (void) curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, http->stall_s);
+    }
     (void) curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->error);
     (void) curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, answer_take);
     (void) curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);

@@ -29,6 +29,10 @@ struct cli_http {
     bool          has_body;
     long          timeout_s;
     size_t        answer_max;
+    long          stall_s; /* 0 = as long as timeout_s without a byte */
+    /* NULL = kept in `answer`; takes its bytes as they come, false ends it */
+    bool (*on_answer)(void *data, const char *bytes, size_t len);
+    void *answer_for;
 
     /* set by the call */
     long   status;

@@ -26,12 +26,13 @@
 
 /* clang-format off */
 static const struct sealed_column {
-    const char *table, *column;
+    const char *table, *id, *column;
     const char *keep; /* a column that would move by itself, or "" */
 } columns[] = {
-    { "app", "webhook_secret", "" },
-    { "app_key", "secret", ",changed_at=changed_at" },
-    { "channel_account", "secrets", ",updated_at=updated_at" },
+    { "app", "id", "webhook_secret", "" },
+    { "app_key", "id", "secret", ",changed_at=changed_at" },
+    { "channel_account", "id", "secrets", ",updated_at=updated_at" },
+    { "channel_kept", "account_id", "value", "" },
 };
 /* clang-format on */
 
@@ -72,15 +73,21 @@ rows_read(struct seal_run *run, const struct sealed_column *at,
 {
     struct ph_buf sql = PH_BUF_INIT(seal_sql);
 
-    ph_buf_add(&sql, PH_STR("SELECT id,"));
+    ph_buf_add(&sql, PH_STR("SELECT "));
+    ph_buf_add(&sql, ph_str_z(at->id));
+    ph_buf_byte(&sql, ',');
     ph_buf_add(&sql, ph_str_z(at->column));
     ph_buf_add(&sql, PH_STR(" FROM "));
     ph_buf_add(&sql, ph_str_z(at->table));
-    ph_buf_add(&sql, PH_STR(" WHERE id>"));
+    ph_buf_add(&sql, PH_STR(" WHERE "));
+    ph_buf_add(&sql, ph_str_z(at->id));
+    ph_buf_byte(&sql, '>');
     cli_sql_quote(run->db, &sql, ph_str_z(after));
     ph_buf_add(&sql, PH_STR(" AND "));
     ph_buf_add(&sql, ph_str_z(at->column));
-    ph_buf_add(&sql, PH_STR("<>'' ORDER BY id LIMIT "));
+    ph_buf_add(&sql, PH_STR("<>'' ORDER BY "));
+    ph_buf_add(&sql, ph_str_z(at->id));
+    ph_buf_add(&sql, PH_STR(" LIMIT "));
     ph_buf_u64(&sql, BATCH_ROWS);
     return cli_sql_rows(run->db, ph_buf_str(&sql));
 }
@@ -166,7 +173,9 @@ update_add(struct seal_run *run, const struct sealed_column *at,
     ph_buf_byte(&sql, '=');
     cli_sql_bytes(&sql, sealed);
     ph_buf_add(&sql, ph_str_z(at->keep));
-    ph_buf_add(&sql, PH_STR(" WHERE id="));
+    ph_buf_add(&sql, PH_STR(" WHERE "));
+    ph_buf_add(&sql, ph_str_z(at->id));
+    ph_buf_byte(&sql, '=');
     cli_sql_quote(run->db, &sql, row->id);
     ph_buf_add(&sql, PH_STR(" AND "));
     ph_buf_add(&sql, ph_str_z(at->column));

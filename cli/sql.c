@@ -93,6 +93,28 @@ cli_sql_each(MYSQL *db, struct ph_str                         sql,
 }
 
 bool
+cli_sql_stream(MYSQL *db, struct ph_str                         sql,
+               bool (*on_row)(void *data, MYSQL_ROW row), void *data)
+{
+    MYSQL_RES *rows = NULL;
+    bool       ok   = true;
+
+    if (mysql_real_query(db, sql.ptr, sql.len) != 0
+        || (rows = mysql_use_result(db)) == NULL)
+    {
+        return say_sql(db, sql);
+    }
+    for (MYSQL_ROW row; ok && (row = mysql_fetch_row(rows)) != NULL;) {
+        ok = on_row(data, row);
+    }
+    if (ok && mysql_errno(db) != 0) {
+        ok = say_sql(db, sql); /* cut off: those seen are not all */
+    }
+    mysql_free_result(rows);
+    return ok;
+}
+
+bool
 cli_sql_text(MYSQL *db, struct ph_str sql, struct ph_buf *out)
 {
     MYSQL_RES *rows = cli_sql_rows(db, sql);

@@ -6,7 +6,7 @@
  */
 #include "cli/told.h"
 
-#include "cli/books.h"
+#include "cli/progress.h"
 
 #include <errno.h>
 #include <sys/stat.h>
@@ -16,6 +16,8 @@
 #define NUMBER_MAX 64
 #define APP_MAX 32
 #define STATUS_MAX 16
+#define APPS_MAX 64
+#define APPS_TEXT_MAX (APPS_MAX * (2 * APP_MAX + 3) + 128)
 
 struct line {
     char number[NUMBER_MAX + 1];
@@ -27,10 +29,11 @@ struct line {
 };
 
 struct telling {
-    MYSQL      *db;
-    json_t     *breaches;
-    size_t      count;
-    struct line lines[ROUND];
+    MYSQL               *db;
+    struct cli_breaches *breaches;
+    struct ph_str        apps[2]; /* of payments, of refunds */
+    size_t               count;
+    struct line          lines[ROUND];
 };
 
 /*
@@ -80,21 +83,54 @@ is_same(const struct line *line, bool is_refund, MYSQL_ROW row)
            && (line->app[0] == '\0' || strcmp(line->app, row[1]) == 0);
 }
 
+/*
+ * "n.app_id IN(...) AND " with all that have numbers: the tables' keys begin
+ * with it.  Of more than APPS_MAX nothing is said, and each round reads the
+ * table.
+ */
+static bool
+apps_read(MYSQL *db, struct ph_str sql, char memory[APPS_TEXT_MAX],
+          struct ph_str *out)
+{
+    struct ph_buf text;
+    size_t        n    = 0;
+    MYSQL_RES    *rows = cli_sql_rows(db, sql);
+
+    if (rows == NULL) {
+        return false;
+    }
+    ph_buf_init(&text, memory, APPS_TEXT_MAX);
+    ph_buf_add(&text, PH_STR("n.app_id IN("));
+    for (MYSQL_ROW row; (row = mysql_fetch_row(rows)) != NULL;) {
+        if (n++ != 0) {
+            ph_buf_byte(&text, ',');
+        }
+        cli_sql_quote(db, &text, ph_str_z(row[0]));
+    }
+    ph_buf_add(&text, PH_STR(") AND "));
+    mysql_free_result(rows);
+    *out = n == 0 || n > APPS_MAX || text.full ? PH_STR("") : ph_buf_str(&text);
+    return true;
+}
+
 /* numbers are tokens: nothing in them to escape */
 static bool
 round_read(struct telling *it, bool is_refund)
 {
-    char          memory[ROUND * (NUMBER_MAX + 4) + 512];
+    char          memory[ROUND * (NUMBER_MAX + 4) + APPS_TEXT_MAX + 512];
     struct ph_buf sql = PH_BUF_INIT(memory);
     size_t        n   = 0;
 
     ph_buf_add(&sql, is_refund
                          ? PH_STR("SELECT n.refund_no,n.app_id,r.status "
-                                  "FROM refund_no n JOIN refund r ON "
-                                  "r.id=n.refund_id WHERE n.refund_no IN(")
+                                  "FROM refund_no n STRAIGHT_JOIN refund r ON "
+                                  "r.id=n.refund_id WHERE ")
                          : PH_STR("SELECT n.order_no,n.app_id,p.status "
-                                  "FROM payment_no n JOIN payment p ON "
-                                  "p.id=n.payment_id WHERE n.order_no IN("));
+                                  "FROM payment_no n STRAIGHT_JOIN payment p "
+                                  "ON p.id=n.payment_id WHERE "));
+    ph_buf_add(&sql, it->apps[is_refund]);
+    ph_buf_add(&sql, is_refund ? PH_STR("n.refund_no IN(")
+                               : PH_STR("n.order_no IN("));
     for (size_t i = 0; i < it->count; i++) {
         if (it->lines[i].is_refund == is_refund) {
             ph_buf_add(&sql, n++ == 0 ? PH_STR("'") : PH_STR(",'"));
@@ -214,17 +250,30 @@ cli_told_close(struct cli_told *told)
 }
 
 enum cli_exit
-cli_told_judge(struct cli_told *told, MYSQL *db, json_t *breaches,
+cli_told_judge(struct cli_told *told, MYSQL *db, struct cli_breaches *breaches,
                size_t *lines)
 {
     static struct telling it;
     static char           text[LINE_MAX_BYTES];
+    static char           apps[2][APPS_TEXT_MAX];
     uint64_t              left = told->size;
 
     it.db       = db;
     it.breaches = breaches;
     it.count    = 0;
     *lines      = 0;
+    if (told->file != NULL
+        && (!apps_read(db,
+                       PH_STR("SELECT DISTINCT app_id FROM payment_no "
+                              "LIMIT 65"),
+                       apps[0], &it.apps[0])
+            || !apps_read(db,
+                          PH_STR("SELECT DISTINCT app_id FROM refund_no "
+                                 "LIMIT 65"),
+                          apps[1], &it.apps[1])))
+    {
+        return CLI_FAILED;
+    }
     while (told->file != NULL && left != 0
            && fgets(text, sizeof(text), told->file) != NULL)
     {
@@ -232,6 +281,7 @@ cli_told_judge(struct cli_told *told, MYSQL *db, json_t *breaches,
 
         left = len < left ? left - len : 0;
         ++*lines;
+        cli_progress("told: %zu lines compared", *lines);
         if (!line_read(&it.lines[it.count], text, len)) {
             cli_say("%s: line %zu: found no object with order_no or refund_no, "
                     "and status; expected one a line, of at most %d bytes",

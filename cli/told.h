@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-#include "cli/cli.h"
+#include "cli/books.h"
 
 struct cli_told {
     const char *path;
@@ -28,8 +28,9 @@ bool cli_told_open(struct cli_told *told, const char *path) PH_MUST_CHECK;
  * Judges the lines against the rows of the snapshot that is open.  *lines
  * counts them; CLI_USAGE = a line that cannot be read, said which.
  */
-enum cli_exit cli_told_judge(struct cli_told *told, MYSQL *db, json_t *breaches,
-                             size_t *lines) PH_MUST_CHECK;
+enum cli_exit cli_told_judge(struct cli_told *told, MYSQL *db,
+                             struct cli_breaches *breaches,
+                             size_t              *lines) PH_MUST_CHECK;
 
 void cli_told_close(struct cli_told *told);
 

@@ -604,29 +604,14 @@ ngx_http_payhub_route_accounts_set(json_t *items)
 /* ---- what workers tell ---- */
 
 
-static ngx_uint_t
-ngx_http_payhub_health_item(struct ph_str item, struct ph_str *account,
-    enum ph_call_class *class, uint64_t *ms)
-{
-    struct ph_str  rest, word, time;
-
-    return ph_str_cut(item, ':', account, &rest)
-           && ph_str_cut(rest, ':', &word, &time)
-           && ph_str_is_token(*account, PH_ROUTE_NAME_MAX)
-           && ph_call_class_find(word, class)
-           && ph_str_u64(time, 86400000, ms);
-}
-
-
-/* "ACCOUNT:CLASS:MS ..."; an item that does not read so is passed over */
+/* an item that does not read as ph_call_item is passed over */
 
 void
 ngx_http_payhub_health_take(ngx_http_payhub_request_t *pr, struct ph_str field)
 {
     size_t                     i;
-    uint64_t                   ms;
-    struct ph_str              item, account;
-    enum ph_call_class         class;
+    struct ph_str              item;
+    struct ph_call_item        call;
     struct ph_breaker_spec     spec = PH_BREAKER_DEFAULT;
     ngx_http_payhub_health_t  *health;
     ngx_http_payhub_choice_t  *choice;
@@ -637,7 +622,7 @@ ngx_http_payhub_health_take(ngx_http_payhub_request_t *pr, struct ph_str field)
 
     while (ph_str_next(&field, ' ', &item)) {
 
-        if (!ngx_http_payhub_health_item(item, &account, &class, &ms)) {
+        if (!ph_call_item_read(item, &call)) {
             ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ngx_cycle->log, 0,
                            "payhub health: passed over \"%*s\"", item.len,
                            item.ptr);
@@ -647,7 +632,7 @@ ngx_http_payhub_health_take(ngx_http_payhub_request_t *pr, struct ph_str field)
         health = NULL;
 
         for (i = 0; routes && i < routes->accounts_n; i++) {
-            if (ph_str_eq(routes->accounts[i].id, account)) {
+            if (ph_str_eq(routes->accounts[i].id, call.account)) {
                 health = routes->faces[i].health;
                 spec = routes->faces[i].breaker;
                 break;
@@ -660,7 +645,9 @@ ngx_http_payhub_health_take(ngx_http_payhub_request_t *pr, struct ph_str field)
             continue;
         }
 
-        ph_health_add(&health->health, &spec, ngx_current_msec, class, ms);
+        ph_health_add(&health->health, &spec, ngx_current_msec, call.class,
+                      call.ms);
+        ph_phases_add(&health->phases, &call);
 
         if (choice && choice->health == health) {
             choice->probe = 0;
@@ -709,6 +696,31 @@ ngx_http_payhub_health_times(struct ph_health *health)
     }
 
     return ms;
+}
+
+
+/* times of connections, handshakes, first bytes: how many, microseconds */
+
+static void
+ngx_http_payhub_health_phases(json_t *one, ngx_http_payhub_health_t *health)
+{
+    ngx_uint_t  i;
+
+    static struct {
+        char  *count;
+        char  *us;
+    } names[PH_PHASES] = {
+        { "connects", "connect_us" },
+        { "handshakes", "tls_us" },
+        { "first_bytes", "first_byte_us" }
+    };
+
+    for (i = 0; i < PH_PHASES; i++) {
+        (void) json_object_set_new(one, names[i].count,
+              json_integer(health ? (json_int_t) health->phases.count[i] : 0));
+        (void) json_object_set_new(one, names[i].us,
+              json_integer(health ? (json_int_t) health->phases.us[i] : 0));
+    }
 }
 
 
@@ -780,6 +792,7 @@ ngx_http_payhub_health_account(ngx_http_payhub_routes_t *routes, ngx_uint_t i)
     (void) json_object_set_new(one, "calls", sums);
     (void) json_object_set_new(one, "ms",
                                ngx_http_payhub_health_times(health));
+    ngx_http_payhub_health_phases(one, routes->faces[i].health);
 
     return one;
 }

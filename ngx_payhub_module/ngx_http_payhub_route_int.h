@@ -59,6 +59,7 @@ typedef struct {
     struct ph_health         health;
     struct ph_success        success;       /* as workers tell it */
     uint32_t                 inflight[NGX_HTTP_PAYHUB_SLOTS_MAX];
+    struct ph_phases         phases;
 } ngx_http_payhub_health_t;
 
 

@@ -31,6 +31,10 @@ static int64_t ngx_http_payhub_number(json_t *value);
 static void ngx_http_payhub_prometheus_head(ngx_http_payhub_text_t *text,
     const char *metric, const char *help, ngx_uint_t is_sum);
 static void ngx_http_payhub_prometheus_counters(ngx_http_payhub_text_t *text);
+static void ngx_http_payhub_prometheus_summaries(ngx_http_payhub_text_t *text,
+    json_t *accounts);
+static void ngx_http_payhub_falcon_summaries(ngx_http_payhub_text_t *text,
+    ngx_uint_t *n, json_t *accounts);
 static void ngx_http_payhub_falcon_point(ngx_http_payhub_text_t *text,
     ngx_uint_t *n, const char *metric, const char *tags, json_t *value,
     ngx_uint_t is_sum);
@@ -81,6 +85,24 @@ static ngx_http_payhub_metric_t  ngx_http_payhub_metrics[] = {
       "Of them those that the channel did not answer or not do", 1 },
 
     { NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0 }
+};
+
+
+/* times of accounts: sums of microseconds, told in seconds, and counts */
+
+static struct {
+    const char  *sum;
+    const char  *count;
+    const char  *metric;
+    const char  *help;
+} ngx_http_payhub_summaries[] = {
+    { "connect_us", "connects", "account_connect",
+      "Time to a new connection to the channel of an account" },
+    { "tls_us", "handshakes", "account_tls",
+      "Time of TLS on a new connection to the channel of an account" },
+    { "first_byte_us", "first_bytes", "account_first_byte",
+      "Time from a request to the first byte of its answer" },
+    { NULL, NULL, NULL, NULL }
 };
 
 
@@ -153,6 +175,9 @@ ngx_http_payhub_status_prometheus(ngx_http_payhub_text_t *text, json_t *tree)
         }
     }
 
+    ngx_http_payhub_prometheus_summaries(text,
+                                         json_object_get(tree, "accounts"));
+
     for (n = 0; ngx_http_payhub_gauges[n].member; n++) {
 
         value = json_object_get(tree, ngx_http_payhub_gauges[n].member);
@@ -208,6 +233,45 @@ ngx_http_payhub_prometheus_counters(ngx_http_payhub_text_t *text)
                                     metric, labels[0] ? "{" : "", labels,
                                     labels[0] ? "}" : "",
                                     ngx_http_payhub_count_read(i));
+    }
+}
+
+
+static void
+ngx_http_payhub_prometheus_summaries(ngx_http_payhub_text_t *text,
+    json_t *accounts)
+{
+    json_t      *row;
+    size_t       i;
+    int64_t      us;
+    ngx_uint_t   n;
+    const char  *id, *metric;
+
+    for (n = 0; ngx_http_payhub_summaries[n].sum; n++) {
+
+        metric = ngx_http_payhub_summaries[n].metric;
+
+        if (json_array_size(accounts)) {
+            ngx_http_payhub_text_printf(text,
+                        "# HELP payhub_edge_%s_seconds %s.\n"
+                        "# TYPE payhub_edge_%s_seconds summary\n",
+                        metric, ngx_http_payhub_summaries[n].help, metric);
+        }
+
+        json_array_foreach(accounts, i, row) {
+
+            id = json_string_value(json_object_get(row, "id"));
+            us = ngx_http_payhub_number(json_object_get(row,
+                                           ngx_http_payhub_summaries[n].sum));
+
+            ngx_http_payhub_text_printf(text,
+                        "payhub_edge_%s_seconds_sum{account=\"%s\"}"
+                        " %L.%06L\n"
+                        "payhub_edge_%s_seconds_count{account=\"%s\"} %L\n",
+                        metric, id, us / 1000000, us % 1000000, metric, id,
+                        ngx_http_payhub_number(json_object_get(row,
+                                       ngx_http_payhub_summaries[n].count)));
+        }
     }
 }
 
@@ -285,6 +349,9 @@ ngx_http_payhub_status_falcon(ngx_http_payhub_text_t *text, json_t *tree)
         }
     }
 
+    ngx_http_payhub_falcon_summaries(text, &n,
+                                     json_object_get(tree, "accounts"));
+
     for (k = 0; ngx_http_payhub_gauges[k].member; k++) {
 
         value = json_object_get(tree, ngx_http_payhub_gauges[k].member);
@@ -297,6 +364,41 @@ ngx_http_payhub_status_falcon(ngx_http_payhub_text_t *text, json_t *tree)
     }
 
     ngx_http_payhub_text_add(text, "]\n", 2);
+}
+
+
+static void
+ngx_http_payhub_falcon_summaries(ngx_http_payhub_text_t *text, ngx_uint_t *n,
+    json_t *accounts)
+{
+    char         tags[64], metric[64];
+    json_t      *row;
+    size_t       i;
+    ngx_uint_t   k;
+    const char  *id;
+
+    for (k = 0; ngx_http_payhub_summaries[k].sum; k++) {
+
+        json_array_foreach(accounts, i, row) {
+
+            id = json_string_value(json_object_get(row, "id"));
+
+            *ngx_slprintf((u_char *) tags, (u_char *) tags + sizeof(tags) - 1,
+                          "account=%s", id) = '\0';
+
+            *ngx_slprintf((u_char *) metric,
+                          (u_char *) metric + sizeof(metric) - 1, "%s_us",
+                          ngx_http_payhub_summaries[k].metric) = '\0';
+            ngx_http_payhub_falcon_point(text, n, metric, tags,
+                json_object_get(row, ngx_http_payhub_summaries[k].sum), 1);
+
+            *ngx_slprintf((u_char *) metric,
+                          (u_char *) metric + sizeof(metric) - 1, "%s_count",
+                          ngx_http_payhub_summaries[k].metric) = '\0';
+            ngx_http_payhub_falcon_point(text, n, metric, tags,
+                json_object_get(row, ngx_http_payhub_summaries[k].count), 1);
+        }
+    }
 }
 
 

@@ -21,5 +21,7 @@ PURE_SRCS := $(PURE_EDGE_SRCS) \
   libpayhub/base/conf.c libpayhub/base/conf_rules.c libpayhub/base/crc16.c \
   libpayhub/base/civil.c libpayhub/base/month.c \
   libpayhub/base/redis_place.c libpayhub/wire/ed25519.c \
-  libpayhub/wire/form.c libpayhub/wire/json_member.c libpayhub/wire/webhook.c \
-  libpayhub/domain/channel_fields.c libpayhub/domain/counter.c
+  libpayhub/wire/cert.c libpayhub/wire/cipher.c libpayhub/wire/digest_old.c \
+  libpayhub/wire/form.c libpayhub/wire/json_member.c libpayhub/wire/pfx.c \
+  libpayhub/wire/rsa.c libpayhub/wire/webhook.c \
+  libpayhub/domain/base_url.c libpayhub/domain/counter.c

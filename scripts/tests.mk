@@ -112,9 +112,12 @@ $(B)/bench/http/responder: $(call obj,bench/http/responder.c) $(B)/libpayhub.a
 	$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
 
 # Tests of rooms beside libpayhub name the objects that they need.
-$(B)/t/test_vectors_v3: LIBS_PURE += -ljansson
 $(B)/t/test_address: $(call obj,worker/address.c)
 $(B)/t/test_worker_ask: $(call obj,$(addprefix worker/,ask.c judge.c row.c schedule.c))
+$(B)/t/test_worker_op: $(call obj,worker/op.c worker/health.c)
+$(B)/t/test_worker_wire: $(call obj,worker/wire_text.c channels/pick.c \
+        channels/channel.c)
+$(B)/t/test_worker_wire: LIBS_PURE += -ljansson
 $(B)/t/test_worker_offer: $(call obj,worker/offer.c)
 $(B)/t/test_worker_cut: $(call obj,worker/cut.c)
 $(B)/t/test_worker_batch_sql: $(call obj,$(addprefix worker/,batch_sql.c \
@@ -137,8 +140,9 @@ $(B)/t/test_worker_texts: LIBS_PURE += -ljansson
 $(B)/t/test_verify: $(call obj,cli/signer.c)
 $(B)/t/test_cli_args: $(call obj,cli/args.c)
 $(B)/t/test_cli_texts: $(call obj,cli/sql_split.c cli/gtid.c cli/when.c)
-$(B)/t/test_channel_sandbox $(B)/t/test_channel_sandbox_told $(B)/t/test_channel_fields: $(call obj,$(CHANNEL_SRCS))
-$(B)/t/test_channel_sandbox $(B)/t/test_channel_sandbox_told $(B)/t/test_channel_fields: LIBS_PURE += -ljansson
+CHANNEL_TESTS := $(filter $(addprefix $(B)/t/test_,channel_% vectors_% pick%),$(UNIT_TESTS))
+$(CHANNEL_TESTS): $(call obj,$(CHANNEL_SRCS))
+$(CHANNEL_TESTS): LIBS_PURE += -ljansson -lexpat -lz
 
 # The call engine behind a line protocol, for t/component/call/call.test.
 $(B)/t/call-driver: $(call obj,t/component/call/driver.c worker/address.c \

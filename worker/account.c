@@ -1,259 +1,21 @@
-/* account.c - the cache of channel accounts; see account.h. */
-#include "worker/account.h"
-
-#include <jansson.h>
+/* account.c - the list of channel accounts; see account.h. */
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "channels/fields.h"
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
+#include "libpayhub/io/trust.h"
+#include "libpayhub/wire/cert.h"
 #include "libpayhub/wire/frame.h"
-#include "worker/store.h"
+#include "worker/account_int.h"
+#include "worker/refresh.h"
 
-#define LOAD_MEMORY_LEN (4 * 1024 * 1024) /* rows of one read */
 #define LOAD_EVERY_MS 500
 #define FRESH_NS UINT64_C(5000000000)
-#define VALUES_LEN_MAX (64 * 1024) /* all values of one account */
-#define SECRETS_LEN_MAX 16384
-#define STAMP_LEN_MAX 96
+#define WHY_MAX 512
 
-enum {
-    ROW_ID,
-    ROW_CHANNEL,
-    ROW_APP,
-    ROW_WEIGHT,
-    ROW_STATUS,
-    ROW_SETTINGS,
-    ROW_SECRETS,
-    ROW_VER,
-    ROW_TEXTS
-};
-
-struct account_row {
-    struct ph_str text[ROW_TEXTS];
-};
-
-struct accounts_load {
-    struct wk_store_job store;
-    struct wk_accounts *accounts;
-    struct ph_arena     arena;
-    char                stamp[STAMP_LEN_MAX];
-    bool                is_changed;
-    struct account_row *rows;
-    size_t              row_count;
-};
-
-struct wk_accounts {
-    struct wk_worker    *worker;
-    uv_timer_t           tick;
-    struct accounts_load load;
-    bool                 is_loading;
-    bool                 is_loaded;
-    uint64_t             loaded_ns;
-    char                 stamp[STAMP_LEN_MAX];
-    struct wk_account  **list; /* heaviest first, then by id */
-    size_t               count;
-    size_t               bad;
-    uint64_t             generation;
-};
-
-/* ---- on a store thread ---- */
-
-static bool
-stamp_read(struct wk_db *db, struct accounts_load *load)
-{
-    struct ph_str texts[3];
-    struct ph_buf stamp = PH_BUF_INIT(load->stamp);
-
-    wk_sql(db, PH_STR("SELECT COUNT(*),COALESCE(SUM(ver),0),"
-                      "COALESCE(MAX(updated_at),'') FROM channel_account"));
-    wk_sql_end(db);
-    /* the traffic tables as well: READY means that they are there */
-    wk_sql(db, PH_STR("SELECT 1 FROM payment_no,payment,attempt,work,"
-                      "notify_task LIMIT 0"));
-    wk_sql_end(db);
-    if (!wk_db_run(db)
-        || !wk_db_fetch_texts(db, 0, &load->arena, texts, PH_COUNT(texts)))
-    {
-        return false;
-    }
-    for (size_t i = 0; i < PH_COUNT(texts); i++) {
-        ph_buf_add(&stamp, texts[i]);
-        ph_buf_byte(&stamp, ' ');
-    }
-    (void) ph_buf_z(&stamp);
-    return !stamp.full;
-}
-
-static bool
-rows_read(struct wk_db *db, struct accounts_load *load)
-{
-    wk_db_clear(db);
-    wk_sql(db, PH_STR("SELECT id,channel,app_id,weight,status,settings,"
-                      "secrets,ver FROM channel_account "
-                      "ORDER BY weight DESC,id LIMIT "));
-    wk_sql_i64(db, WK_ACCOUNTS_MAX);
-    wk_sql_end(db);
-    if (!wk_db_run(db)) {
-        return false;
-    }
-    load->rows
-        = ph_arena_take(&load->arena, WK_ACCOUNTS_MAX * sizeof(load->rows[0]));
-    load->row_count = 0;
-    while (load->rows != NULL && load->row_count < WK_ACCOUNTS_MAX
-           && wk_db_fetch_texts(db, 0, &load->arena,
-                                load->rows[load->row_count].text, ROW_TEXTS))
-    {
-        load->row_count++;
-    }
-    return !load->arena.full;
-}
-
-static enum wk_run
-load_run(struct wk_db *db, struct wk_store_job *job)
-{
-    struct accounts_load *load = (struct accounts_load *) job;
-
-    ph_arena_reset(&load->arena);
-    load->is_changed = false;
-    if (!stamp_read(db, load)) {
-        return WK_RUN_FAILED;
-    }
-    /* the stamp of now is compared here: nobody writes it while we run */
-    load->is_changed = !load->accounts->is_loaded
-                       || strcmp(load->stamp, load->accounts->stamp) != 0;
-    if (!load->is_changed) {
-        return WK_RUN_DONE;
-    }
-    return rows_read(db, load) ? WK_RUN_DONE : WK_RUN_FAILED;
-}
-
-/* ---- an account from its row ---- */
-
-static struct ph_str
-value_of(const json_t *settings, const json_t *secrets,
-         const struct ph_channel_field *field)
-{
-    const json_t *value
-        = json_object_get(field->secret ? secrets : settings, field->key);
-
-    return ph_str_make(json_string_value(value), json_string_length(value));
-}
-
-static bool
-values_fill(struct wk_account *account, struct ph_arena *arena,
-            const json_t *settings, const json_t *secrets)
-{
-    const struct ph_channel *channel = account->channel;
-
-    for (size_t i = 0; i < channel->field_count && i < PH_CHANNEL_FIELDS_MAX;
-         i++) {
-        struct ph_str value = value_of(settings, secrets, &channel->fields[i]);
-
-        if (value.ptr != NULL) {
-            account->face.values[i] = ph_arena_dup(arena, value);
-        }
-    }
-    return !arena->full;
-}
-
-static void
-account_free(struct wk_account *account)
-{
-    if (account == NULL) {
-        return;
-    }
-    if (account->memory != NULL) {
-        OPENSSL_cleanse(account->memory, account->memory_len);
-    }
-    free(account->memory);
-    free(account);
-}
-
-/* the secrets' JSON object, or NULL */
-static json_t *
-secrets_open(const struct wk_worker *worker, const struct account_row *row)
-{
-    char                 memory[SECRETS_LEN_MAX];
-    struct ph_buf        plain = PH_BUF_INIT(memory);
-    struct ph_seal_place place
-        = { PH_STR("channel_account"), row->text[ROW_ID], PH_STR("secrets") };
-    json_t *secrets = NULL;
-
-    if (ph_unseal(&plain, worker->seal_keys, worker->seal_key_count, &place,
-                  row->text[ROW_SECRETS])
-        == PH_OK)
-    {
-        secrets
-            = json_loadb(plain.ptr, plain.len, JSON_REJECT_DUPLICATES, NULL);
-    }
-    OPENSSL_cleanse(memory, sizeof(memory));
-    return secrets;
-}
-
-static const char *
-account_fill(const struct wk_worker *worker, struct wk_account *account,
-             const struct account_row *row, struct ph_arena *arena)
-{
-    json_t *settings
-        = json_loadb(row->text[ROW_SETTINGS].ptr, row->text[ROW_SETTINGS].len,
-                     JSON_REJECT_DUPLICATES, NULL);
-    json_t     *secrets = secrets_open(worker, row);
-    const char *why     = NULL;
-
-    if (secrets == NULL) {
-        why = "its secrets do not open with the keys of [seal]";
-    } else if (settings == NULL) {
-        why = "its settings are no JSON object";
-    } else if (!values_fill(account, arena, settings, secrets)) {
-        why = "its values are too long";
-    } else if (account->channel->account_check != NULL) {
-        why = account->channel->account_check(&account->face, arena);
-    }
-    json_decref(settings);
-    json_decref(secrets);
-    return why;
-}
-
-static struct wk_account *
-account_new(const struct wk_worker *worker, const struct account_row *row)
-{
-    struct wk_account *account = calloc(1, sizeof(*account));
-    char              *memory  = malloc(VALUES_LEN_MAX);
-    const char        *why     = "no memory";
-    uint64_t           weight = 0, ver = 0;
-    struct ph_arena    arena;
-
-    if (account == NULL || memory == NULL) {
-        free(memory);
-        goto done;
-    }
-    ph_arena_init(&arena, memory, VALUES_LEN_MAX);
-    account->memory     = memory;
-    account->memory_len = VALUES_LEN_MAX;
-    account->refs       = 1;
-    account->face.id    = ph_arena_dup(&arena, row->text[ROW_ID]);
-    account->app_id     = ph_arena_dup(&arena, row->text[ROW_APP]);
-    account->channel    = ph_channel_find(row->text[ROW_CHANNEL]);
-    account->is_active  = ph_str_eq(row->text[ROW_STATUS], PH_STR("active"));
-    (void) ph_str_u64(row->text[ROW_WEIGHT], UINT32_MAX, &weight);
-    (void) ph_str_u64(row->text[ROW_VER], UINT32_MAX, &ver);
-    account->weight = (int64_t) weight;
-    account->ver    = (int64_t) ver;
-    why             = account->channel == NULL ? "its channel is not built in"
-                                               : account_fill(worker, account, row, &arena);
-
-done:
-    if (why == NULL) {
-        return account;
-    }
-    ph_log(PH_LOG_ERROR, "account_refused", { "account", row->text[ROW_ID] },
-           { "why", ph_str_z(why) });
-    account_free(account);
-    return NULL;
-}
-
-/* ---- the list ---- */
+/* ---- one account ---- */
 
 struct wk_account *
 wk_account_hold(struct wk_account *account)
@@ -263,48 +25,108 @@ wk_account_hold(struct wk_account *account)
 }
 
 void
+wk_account_free(struct wk_account *account)
+{
+    if (account == NULL) {
+        return;
+    }
+    ph_channel_account_close(&account->face);
+    OPENSSL_cleanse(account->memory, account->memory_len);
+    free(account->memory);
+    free(account);
+}
+
+void
 wk_account_release(struct wk_account *account)
 {
     if (account != NULL && --account->refs == 0) {
-        account_free(account);
+        struct wk_channel *home = account->home;
+
+        wk_account_free(account);
+        wk_channel_release(home);
     }
 }
+
+/* ---- the list ---- */
 
 static void
-list_release(struct wk_account **list, size_t count)
+slots_release(struct account_slots *slots)
 {
-    for (size_t i = 0; i < count; i++) {
-        wk_account_release(list[i]);
+    for (size_t i = 0; i < slots->count; i++) {
+        wk_account_release(slots->list[i].account);
     }
-    free(list);
+    free(slots->list);
+    *slots = (struct account_slots){ NULL, 0 };
 }
 
-static bool
-list_replace(struct wk_accounts *accounts, const struct accounts_load *load)
+static int
+weight_compare(const void *a, const void *b)
 {
-    struct wk_account **list  = calloc(load->row_count + 1, sizeof(*list));
-    size_t              count = 0;
+    const struct wk_account *x = *(struct wk_account *const *) a;
+    const struct wk_account *y = *(struct wk_account *const *) b;
+
+    return x->weight != y->weight ? (x->weight < y->weight ? 1 : -1)
+                                  : ph_str_cmp(x->face.id, y->face.id);
+}
+
+/* false = no memory: the old list stands, the next tick tries again */
+static bool
+list_replace(struct wk_accounts *accounts, struct accounts_load *load)
+{
+    struct wk_account  **list   = calloc(load->slots.count + 1, sizeof(*list));
+    struct account_slots before = accounts->slots;
+    size_t               count  = 0;
 
     if (list == NULL) {
-        return false; /* the old list stands; the next tick tries again */
+        return false;
     }
-    for (size_t i = 0; i < load->row_count; i++) {
-        struct wk_account *account
-            = account_new(accounts->worker, &load->rows[i]);
+    if (load->has_set) {
+        wk_channels_use(accounts->worker->channels, &load->set);
+        load->has_set = false;
+    }
+    for (size_t i = 0; i < load->slots.count; i++) {
+        struct account_slot *slot = &load->slots.list[i];
 
-        if (account != NULL) {
-            list[count++] = account;
+        if (slot->account != NULL) {
+            if (slot->is_new) {
+                wk_channel_hold(slot->channel);
+                slot->is_new = false;
+            }
+            list[count++] = wk_account_hold(slot->account);
         }
     }
-    list_release(accounts->list, accounts->count);
+    qsort(list, count, sizeof(*list), weight_compare);
+    free(accounts->list);
     accounts->list  = list;
     accounts->count = count;
-    accounts->bad   = load->row_count - count;
+    accounts->bad   = load->slots.count - count;
+    accounts->slots = load->slots;
+    load->slots     = (struct account_slots){ NULL, 0 };
+    slots_release(&before);
     accounts->generation++;
     ph_log(PH_LOG_INFO, "accounts_loaded",
            { "good", ph_log_i64((int64_t) count) },
            { "bad", ph_log_i64((int64_t) accounts->bad) });
     return true;
+}
+
+static void
+load_take(struct wk_accounts *accounts, struct accounts_load *load)
+{
+    if (load->is_changed && !list_replace(accounts, load)) {
+        return;
+    }
+    if (load->is_cut) {
+        accounts->is_wanted = true; /* the stamps stay: it goes on */
+        return;
+    }
+    if (load->is_changed) {
+        memcpy(accounts->stamp, load->stamp, sizeof(accounts->stamp));
+        memcpy(accounts->files_stamp, load->files_stamp,
+               sizeof(accounts->files_stamp));
+    }
+    accounts->is_loaded = true;
+    accounts->loaded_ns = ph_monotonic_ns();
 }
 
 static void
@@ -314,15 +136,31 @@ load_done(struct wk_store_job *job)
     struct wk_accounts   *accounts = load->accounts;
 
     accounts->is_loading = false;
-    if (job->outcome != WK_STORE_DONE) {
+    if (job->outcome == WK_STORE_DONE) {
+        load_take(accounts, load);
+    }
+    wk_accounts_load_drop(load);
+    if (accounts->is_stopped) {
         return;
     }
-    if (load->is_changed && list_replace(accounts, load)) {
-        memcpy(accounts->stamp, load->stamp, sizeof(accounts->stamp));
-        OPENSSL_cleanse(load->arena.ptr, load->arena.len);
+    wk_refreshes_look(accounts->worker->refreshes);
+    if (accounts->is_wanted) {
+        accounts->is_wanted = false;
+        wk_accounts_look(accounts);
     }
-    accounts->is_loaded = true;
-    accounts->loaded_ns = ph_monotonic_ns();
+}
+
+void
+wk_accounts_look(struct wk_accounts *accounts)
+{
+    if (accounts->is_loading) {
+        accounts->is_wanted = true;
+        return;
+    }
+    accounts->load.store
+        = (struct wk_store_job){ .run = wk_accounts_read, .done = load_done };
+    accounts->is_loading
+        = wk_store_submit(accounts->worker->store, &accounts->load.store);
 }
 
 static void
@@ -330,13 +168,9 @@ accounts_tick(uv_timer_t *timer)
 {
     struct wk_accounts *accounts = timer->data;
 
-    if (accounts->is_loading) {
-        return;
+    if (!accounts->is_loading) {
+        wk_accounts_look(accounts);
     }
-    accounts->load.store
-        = (struct wk_store_job){ .run = load_run, .done = load_done };
-    accounts->is_loading
-        = wk_store_submit(accounts->worker->store, &accounts->load.store);
 }
 
 /* ---- the face ---- */
@@ -345,17 +179,23 @@ struct wk_accounts *
 wk_accounts_new(struct wk_worker *worker)
 {
     struct wk_accounts *accounts = calloc(1, sizeof(*accounts));
-    char               *memory   = malloc(LOAD_MEMORY_LEN);
+    char                memory[WHY_MAX];
+    struct ph_buf       why = PH_BUF_INIT(memory);
 
-    if (accounts == NULL || memory == NULL) {
+    if (accounts == NULL) {
+        return NULL;
+    }
+    if (!ph_trust_read(&accounts->trust,
+                       ph_conf_text(worker->conf, PH_CONF_pay_ca_file), &why))
+    {
+        ph_log(PH_LOG_ERROR, "ca_file_unusable", { "why", ph_buf_str(&why) });
         free(accounts);
-        free(memory);
         return NULL;
     }
     accounts->worker        = worker;
+    accounts->env           = (struct ph_channel_env){ accounts->trust };
     accounts->load.accounts = accounts;
-    ph_arena_init(&accounts->load.arena, memory, LOAD_MEMORY_LEN);
-    accounts->tick.data = accounts;
+    accounts->tick.data     = accounts;
     (void) uv_timer_init(&worker->loop, &accounts->tick);
     (void) uv_timer_start(&accounts->tick, accounts_tick, 0, LOAD_EVERY_MS);
     return accounts;
@@ -364,6 +204,7 @@ wk_accounts_new(struct wk_worker *worker)
 void
 wk_accounts_stop(struct wk_accounts *accounts)
 {
+    accounts->is_stopped = true;
     uv_close((uv_handle_t *) &accounts->tick, NULL);
 }
 
@@ -373,32 +214,19 @@ wk_accounts_free(struct wk_accounts *accounts)
     if (accounts == NULL) {
         return;
     }
-    list_release(accounts->list, accounts->count);
-    free(accounts->load.arena.ptr);
+    slots_release(&accounts->slots);
+    free(accounts->list);
+    ph_trust_free(accounts->trust);
     free(accounts);
 }
 
 struct wk_account *
 wk_account_find(struct wk_accounts *accounts, struct ph_str id)
 {
-    for (size_t i = 0; i < accounts->count; i++) {
-        if (ph_str_eq(accounts->list[i]->face.id, id)) {
-            return accounts->list[i];
-        }
-    }
-    return NULL;
-}
+    const struct account_slot *slot
+        = wk_account_slot_find(&accounts->slots, id);
 
-struct ph_str
-wk_account_seller(const struct wk_account *account)
-{
-    const struct ph_channel *channel = account->channel;
-    const size_t             end = offsetof(struct ph_channel, expected_seller)
-                       + sizeof(channel->expected_seller);
-
-    return channel->size >= end && channel->expected_seller != NULL
-               ? channel->expected_seller(&account->face)
-               : ph_str_make(NULL, 0);
+    return slot != NULL ? slot->account : NULL;
 }
 
 bool
@@ -438,6 +266,38 @@ account_was_tried(const struct wk_account *account,
 }
 
 static bool
+currency_is_of(const char *const *currencies, struct ph_str currency)
+{
+    for (size_t i = 0; currencies != NULL && currencies[i] != NULL; i++) {
+        if (ph_str_eq(ph_str_z(currencies[i]), currency)) {
+            return true;
+        }
+    }
+    return currencies == NULL;
+}
+
+/* Who offers the method may still not take this order. */
+static bool
+account_takes(const struct wk_account *account, const struct wk_choice *choice)
+{
+    const struct ph_channel *channel = account->channel;
+    const char              *why     = NULL;
+
+    if (choice->order == NULL) {
+        return true;
+    }
+    if (!currency_is_of(channel->currencies, choice->order->currency)) {
+        why = "the channel does not take this currency";
+    } else if (channel->order_check != NULL) {
+        why = channel->order_check(&account->face, choice->order);
+    }
+    if (why != NULL && choice->why != NULL) {
+        *choice->why = why;
+    }
+    return why == NULL;
+}
+
+static bool
 account_fits(const struct wk_account *account, const struct wk_choice *choice)
 {
     if (account == NULL || !account->is_active
@@ -449,7 +309,7 @@ account_fits(const struct wk_account *account, const struct wk_choice *choice)
     }
     for (size_t i = 0; account->channel->methods[i] != NULL; i++) {
         if (ph_str_eq(ph_str_z(account->channel->methods[i]), choice->method)) {
-            return true;
+            return account_takes(account, choice);
         }
     }
     return false;

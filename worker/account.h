@@ -1,10 +1,11 @@
 /*
  * account.h - the channel accounts, as the tables say them within a second.
  *
- * A store job looks once a second whether channel_account changed and reads
- * all of it when it did.  An account is kept as it was while somebody holds
- * it; one whose values its adapter refuses is named in the log and in
- * /readyz, and never used.  @thread loop.
+ * A store job looks twice a second whether channel_account, channel_kept or
+ * channel_file changed, and has adapters read the accounts that did.  An
+ * account never changes: it is kept as it was while somebody holds it, and
+ * another takes its place.  One whose values its adapter refuses is named in
+ * the log, counted in /readyz, and never used.  @thread loop.
  */
 #ifndef WK_ACCOUNT_H
 #define WK_ACCOUNT_H
@@ -16,6 +17,8 @@
 
 #define WK_ACCOUNTS_MAX 4096
 
+struct wk_channel;
+
 struct wk_account {
     struct ph_channel_account face; /* what adapters see */
     const struct ph_channel  *channel;
@@ -23,6 +26,10 @@ struct wk_account {
     int64_t                   weight;
     bool                      is_active; /* takes new payments */
     int64_t                   ver;
+    struct ph_channel_kept    kept;         /* face.kept, or nothing yet */
+    uint64_t                  kept_ver;     /* counts what was kept, from 1 */
+    uint64_t                  due_again_ns; /* no refresh by the clock before */
+    struct wk_channel        *home;         /* the channel as it is held */
     size_t inflight; /* creates and queries from their choice to their end, so
                         that many at once cannot pass pay.max_inflight_account
                         together */
@@ -54,16 +61,17 @@ struct wk_choice {
     size_t                   inflight_max;
     const struct wk_attempt *tried; /* accounts of these are left out */
     size_t                   tried_count;
+    /* amount, currency, method, extra; NULL = any order */
+    const struct ph_channel_order *order;
+    /* out, or NULL: why the last that was asked cannot take this order; lives
+     * as long as its channel; stays when none was asked */
+    const char **why;
 };
 
 /* The first that fits and has room; when all that fit are full, the first of
  * them; NULL when none fits. */
 struct wk_account *wk_account_choose(struct wk_accounts     *accounts,
                                      const struct wk_choice *choice);
-
-/* what the account's answers and notices have to name as the seller; {NULL, 0}
- * = its channel tells none */
-struct ph_str wk_account_seller(const struct wk_account *account);
 
 struct wk_account *wk_account_hold(struct wk_account *account);
 void               wk_account_release(struct wk_account *account);
@@ -74,6 +82,9 @@ bool wk_account_has_room(const struct wk_account *account, struct ph_str app_id,
 struct wk_account *wk_account_enter(struct wk_account *account,
                                     struct ph_str      app_id);
 void wk_account_leave(struct wk_account *account, struct ph_str app_id);
+
+/* Reads the tables now, or as soon as the look that is under way has ended. */
+void wk_accounts_look(struct wk_accounts *accounts);
 
 /* Counts the times the list was read anew; with it, an account by place. */
 uint64_t wk_accounts_generation(const struct wk_accounts *accounts);

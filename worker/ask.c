@@ -1,6 +1,7 @@
 /* ask.c - query, repeat, close; see ask.h. */
 #include "worker/ask.h"
 
+#include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
 #include "worker/notify.h"
 #include "worker/order_face.h"
@@ -24,16 +25,16 @@ ask_settle(struct wk_ask *ask, const struct wk_evidence *evidence)
 {
     struct wk_settle *settle = &ask->settle;
 
-    *settle                 = (struct wk_settle){ .worker     = ask->worker,
-                                                  .arena      = ask->arena,
-                                                  .attempt_id = ask->attempt_id,
-                                                  .is_fresh   = true,
-                                                  .order      = ask->order,
-                                                  .evidence   = *evidence,
-                                                  .done       = ask_on_settled,
-                                                  .data       = ask };
-    settle->evidence.fence  = ask->fence;
-    settle->evidence.seller = wk_account_seller(ask->account);
+    *settle                = (struct wk_settle){ .worker     = ask->worker,
+                                                 .account    = ask->account,
+                                                 .arena      = ask->arena,
+                                                 .attempt_id = ask->attempt_id,
+                                                 .is_fresh   = true,
+                                                 .order      = ask->order,
+                                                 .evidence   = *evidence,
+                                                 .done       = ask_on_settled,
+                                                 .data       = ask };
+    settle->evidence.fence = ask->fence;
     if (!wk_settle_start(settle)) {
         ask_end(ask, false);
     }
@@ -103,6 +104,16 @@ end_op(const struct wk_ask *ask, const struct wk_attempt *attempt,
     return (caps & PH_CAP_CLOSE) != 0;
 }
 
+/* The payer may be at it: a code that was sent just now is not taken back. */
+static bool
+end_is_due(const struct wk_ask *ask, const struct wk_attempt *attempt,
+           enum ph_channel_op op)
+{
+    return op != PH_OP_REVERSE
+           || ph_now_ms() >= attempt->sent_at_ms
+                                 + ask->account->channel->reverse_after_ms;
+}
+
 /* Its create was lost and with it the code: the same number shows it again.  A
  * bar code's create takes money, so it is never sent again. */
 static bool
@@ -150,7 +161,8 @@ ask_next(struct wk_ask *ask)
     if (ask->step == ASK_QUERY) {
         ask_after_query(ask, attempt);
     } else if (ask->step == ASK_CLOSING && end_op(ask, attempt, &op)
-               && attempt->status == PH_ATTEMPT_CLOSING)
+               && attempt->status == PH_ATTEMPT_CLOSING
+               && end_is_due(ask, attempt, op))
     {
         ask_call(ask, ASK_CLOSE, op);
     } else {

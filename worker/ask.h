@@ -4,6 +4,7 @@
  *   query -> rows -> [no proof yet]
  *     the code was never shown: create with the same number -> rows
  *     it shall end:             `closing` -> rows -> close or reverse -> rows
+ *                               a reverse before its time waits for a later ask
  *
  * Under the order's lock, which the caller holds, or without one when there is
  * no Redis.  Only what the channel answered is taken for proof; when it does

@@ -34,8 +34,8 @@ wk_batch_want(struct wk_batch *batch, struct wk_want *want)
     want->hash       = ph_str_make(NULL, 0);
     want->app        = (struct wk_app_row){ 0 };
     want->payment_id = want->attempt_ids = want->refund_id = want->app_id
-        = ph_str_make(NULL, 0);
-    want->is_loaded = false;
+        = want->attempt_id = ph_str_make(NULL, 0);
+    want->is_loaded        = false;
     if (batch->want_count == BATCH_WANTS_MAX) {
         batch->entry[batch->at].state = ENTRY_LATER;
         return;

@@ -53,7 +53,9 @@ enum wk_want_by {
     WK_WANT_REFUND,      /* key: refund id */
     WK_WANT_REFUND_NO,   /* keys: app id, refund number */
     WK_WANT_NOTICE,      /* keys: account id, notice id; only `found` */
-    WK_WANT_APP          /* key: app id; only `app` */
+    WK_WANT_APP,         /* key: app id; only `app` */
+    WK_WANT_TRADE        /* keys: account id, the channel's trade number, the
+                            channel; the attempt that has it: attempt_id */
 };
 
 struct wk_app_row {
@@ -65,7 +67,7 @@ struct wk_app_row {
 struct wk_want {
     /* set by the job; lives until done() */
     enum wk_want_by   by;
-    struct ph_str     key[2];
+    struct ph_str     key[3];
     bool              is_locked; /* the payment FOR UPDATE */
     bool              is_brief;  /* by ATTEMPT; see wk_batch_want() */
     bool              wants_app; /* of the order's app */
@@ -74,8 +76,9 @@ struct wk_want {
     struct wk_refund *refund; /* by REFUND and REFUND_NO */
 
     /* set before plan() */
-    enum wk_found     found; /* of `by`; FAILED = the arena is full */
-    struct ph_str     hash;  /* request_hash, by ORDER_NO and REFUND_NO */
+    enum wk_found     found;      /* of `by`; FAILED = the arena is full */
+    struct ph_str     hash;       /* request_hash, by ORDER_NO and REFUND_NO */
+    struct ph_str     attempt_id; /* by TRADE */
     struct wk_app_row app;
 
     /* private */

@@ -89,7 +89,7 @@ wants_index(struct wk_batch *batch)
 static const struct place_query {
     enum wk_want_by by;
     const char     *select;
-    const char     *key[2]; /* of the WHERE; [1] NULL = one column, by IN */
+    const char     *key[3]; /* of the WHERE; [1] NULL = one column, by IN */
     size_t          columns;
 } place_queries[] = {
     { WK_WANT_PAYMENT,
@@ -123,6 +123,12 @@ static const struct place_query {
       "SELECT account_id,notice_id FROM notice_seen",
       { "account_id", "notice_id" },
       2 },
+    { WK_WANT_TRADE,
+      "SELECT t.account_id,t.trade_no,p.id,p.attempt_ids,p.app_id,a.id,'','' "
+      "FROM channel_trade t JOIN attempt a ON a.id=t.attempt_id JOIN payment p "
+      "ON p.id=a.payment_id",
+      { "t.account_id", "t.trade_no", "t.channel" },
+      8 },
 };
 
 static void
@@ -138,14 +144,14 @@ sql_where(struct wk_db *db, const struct place_query *query,
         wk_sql_text(db, want->key[0]);
         return;
     }
-    wk_sql(db, count == 0 ? PH_STR(" WHERE (") : PH_STR(" OR ("));
-    wk_sql(db, ph_str_z(query->key[0]));
-    wk_sql(db, PH_STR("="));
-    wk_sql_text(db, want->key[0]);
-    wk_sql(db, PH_STR(" AND "));
-    wk_sql(db, ph_str_z(query->key[1]));
-    wk_sql(db, PH_STR("="));
-    wk_sql_text(db, want->key[1]);
+    for (size_t i = 0; i < PH_COUNT(query->key) && query->key[i] != NULL; i++) {
+        wk_sql(db, i != 0       ? PH_STR(" AND ")
+                   : count == 0 ? PH_STR(" WHERE (")
+                                : PH_STR(" OR ("));
+        wk_sql(db, ph_str_z(query->key[i]));
+        wk_sql(db, PH_STR("="));
+        wk_sql_text(db, want->key[i]);
+    }
     wk_sql(db, PH_STR(")"));
 }
 
@@ -238,6 +244,9 @@ place_fill(struct wk_want *want, const struct ph_str *texts, size_t columns)
     }
     if (columns == 7) {
         want->refund_id = keep(want, texts[6]);
+    }
+    if (want->by == WK_WANT_TRADE) {
+        want->attempt_id = keep(want, texts[5]);
     }
     want->is_brief = want->is_brief && is_settled(texts);
     if (want->is_brief && !brief_fill(want, texts)) {

@@ -26,6 +26,8 @@
 #include "worker/call_int.h"
 
 #define CALL_LANES 2
+#define DNS_CACHE_S 60L /* of webhooks */
+#define MS_PER_S 1000
 
 struct wk_calls {
     uv_loop_t       *loop;
@@ -327,6 +329,7 @@ lane_open(struct wk_calls *calls, enum wk_call_class kind, size_t slot_max,
     lane->timer.data  = lane;
     lane->later.data  = lane;
     lane->has_handles = true;
+    lane->dns_cache_s = DNS_CACHE_S;
     lane->trust       = call_trust_new(ca_file);
     return lane->trust != NULL && multi_open(lane) && slot_try(lane);
 }
@@ -338,6 +341,12 @@ channel_slots(const struct ph_conf *conf)
 {
     return (size_t) (ph_conf_number(conf, PH_CONF_pay_max_inflight)
                      + ph_conf_number(conf, PH_CONF_janitor_batch));
+}
+
+static long
+dns_cache_s(const struct ph_conf *conf)
+{
+    return (long) (ph_conf_number(conf, PH_CONF_pay_dns_cache) / MS_PER_S);
 }
 
 void
@@ -353,7 +362,8 @@ wk_calls_configure(struct wk_calls *calls, const struct ph_conf *conf)
     hooks->allow_loopback = allows;
     hooks->slot_max
         = (size_t) ph_conf_number(conf, PH_CONF_notify_max_inflight);
-    calls->lanes[WK_CALL_CHANNEL].slot_max = channel_slots(conf);
+    calls->lanes[WK_CALL_CHANNEL].slot_max    = channel_slots(conf);
+    calls->lanes[WK_CALL_CHANNEL].dns_cache_s = dns_cache_s(conf);
 }
 
 struct wk_calls *
@@ -368,9 +378,10 @@ wk_calls_new(uv_loop_t *loop, const struct ph_conf *conf)
     calls->loop = loop;
     calls->lanes[WK_CALL_WEBHOOK].allow_loopback
         = ph_conf_number(conf, PH_CONF_notify_allow_loopback) != 0;
-    if (!lane_open(calls, WK_CALL_CHANNEL, channel_slots(conf),
-                   PH_CHANNEL_REPLY_MAX,
-                   ph_conf_text(conf, PH_CONF_pay_ca_file))
+    if (!call_proxy_open(&calls->lanes[WK_CALL_CHANNEL], conf)
+        || !lane_open(calls, WK_CALL_CHANNEL, channel_slots(conf),
+                      PH_CHANNEL_REPLY_MAX,
+                      ph_conf_text(conf, PH_CONF_pay_ca_file))
         || !lane_open(
             calls, WK_CALL_WEBHOOK,
             (size_t) ph_conf_number(conf, PH_CONF_notify_max_inflight),
@@ -379,6 +390,7 @@ wk_calls_new(uv_loop_t *loop, const struct ph_conf *conf)
         wk_calls_free(calls);
         return NULL;
     }
+    calls->lanes[WK_CALL_CHANNEL].dns_cache_s = dns_cache_s(conf);
     return calls;
 }
 
@@ -397,6 +409,7 @@ lane_close(struct call_lane *lane)
         curl_multi_cleanup(lane->multi);
     }
     call_trust_free(lane->trust);
+    call_proxy_close(lane);
 }
 
 static void

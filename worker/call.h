@@ -44,7 +44,10 @@ struct wk_call {
     enum wk_call_outcome    outcome;
     struct ph_channel_reply reply; /* views into engine memory that live
                                       until done() returns */
-    char     error[128];           /* for logs, NUL-terminated */
+    char error[128];               /* for logs, NUL-terminated */
+    bool is_new_connection;        /* else connect and tls took no time */
+    /* by phases: name and connection; TLS, 0 = none; from the request's end to
+     * the answer's begin.  total is the whole call. */
     uint64_t connect_us, tls_us, first_byte_us, total_us;
 
     void *engine; /* private */

@@ -64,6 +64,9 @@ struct call_lane {
     X509_STORE        *trust;
     bool               allow_loopback; /* webhooks: loopback, any port */
     uint64_t           fresh_until_ms; /* kept connections are not trusted */
+    char              *proxy;          /* NULL = none; never for plain http */
+    char              *proxy_login;    /* "USER:PASSWORD", NULL = none */
+    long               dns_cache_s;
     size_t             reply_max;
     size_t             slot_max;
     size_t             busy_count; /* started, done() not called yet */
@@ -80,6 +83,15 @@ void        call_trust_free(X509_STORE *trust);
 
 /* a CURLOPT_SSL_CTX_FUNCTION whose data is the X509_STORE */
 CURLcode call_trust_use(CURL *easy, void *ssl_ctx, void *trust);
+
+/* call_proxy.c: pay.proxy and its login into the lane; false = said why in the
+ * log. */
+bool call_proxy_open(struct call_lane     *lane,
+                     const struct ph_conf *conf) PH_MUST_CHECK;
+void call_proxy_close(struct call_lane *lane);
+
+/* Sets the easy handle up for a request, whose URL is loaded. */
+bool call_proxy_load(struct call_slot *slot) PH_MUST_CHECK;
 
 /* call_transfer.c */
 struct call_slot *call_slot_new(struct call_lane *lane) PH_MUST_CHECK;

@@ -182,7 +182,8 @@ call_slot_load(struct call_slot *slot, struct wk_call *call)
     long is_fresh = uv_now(slot->lane->timer.loop) < slot->lane->fresh_until_ms;
     return url_load(slot, call->request->url)
            && headers_load(slot, call->request)
-           && method_load(slot, call->request)
+           && method_load(slot, call->request) && call_proxy_load(slot)
+           && SET(CURLOPT_DNS_CACHE_TIMEOUT, slot->lane->dns_cache_s)
            && SET(CURLOPT_FRESH_CONNECT, is_fresh)
            && SET(CURLOPT_TIMEOUT_MS, timeout_ms)
            && SET(CURLOPT_CONNECTTIMEOUT_MS, timeout_ms);

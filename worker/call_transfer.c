@@ -196,6 +196,10 @@ options_of_safety(struct call_slot *slot)
     SET(CURLOPT_PROTOCOLS_STR, "https,http");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_PROXY, ""); /* the environment's proxies are not ours */
+    SET(CURLOPT_NOPROXY, "");
+    SET(CURLOPT_HTTPPROXYTUNNEL, 1L);
+    SET(CURLOPT_PROXYAUTH, (long) CURLAUTH_BASIC);
+    SET(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L); /* they are no answer */
     SET(CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
     SET(CURLOPT_SSL_VERIFYPEER, 1L);
     SET(CURLOPT_SSL_VERIFYHOST, 2L);
@@ -295,6 +299,30 @@ reason_of(const struct call_slot *slot, CURLcode code)
                                        : curl_easy_strerror(code);
 }
 
+/* curl counts all of them from the beginning of the call. */
+static void
+times_fill(struct call_slot *slot, struct wk_call *call)
+{
+    uint64_t connected = time_of(slot, CURLINFO_CONNECT_TIME_T);
+    uint64_t secured   = time_of(slot, CURLINFO_APPCONNECT_TIME_T);
+    uint64_t sent      = time_of(slot, CURLINFO_PRETRANSFER_TIME_T);
+    uint64_t first     = time_of(slot, CURLINFO_STARTTRANSFER_TIME_T);
+    long     connects  = 0;
+
+    call->total_us = time_of(slot, CURLINFO_TOTAL_TIME_T);
+    call->first_byte_us
+        = call->outcome == WK_CALL_ANSWERED && first > sent ? first - sent : 0;
+    call->is_new_connection
+        = !slot->is_doomed
+          && curl_easy_getinfo(slot->easy, CURLINFO_NUM_CONNECTS, &connects)
+                 == CURLE_OK
+          && connects > 0;
+    call->connect_us = call->is_new_connection ? connected : 0;
+    call->tls_us     = call->is_new_connection && secured > connected
+                           ? secured - connected
+                           : 0;
+}
+
 void
 call_slot_judge(struct call_slot *slot, CURLcode code)
 {
@@ -319,8 +347,5 @@ call_slot_judge(struct call_slot *slot, CURLcode code)
     }
     (void) snprintf(call->error, sizeof(call->error), "%.127s",
                     reason_of(slot, code));
-    call->connect_us    = time_of(slot, CURLINFO_CONNECT_TIME_T);
-    call->tls_us        = time_of(slot, CURLINFO_APPCONNECT_TIME_T);
-    call->first_byte_us = time_of(slot, CURLINFO_STARTTRANSFER_TIME_T);
-    call->total_us      = time_of(slot, CURLINFO_TOTAL_TIME_T);
+    times_fill(slot, call);
 }

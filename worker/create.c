@@ -22,6 +22,7 @@
 #include "libpayhub/io/log.h"
 #include "worker/answer.h"
 #include "worker/create_int.h"
+#include "worker/methods.h"
 #include "worker/order_insert.h"
 #include "worker/rows.h"
 
@@ -30,6 +31,7 @@
 #define LOOK_FIRST_MS 20
 #define LOOK_EVERY_MS 500
 #define LOOK_FOR_MS 2000
+#define MS_PER_S 1000
 
 static void create_lock(struct create *job, uint64_t wait_ms);
 
@@ -310,11 +312,13 @@ create_new(struct wk_request *request, struct wk_block *block)
 static bool
 create_parse(struct create *job)
 {
+    struct wk_methods_now         now;
     const struct wk_request_rules rules
         = { .expires_min_s
             = wk_conf(job->worker, PH_CONF_pay_expires_min) / 1000,
             .allow_loopback
-            = wk_conf(job->worker, PH_CONF_notify_allow_loopback) != 0 };
+            = wk_conf(job->worker, PH_CONF_notify_allow_loopback) != 0,
+            .methods = wk_methods_read(job->worker, &now) };
     struct wk_request_fault fault;
 
     if (wk_payment_request_parse(job->request->frame.body, &rules, job->arena,
@@ -335,6 +339,19 @@ create_parse(struct create *job)
 struct wk_account *
 wk_create_account(struct create *job)
 {
+    const uint64_t                now_ms = ph_now_ms();
+    const struct ph_channel_order order
+        = { .method        = job->asked.method,
+            .amount        = job->asked.amount,
+            .currency      = job->asked.currency,
+            .subject       = job->asked.subject,
+            .description   = job->asked.description,
+            .return_url    = job->asked.return_url,
+            .client_ip     = job->asked.client_ip,
+            .extra         = job->asked.extra,
+            .created_at_ms = now_ms,
+            .expires_at_ms
+            = now_ms + (uint64_t) job->asked.expires_in_s * MS_PER_S };
     const struct wk_choice choice
         = { .app_id     = job->app_id,
             .method     = job->asked.method,
@@ -344,7 +361,9 @@ wk_create_account(struct create *job)
             .inflight_max
             = (size_t) wk_conf(job->worker, PH_CONF_pay_max_inflight_account),
             .tried       = job->order.attempt,
-            .tried_count = job->order.attempt_count };
+            .tried_count = job->order.attempt_count,
+            .order       = &order,
+            .why         = &job->no_account_detail };
 
     return wk_account_choose(job->worker->accounts, &choice);
 }
@@ -354,11 +373,13 @@ wk_create_account(struct create *job)
 static bool
 create_choose(struct create *job)
 {
-    struct wk_account *account = wk_create_account(job);
+    struct wk_account *account;
     size_t             inflight_max
         = (size_t) wk_conf(job->worker, PH_CONF_pay_max_inflight_account);
 
-    job->no_account_type = PH_FRAME_RESULT;
+    job->no_account_type   = PH_FRAME_RESULT;
+    job->no_account_detail = "no active account of this app offers the method";
+    account                = wk_create_account(job);
     if (ph_str_eq(job->asked.method, PH_STR("qr"))) {
         job->no_account        = PH_ERROR_NOT_FOUND;
         job->no_account_detail = "the cashier's method qr is not there yet";
@@ -373,8 +394,6 @@ create_choose(struct create *job)
         job->no_account_detail = "the accounts are not read yet";
     } else if (account == NULL) {
         job->no_account = PH_ERROR_NO_ACCOUNT;
-        job->no_account_detail
-            = "no active account of this app offers the method";
     } else if (!wk_account_has_room(account, job->app_id, inflight_max)) {
         wk_create_refuse(job, PH_FRAME_BUSY, PH_ERROR_NOT_EXECUTED,
                          "too many calls of this account are under way");

@@ -125,6 +125,7 @@ create_settle(struct create *job)
     }
     *settle = (struct wk_settle){
         .worker     = job->worker,
+        .account    = job->account,
         .arena      = job->arena,
         .attempt_id = newest_id(job),
         .is_fresh   = true,
@@ -134,7 +135,6 @@ create_settle(struct create *job)
             .result       = &op->result,
             .fence        = job->lock.fence,
             .config_error = op->config_error,
-            .seller       = wk_account_seller(job->account),
             .next         = job->next_account != NULL ? &job->next : NULL,
             .state = ph_str_make((const char *) op->state, op->state_len) },
         .done = create_on_settled,

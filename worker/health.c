@@ -30,14 +30,24 @@ wk_health_class(const struct wk_op *op)
 void
 wk_health_item(struct ph_buf *out, const struct wk_op *op)
 {
-    if (op->is_our_lack) {
+    const struct wk_op_times *times = &op->times;
+
+    if (op->is_our_lack || op->is_uncalled) {
         return;
     }
-    ph_buf_add(out, op->account->face.id);
-    ph_buf_byte(out, ':');
-    ph_buf_add(out, ph_str_z(ph_call_class_word(wk_health_class(op))));
-    ph_buf_byte(out, ':');
-    ph_buf_u64(out, (ph_monotonic_ns() - op->started_ns) / NS_PER_MS);
+    const struct ph_call_item item = {
+        .account = op->account->face.id,
+        .class   = wk_health_class(op),
+        .ms      = (ph_monotonic_ns() - op->started_ns) / NS_PER_MS,
+        .has     = { [PH_PHASE_CONNECT] = times->is_new_connection,
+                     [PH_PHASE_TLS]     = times->is_new_connection && times->is_tls,
+                     [PH_PHASE_FIRST_BYTE] = times->is_known },
+        .us      = { [PH_PHASE_CONNECT]    = times->connect_us,
+                     [PH_PHASE_TLS]        = times->tls_us,
+                     [PH_PHASE_FIRST_BYTE] = times->first_byte_us },
+    };
+
+    ph_call_item_add(out, &item);
 }
 
 void

@@ -13,13 +13,14 @@
 #include "worker/op.h"
 
 #define WK_HEALTH_LEN 256 /* longest HEALTH field */
-#define WK_HEALTH_ITEM 80
+#define WK_HEALTH_ITEM 112
 
 /* the class that an operation's end counts as */
 enum ph_call_class wk_health_class(const struct wk_op *op);
 
-/* "ACCOUNT:CLASS:MS" of an operation that has ended; nothing when it ended by a
- * lack of our own: a worker under load must not open breakers */
+/* The item of an operation that has ended; nothing when it ended by a lack of
+ * our own, since a worker under load must not open breakers, or without a
+ * call. */
 void wk_health_item(struct ph_buf *out, const struct wk_op *op);
 
 /* an item for the next answer, whoever's; none is none */

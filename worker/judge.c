@@ -4,6 +4,8 @@
 #include "worker/refund_auto.h"
 #include "worker/schedule.h"
 
+#define LOOK_AT_ONCE_MS 1 /* 0 would be no look at all */
+
 struct judging {
     struct wk_payment              *payment;
     struct wk_attempt              *attempt;
@@ -243,6 +245,20 @@ payment_error_from_attempt(struct judging *it)
 
 /* ---- classes ---- */
 
+static bool
+differs(struct ph_str told, struct ph_str expected)
+{
+    return told.len != 0 && expected.len != 0 && !ph_str_eq(told, expected);
+}
+
+bool
+wk_tells_another_account(const struct ph_channel_result   *result,
+                         const struct ph_channel_expected *expected)
+{
+    return differs(result->seller, expected->seller)
+           || differs(result->app, expected->app);
+}
+
 /* Asked of whatever proves something: a refusal or an end that names another
  * order ends ours as little as a success of it would pay ours. */
 static bool
@@ -259,8 +275,7 @@ tells_another_payment(const struct judging *it)
            || (result->amount >= 0 && result->amount != attempt->amount)
            || (result->currency.len != 0
                && !ph_str_eq(result->currency, attempt->currency))
-           || (result->seller.len != 0 && it->evidence->seller.len != 0
-               && !ph_str_eq(result->seller, it->evidence->seller))
+           || wk_tells_another_account(result, &it->evidence->expected)
            || it->evidence->trade_is_taken;
 }
 
@@ -273,7 +288,8 @@ judge_conflict(struct judging *it)
     }
     attempt_error(it, PH_ERROR_CHANNEL_CONFLICT);
     it->attempt->error_message
-        = PH_STR("the channel told another number, amount, currency or seller");
+        = PH_STR("the channel told another number, amount, currency, seller "
+                 "or app");
     it->attempt->error_class = PH_STR("conflict");
     payment_error_from_attempt(it);
     wk_mark_once(&it->attempt->conflict_at_ms, it->rules->now_ms);
@@ -427,6 +443,12 @@ judge_ended(struct judging *it, enum ph_attempt_state to)
     }
 }
 
+static int64_t
+look_in_ms(const struct judging *it, int64_t usual_ms)
+{
+    return it->result->is_hint ? LOOK_AT_ONCE_MS : usual_ms;
+}
+
 static void
 judge_wait_user(struct judging *it)
 {
@@ -435,7 +457,7 @@ judge_wait_user(struct judging *it)
 
     if (it->attempt->status == PH_ATTEMPT_CLOSING) { /* as if not yet asked */
         trade_keep(it);
-        it->verdict->look_in_ms = it->rules->unknown_first_ms;
+        it->verdict->look_in_ms = look_in_ms(it, it->rules->unknown_first_ms);
         return;
     }
     if (!attempt_to(it, PH_ATTEMPT_WAIT_USER)
@@ -452,7 +474,7 @@ judge_wait_user(struct judging *it)
         it->attempt->action_data   = it->result->action_data;
         it->verdict->attempt_moved = true;
     }
-    it->verdict->look_in_ms = it->rules->paying_first_ms;
+    it->verdict->look_in_ms = look_in_ms(it, it->rules->paying_first_ms);
 }
 
 static void

@@ -5,8 +5,10 @@
  * stand and what follows from it out.  Answer, query and notice are judged
  * alike; the state tables of libpayhub/domain decide each move.
  *
- *   - Evidence that names another number, amount, currency or seller neither
- *     pays nor ends anything: the payment becomes `conflict`.
+ *   - Evidence that names another number, amount, currency, seller or app
+ *     neither pays nor ends anything: the payment becomes `conflict`.
+ *   - A hint (WAIT_USER of a notice) proves nothing: what is open is asked
+ * about at once.
  *   - UNKNOWN never fails anything.  NOT_FOUND ends only what two queries told
  *     when the attempt is old enough, counted from the payment's end when the
  *     payer was shown something: that is closed then, what was not has failed.
@@ -47,9 +49,9 @@ struct wk_evidence {
     const struct ph_channel_result *result;
     struct ph_str                   digest; /* SHA-256 of what was received */
     struct ph_str                   state; /* the adapter's, {NULL, 0} = keep */
-    struct ph_str                   seller; /* expected; {NULL, 0} = any */
-    const struct wk_next_attempt   *next;   /* NULL = none */
-    int64_t                         fence;  /* 0 = no lock was held */
+    struct ph_channel_expected      expected; /* {NULL, 0} = any */
+    const struct wk_next_attempt   *next;     /* NULL = none */
+    int64_t                         fence;    /* 0 = no lock was held */
     enum ph_error config_error; /* NOT_SENT by our own fault, else NONE */
     bool trade_is_taken; /* its trade number belongs to another attempt */
     bool is_repeat;      /* the answer to a create that was sent again */
@@ -80,6 +82,10 @@ struct wk_verdict {
 void wk_judge(struct wk_order *order, size_t which,
               const struct wk_evidence    *evidence,
               const struct wk_judge_rules *rules, struct wk_verdict *verdict);
+
+/* It names another seller or app than is expected, where both are told. */
+bool wk_tells_another_account(const struct ph_channel_result   *result,
+                              const struct ph_channel_expected *expected);
 
 /* Fits the ascii columns that keep the channels' numbers.  No space: their keys
  * pad, so that "X " and "X" would be one. */

@@ -43,9 +43,10 @@ static const struct ph_str names[PARAMETERS] = {
 };
 
 struct reading {
-    struct wk_list_query  *out;
-    struct wk_query_fault *fault;
-    struct ph_str          value[PARAMETERS]; /* ptr NULL = absent */
+    struct wk_list_query    *out;
+    struct wk_query_fault   *fault;
+    struct ph_str            value[PARAMETERS]; /* ptr NULL = absent */
+    const struct wk_methods *methods;
 };
 
 /* ---- faults ---- */
@@ -162,9 +163,9 @@ parameter_take(struct reading *reading, struct ph_str parameter)
 /* ---- values ---- */
 
 static bool
-list_take(struct reading *reading, enum parameter     which,
-          bool (*is_good)(struct ph_str), const char *expected,
-          struct wk_list_values *values)
+list_take(struct reading *reading, enum parameter which,
+          bool (*is_good)(const struct reading *, struct ph_str),
+          const char *expected, struct wk_list_values *values)
 {
     struct ph_str rest = reading->value[which], one;
 
@@ -173,7 +174,7 @@ list_take(struct reading *reading, enum parameter     which,
             return refuse_value(reading, which, ph_str_make(NULL, 0),
                                 "expected at most 16 values");
         }
-        if (!is_good(one)) {
+        if (!is_good(reading, one)) {
             return refuse_value(reading, which, one, expected);
         }
         values->value[values->count++] = one;
@@ -182,15 +183,23 @@ list_take(struct reading *reading, enum parameter     which,
 }
 
 static bool
-is_status(struct ph_str text)
+is_status(const struct reading *reading, struct ph_str text)
 {
+    (void) reading;
     return ph_payment_state_of(text) != PH_PAYMENT_NONE;
 }
 
 static bool
-is_name(struct ph_str text)
+is_name(const struct reading *reading, struct ph_str text)
 {
+    (void) reading;
     return ph_str_is_token(text, NAME_LEN_MAX);
+}
+
+static bool
+is_method(const struct reading *reading, struct ph_str text)
+{
+    return wk_method_is_known(reading->methods, text);
 }
 
 /* the API's form: "2026-01-02T03:04:05.678Z", also without the fraction */
@@ -368,7 +377,7 @@ filters_take(struct reading *reading)
     }
     return list_take(reading, P_STATUS, is_status,
                      "expected states of payments", &out->statuses)
-           && list_take(reading, P_METHOD, wk_method_is_known,
+           && list_take(reading, P_METHOD, is_method,
                         "expected payment methods", &out->methods)
            && list_take(reading, P_CHANNEL, is_name, "expected channels",
                         &out->channels)
@@ -380,9 +389,10 @@ filters_take(struct reading *reading)
 
 bool
 wk_list_query_parse(struct ph_str query, struct ph_str app_id,
-                    struct wk_list_query *out, struct wk_query_fault *fault)
+                    const struct wk_methods *methods, struct wk_list_query *out,
+                    struct wk_query_fault *fault)
 {
-    struct reading reading = { .out = out, .fault = fault };
+    struct reading reading = { .out = out, .fault = fault, .methods = methods };
     struct ph_str  parameter;
 
     *fault              = (struct wk_query_fault){ 0 };

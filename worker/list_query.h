@@ -49,10 +49,13 @@ struct wk_query_fault {
     char          detail[192]; /* NUL-terminated */
 };
 
+struct wk_methods; /* of loaded channels; NULL = none */
+
 /* true = *out is filled; else *fault says which parameter and why */
 bool wk_list_query_parse(struct ph_str query, struct ph_str app_id,
-                         struct wk_list_query  *out,
-                         struct wk_query_fault *fault) PH_MUST_CHECK;
+                         const struct wk_methods *methods,
+                         struct wk_list_query    *out,
+                         struct wk_query_fault   *fault) PH_MUST_CHECK;
 
 /* Appends the cursor of a page that ended with this id. */
 void wk_list_cursor(struct ph_buf *buf, const struct wk_list_query *query,

@@ -19,6 +19,7 @@
 #include "worker/account.h"
 #include "worker/admin.h"
 #include "worker/call.h"
+#include "worker/channels.h"
 #include "worker/hook_look.h"
 #include "worker/idem_sweep.h"
 #include "worker/janitor.h"
@@ -27,6 +28,7 @@
 #include "worker/options.h"
 #include "worker/partition.h"
 #include "worker/platform.h"
+#include "worker/refresh.h"
 #include "worker/reload.h"
 #include "worker/server.h"
 #include "worker/store.h"
@@ -180,13 +182,17 @@ process_parts_start(struct process *process, const char *socket_path)
     if (!wk_platform_new(&worker->platform, worker->conf)) {
         return false;
     }
-    worker->locks    = wk_locks_new(worker);
-    worker->notify   = wk_notify_new(worker);
-    worker->hooks    = wk_hooks_new(worker);
-    worker->accounts = wk_accounts_new(worker);
-    worker->janitor  = wk_janitor_new(worker);
-    worker->admin    = wk_admin_new(worker);
-    worker->tills    = wk_tills_new(worker);
+    worker->locks     = wk_locks_new(worker);
+    worker->notify    = wk_notify_new(worker);
+    worker->hooks     = wk_hooks_new(worker);
+    worker->channels  = wk_channels_new(worker->conf);
+    worker->refreshes = wk_refreshes_new(worker);
+    worker->accounts  = worker->channels != NULL && worker->refreshes != NULL
+                            ? wk_accounts_new(worker)
+                            : NULL;
+    worker->janitor   = wk_janitor_new(worker);
+    worker->admin     = wk_admin_new(worker);
+    worker->tills     = wk_tills_new(worker);
     if (worker->tills == NULL || worker->locks == NULL || worker->notify == NULL
         || worker->hooks == NULL || worker->accounts == NULL
         || worker->janitor == NULL || worker->admin == NULL)
@@ -280,6 +286,8 @@ process_run(struct process *process, const struct wk_options *options)
 
     wk_admin_free(worker->admin);
     wk_accounts_free(worker->accounts);
+    wk_refreshes_free(worker->refreshes);
+    wk_channels_free(worker->channels);
     wk_partitions_free(process->partitions);
     wk_idem_sweep_free(process->idem_sweep);
     wk_hooks_free(worker->hooks);

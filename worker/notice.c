@@ -1,8 +1,13 @@
 /*
  * notice.c - POST /notify/{channel}/{account_id}: what channels tell us.
  *
- * The adapter proves the notice, settle() applies it, the channel's success
- * word is said after the commit and never before.  No order lock is taken: a
+ *   READING --key not known yet--> REFRESHING --> READING, once more
+ *      '--> part --committed--> part ... --all committed--> acknowledged
+ *
+ * The adapter proves the notice, settle() applies its parts one after the
+ * other, each in a commit of its own, and the channel's success word is said
+ * after the last commit and never before: a part that was not committed is told
+ * again, and those before it are then repeated.  No order lock is taken: a
  * notice calls nobody, its effect is one compare-and-set, and a create that
  * waits for its answer holds that lock.
  */
@@ -12,110 +17,311 @@
 #include "libpayhub/io/log.h"
 #include "libpayhub/wire/digest.h"
 #include "worker/account.h"
+#include "worker/crash.h"
 #include "worker/notify.h"
+#include "worker/refresh.h"
 #include "worker/refund_settle.h"
 #include "worker/route.h"
 #include "worker/settle.h"
+#include "worker/wire_log.h"
 
 #define NOTICE_BODY_MAX (128 * 1024)
 #define NOTICE_HEADERS_MAX 64
+#define REFRESH_AGAIN_S 5
 
 struct notice {
-    struct wk_settle             settle; /* first */
+    struct wk_worker            *worker;
     struct wk_request           *request;
     struct wk_block             *block;
     struct wk_account           *account;
     struct ph_channel_header     headers[NOTICE_HEADERS_MAX];
     size_t                       header_count;
-    struct ph_channel_notice_out out;
-    struct wk_notice_row         row;
-    struct ph_id                 event_id;
-    struct wk_order              order;
-    struct wk_refund_settle      refund; /* instead, when it is of a refund */
-    struct wk_refund_rows        refund_rows;
+    struct ph_channel_notice_out out; /* with its parts, one or more */
+    struct ph_str                headers_text;
     uint8_t                      digest[PH_SHA256_LEN];
+    size_t                       arena_mark; /* each part takes from here on */
+    size_t                       at;         /* the part that is settled */
+
+    /* of that part */
+    struct wk_notice_row    row;
+    struct ph_id            event_id;
+    struct wk_settle        settle; /* or, when it is of a refund: */
+    struct wk_refund_settle refund;
+    struct wk_order         order;
+    struct wk_refund_rows   refund_rows;
+
+    bool              was_refreshed;
+    struct wk_refresh refresh;
+
+    /* of the first part that is of a payment of ours */
+    char                  order_id[PH_ID_LEN];
+    size_t                order_id_len;
+    enum ph_payment_state order_status;
 };
 
+/* ---- answers ---- */
+
 static void
-notice_end(struct notice *notice, struct wk_worker *worker)
+notice_end(struct notice *notice)
 {
     wk_account_release(notice->account);
-    wk_block_give(worker, notice->block);
+    wk_block_give(notice->worker, notice->block);
 }
 
+/* The channel tells it again. */
 static void
-notice_away(struct notice *notice)
+notice_away(struct notice *notice, const char *why, unsigned retry_after_s)
 {
     const struct ph_problem problem
-        = { .error  = PH_ERROR_NOT_EXECUTED,
-            .detail = PH_STR("the database is not to be reached") };
-    const struct wk_reply more = { .retry_after_s = 1 };
+        = { .error = PH_ERROR_NOT_EXECUTED, .detail = ph_str_z(why) };
+    const struct wk_reply more = { .retry_after_s = retry_after_s };
 
     wk_reply_problem(notice->request, PH_FRAME_BUSY, &problem, &more);
+    notice_end(notice);
 }
 
 static void
-notice_acknowledge(struct notice *notice, const struct wk_payment *payment)
+notice_acknowledge(struct notice *notice)
 {
-    struct wk_reply reply = { .type         = PH_FRAME_RESULT,
-                              .status       = 200,
-                              .body         = notice->out.ack_body,
-                              .content_type = notice->out.ack_content_type,
-                              .channel      = notice->row.channel };
+    struct wk_reply reply
+        = { .type         = PH_FRAME_RESULT,
+            .status       = 200,
+            .body         = notice->out.ack_body,
+            .content_type = notice->out.ack_content_type,
+            .channel      = ph_str_z(notice->account->channel->name) };
 
-    if (payment != NULL) {
-        reply.order_id = payment->id;
-        reply.outcome  = ph_str_z(ph_payment_state_text(payment->status));
+    if (notice->order_id_len != 0) {
+        reply.order_id = ph_str_make(notice->order_id, notice->order_id_len);
+        reply.outcome  = ph_str_z(ph_payment_state_text(notice->order_status));
     }
     wk_reply(notice->request, &reply);
+    notice_end(notice);
+}
+
+/* ---- one part is settled ---- */
+
+static void notice_part(struct notice *notice);
+
+static const struct ph_channel_notice_part *
+part_of(const struct notice *notice)
+{
+    return &notice->out.parts[notice->at];
 }
 
 static void
-notice_on_settled(struct wk_settle *settle)
+order_note(struct notice *notice, const struct wk_payment *payment)
 {
-    struct notice    *notice = (struct notice *) settle;
-    struct wk_worker *worker = settle->worker;
+    if (notice->order_id_len == 0 && payment->id.len == PH_ID_LEN) {
+        memcpy(notice->order_id, payment->id.ptr, PH_ID_LEN);
+        notice->order_id_len = PH_ID_LEN;
+        notice->order_status = payment->status;
+    }
+}
+
+static void
+part_done(struct notice *notice)
+{
+    if (++notice->at < notice->out.part_count) {
+        wk_crash_point("notice_between_parts");
+        notice_part(notice);
+    } else {
+        notice_acknowledge(notice);
+    }
+}
+
+static void
+part_failed(struct notice *notice)
+{
+    notice_away(notice, "the database is not to be reached", 1);
+}
+
+static void
+nobody_log(const struct notice *notice, enum ph_log_level level,
+           const char *event)
+{
+    const struct ph_channel_result *result = &part_of(notice)->result;
+
+    ph_log(level, event, { "account", notice->row.account_id },
+           { "number", result->number }, { "trade_no", result->trade_no },
+           { "amount", ph_log_i64(result->amount) });
+}
+
+static void
+part_on_settled(struct wk_settle *settle)
+{
+    struct notice *notice = settle->data;
 
     if (settle->store.outcome != WK_STORE_DONE) {
-        notice_away(notice); /* the channel tells it again */
-        notice_end(notice, worker);
+        part_failed(notice);
         return;
     }
-    if (!settle->is_found && !settle->is_repeated) {
-        ph_log(PH_LOG_WARN, "notice_of_nobody",
-               { "account", notice->row.account_id },
-               { "number", settle->attempt_id });
+    if (settle->is_found) {
+        order_note(notice, &notice->order.payment);
+    } else if (!settle->is_repeated) {
+        nobody_log(notice, PH_LOG_WARN, "notice_of_nobody");
     }
-    notice_acknowledge(notice,
-                       settle->is_found ? &notice->order.payment : NULL);
-    if (settle->delivery.is_due && (worker->roles & WK_ROLE_NOTIFY) != 0) {
-        (void) wk_notify_deliver(worker->notify, &settle->delivery);
+    if (settle->delivery.is_due
+        && (notice->worker->roles & WK_ROLE_NOTIFY) != 0) {
+        (void) wk_notify_deliver(notice->worker->notify, &settle->delivery);
     }
-    notice_end(notice, worker);
+    part_done(notice);
 }
 
 /* One that is not ours was made at the channel by somebody else. */
 static void
-notice_on_refund(struct wk_refund_settle *settle)
+part_on_refund(struct wk_refund_settle *settle)
 {
-    struct notice    *notice = settle->data;
-    struct wk_worker *worker = settle->worker;
+    struct notice *notice = settle->data;
 
     if (settle->store.outcome != WK_STORE_DONE) {
-        notice_away(notice);
-        notice_end(notice, worker);
+        part_failed(notice);
         return;
     }
-    if (!settle->is_found && !settle->is_repeated) {
-        ph_log(PH_LOG_ERROR, "refund_of_nobody",
-               { "account", notice->row.account_id },
-               { "number", notice->out.result.number },
-               { "amount", ph_log_i64(notice->out.result.amount) });
+    if (settle->is_found) {
+        order_note(notice, &notice->refund_rows.order.payment);
+    } else if (!settle->is_repeated) {
+        nobody_log(notice, PH_LOG_ERROR, "refund_of_nobody");
     }
-    notice_acknowledge(
-        notice, settle->is_found ? &notice->refund_rows.order.payment : NULL);
     wk_refund_settle_deliver(settle);
-    notice_end(notice, worker);
+    part_done(notice);
+}
+
+/* ---- what is kept of it ---- */
+
+static struct ph_str
+hex_keep(struct notice *notice, const uint8_t digest[PH_SHA256_LEN])
+{
+    struct ph_buf buf;
+
+    ph_arena_open(&notice->block->arena, &buf);
+    ph_buf_hex(&buf, ph_str_make((const char *) digest, PH_SHA256_LEN));
+    return ph_arena_close(&notice->block->arena, &buf);
+}
+
+static struct ph_str
+text_hex(struct notice *notice, struct ph_str before, struct ph_str text)
+{
+    const struct ph_str pieces[] = { before, text };
+    uint8_t             digest[PH_SHA256_LEN];
+
+    return ph_sha256(pieces, PH_COUNT(pieces), digest)
+               ? hex_keep(notice, digest)
+               : hex_keep(notice, notice->digest);
+}
+
+/* By what the part is taken once.  A refund that is not ours counts once,
+ * however often it is told. */
+static struct ph_str
+once_only_id(struct notice *notice, bool is_ours)
+{
+    const struct ph_channel_notice_part *part = part_of(notice);
+    struct ph_str                        id   = notice->out.id;
+    struct ph_buf                        buf;
+
+    if (part->is_refund && !is_ours && part->result.number.len != 0) {
+        return text_hex(notice, PH_STR("refund\n"), part->result.number);
+    }
+    if (id.len == 0 || !wk_number_is_plain(id)) {
+        id = hex_keep(notice, notice->digest);
+    }
+    if (notice->at == 0) {
+        return id;
+    }
+    ph_arena_open(&notice->block->arena, &buf);
+    ph_buf_add(&buf, id);
+    ph_buf_byte(&buf, '#');
+    ph_buf_u64(&buf, notice->at);
+    id = ph_arena_close(&notice->block->arena, &buf);
+    return wk_number_is_plain(id) ? id : text_hex(notice, PH_STR("part\n"), id);
+}
+
+/* ---- one part ---- */
+
+static struct wk_evidence
+part_evidence(const struct notice *notice)
+{
+    return (struct wk_evidence){ .source = WK_SOURCE_NOTICE,
+                                 .result = &part_of(notice)->result,
+                                 .digest
+                                 = ph_str_make((const char *) notice->digest,
+                                               sizeof(notice->digest)) };
+}
+
+static void
+refund_settle(struct notice *notice, bool is_ours)
+{
+    const struct ph_channel_notice_part *part   = part_of(notice);
+    struct wk_refund_settle             *settle = &notice->refund;
+
+    notice->refund_rows = (struct wk_refund_rows){ 0 };
+    *settle             = (struct wk_refund_settle){ .worker   = notice->worker,
+                                                     .account  = notice->account,
+                                                     .arena    = &notice->block->arena,
+                                                     .rows     = &notice->refund_rows,
+                                                     .evidence = part_evidence(notice),
+                                                     .notice   = &notice->row,
+                                                     .done     = part_on_refund,
+                                                     .data     = notice };
+    if (is_ours) {
+        notice->refund_rows.refund.id = part->result.number;
+    } else if (ph_id_is(part->order_number, PH_ID_ATTEMPT)) {
+        settle->foreign_of = part->order_number;
+    } else if (part->order_trade_no.len != 0
+               && wk_number_is_plain(part->order_trade_no))
+    {
+        settle->foreign_trade = part->order_trade_no;
+    }
+    if (!wk_refund_settle_start(settle)) {
+        part_failed(notice);
+    }
+}
+
+/* One that names no attempt of ours is kept, and does nothing. */
+static void
+payment_settle(struct notice *notice, bool is_ours)
+{
+    struct wk_settle *settle = &notice->settle;
+
+    *settle = (struct wk_settle){
+        .worker     = notice->worker,
+        .account    = notice->account,
+        .arena      = &notice->block->arena,
+        .attempt_id = is_ours ? part_of(notice)->result.number : PH_STR(""),
+        .order      = &notice->order,
+        .evidence   = part_evidence(notice),
+        .notice     = &notice->row,
+        .done       = part_on_settled,
+        .data       = notice
+    };
+    if (!wk_settle_start(settle)) {
+        part_failed(notice);
+    }
+}
+
+static void
+notice_part(struct notice *notice)
+{
+    const bool          is_refund = part_of(notice)->is_refund;
+    const struct ph_str number    = part_of(notice)->result.number;
+    const bool          is_ours
+        = ph_id_is(number, is_refund ? PH_ID_REFUND : PH_ID_ATTEMPT);
+
+    notice->block->arena.len = notice->arena_mark;
+    notice->event_id         = wk_id_make(notice->worker, PH_ID_EVENT,
+                                  is_ours ? ph_id_shard(number) : 0);
+    notice->row
+        = (struct wk_notice_row){ .id = ph_str_z(notice->event_id.text),
+                                  .channel
+                                  = ph_str_z(notice->account->channel->name),
+                                  .account_id = notice->account->face.id,
+                                  .notice_id  = once_only_id(notice, is_ours),
+                                  .headers    = notice->headers_text,
+                                  .body       = notice->request->frame.body };
+    if (is_refund) {
+        refund_settle(notice, is_ours);
+    } else {
+        payment_settle(notice, is_ours);
+    }
 }
 
 /* ---- reading ---- */
@@ -179,135 +385,114 @@ headers_text(struct notice *notice)
     return ph_arena_close(&notice->block->arena, &buf);
 }
 
-static struct ph_str
-hex_keep(struct notice *notice, const uint8_t digest[PH_SHA256_LEN])
-{
-    struct ph_buf buf;
-
-    ph_arena_open(&notice->block->arena, &buf);
-    ph_buf_hex(&buf, ph_str_make((const char *) digest, PH_SHA256_LEN));
-    return ph_arena_close(&notice->block->arena, &buf);
-}
-
-/* Of a refund that is not ours, in place of a notice's id. */
-static struct ph_str
-number_hex(struct notice *notice)
-{
-    const struct ph_str pieces[]
-        = { PH_STR("refund\n"), notice->out.result.number };
-    uint8_t digest[PH_SHA256_LEN];
-
-    return ph_sha256(pieces, PH_COUNT(pieces), digest)
-               ? hex_keep(notice, digest)
-               : hex_keep(notice, notice->digest);
-}
-
+/* An adapter that tells one thing does so without parts. */
 static bool
+parts_are_good(struct ph_channel_notice_out *out)
+{
+    if (out->part_count == 0) {
+        out->parts[0]
+            = (struct ph_channel_notice_part){ .is_refund = out->is_refund,
+                                               .result    = out->result,
+                                               .order_number
+                                               = out->order_number };
+        out->part_count = 1;
+    }
+    if (out->part_count > PH_COUNT(out->parts)) {
+        return false;
+    }
+    for (size_t i = 0; i < out->part_count; i++) {
+        const struct ph_channel_notice_part *part = &out->parts[i];
+
+        if (!part->is_refund && part->result.number.len == 0
+            && part->result.trade_no.len == 0)
+        {
+            return false; /* it is about nothing */
+        }
+    }
+    return true;
+}
+
+static void
+notice_go(struct notice *notice)
+{
+    struct ph_arena *arena = &notice->block->arena;
+
+    if (notice->out.is_ignored) {
+        ph_log(PH_LOG_DEBUG, "notice_ignored",
+               { "account", notice->account->face.id });
+        notice_acknowledge(notice);
+        return;
+    }
+    if (!parts_are_good(&notice->out) || arena->full) {
+        wk_reply_error(notice->request, PH_ERROR_NOTICE, "");
+        notice_end(notice);
+        return;
+    }
+    notice->headers_text = headers_text(notice);
+    notice->arena_mark   = arena->len;
+    notice_part(notice);
+}
+
+static void notice_read(struct notice *notice);
+
+static void
+notice_on_refresh(struct wk_refresh *refresh, enum wk_refresh_answer answer)
+{
+    struct notice *notice = refresh->data;
+
+    if (answer != WK_REFRESHED) {
+        notice_away(notice, "its key is not known yet", REFRESH_AGAIN_S);
+        return;
+    }
+    wk_account_release(notice->account);
+    notice->account = refresh->fresh;
+    notice_read(notice);
+}
+
+/* Genuine or not is not known without the key; what names it may be forged, so
+ * that refresh.h bounds how often it is believed. */
+static void
+notice_refresh(struct notice *notice)
+{
+    notice->was_refreshed = true;
+    notice->refresh       = (struct wk_refresh){ .account     = notice->account,
+                                                 .hint        = notice->out.hint,
+                                                 .deadline_ms = (uint64_t) wk_conf(
+                                                     notice->worker,
+                                                     PH_CONF_pay_channel_deadline),
+                                                 .done = notice_on_refresh,
+                                                 .data = notice };
+    wk_refresh_start(notice->worker, &notice->refresh);
+}
+
+static void
 notice_read(struct notice *notice)
 {
-    const struct ph_channel *channel = notice->account->channel;
+    const struct ph_channel       *channel = notice->account->channel;
+    const struct ph_channel_notice in = { .body = notice->request->frame.body,
+                                          .headers      = notice->headers,
+                                          .header_count = notice->header_count,
+                                          .query = notice->request->query };
 
-    headers_fill(notice);
-    const struct ph_channel_notice in
-        = { .body         = notice->request->frame.body,
-            .headers      = notice->headers,
-            .header_count = notice->header_count };
+    notice->out = (struct ph_channel_notice_out){ 0 };
+    const enum ph_rc rc
+        = channel->notice != NULL
+              ? channel->notice(&notice->account->face, &in, ph_now_ms(),
+                                &notice->block->arena, &notice->out)
+              : PH_E_UNKNOWN;
 
-    return channel->notice != NULL
-           && channel->notice(&notice->account->face, &in, ph_now_ms(),
-                              &notice->block->arena, &notice->out)
-                  == PH_OK
-           && (notice->out.is_refund
-               || ph_id_is(notice->out.result.number, PH_ID_ATTEMPT))
-           && ph_sha256(&in.body, 1, notice->digest);
-}
-
-static void
-row_fill(struct notice *notice)
-{
-    struct wk_worker   *worker  = notice->request->worker;
-    const struct ph_str number  = notice->out.result.number;
-    struct ph_str       id      = notice->out.id;
-    const bool          is_ours = ph_id_is(
-                 number, notice->out.is_refund ? PH_ID_REFUND : PH_ID_ATTEMPT);
-
-    if (notice->out.is_refund && !is_ours) {
-        id = number_hex(notice); /* it counts once, however often it is told */
-    } else if (id.len == 0 || !wk_number_is_plain(id)) {
-        id = hex_keep(notice, notice->digest);
+    wk_wire_notice(notice->worker, notice->account, &in, rc);
+    if (rc == PH_OK && ph_sha256(&in.body, 1, notice->digest)) {
+        notice_go(notice);
+        return;
     }
-    notice->event_id
-        = wk_id_make(worker, PH_ID_EVENT, is_ours ? ph_id_shard(number) : 0);
-    notice->row
-        = (struct wk_notice_row){ .id = ph_str_z(notice->event_id.text),
-                                  .channel
-                                  = ph_str_z(notice->account->channel->name),
-                                  .account_id = notice->account->face.id,
-                                  .notice_id  = id,
-                                  .headers    = headers_text(notice),
-                                  .body       = notice->request->frame.body };
-    notice->refund_rows.refund.id = is_ours ? number : ph_str_make(NULL, 0);
-}
-
-static struct wk_evidence
-notice_evidence(const struct notice *notice)
-{
-    return (struct wk_evidence){ .source = WK_SOURCE_NOTICE,
-                                 .result = &notice->out.result,
-                                 .digest
-                                 = ph_str_make((const char *) notice->digest,
-                                               sizeof(notice->digest)),
-                                 .seller = wk_account_seller(notice->account) };
-}
-
-/* The attempt of a refund that is not ours; {NULL, 0} = it is ours, or of
- * nobody. */
-static struct ph_str
-foreign_of(const struct notice *notice)
-{
-    const struct ph_str number = notice->out.order_number;
-
-    return notice->refund_rows.refund.id.len == 0
-                   && ph_id_is(number, PH_ID_ATTEMPT)
-               ? number
-               : ph_str_make(NULL, 0);
-}
-
-static void
-notice_settle_refund(struct notice *notice)
-{
-    struct wk_refund_settle *settle = &notice->refund;
-
-    *settle = (struct wk_refund_settle){ .worker     = notice->request->worker,
-                                         .arena      = &notice->block->arena,
-                                         .rows       = &notice->refund_rows,
-                                         .evidence   = notice_evidence(notice),
-                                         .notice     = &notice->row,
-                                         .foreign_of = foreign_of(notice),
-                                         .done       = notice_on_refund,
-                                         .data       = notice };
-    if (!wk_refund_settle_start(settle)) {
-        settle->store.outcome = WK_STORE_FAILED;
-        notice_on_refund(settle);
+    if (rc == PH_E_UNKNOWN && notice->out.needs_refresh
+        && !notice->was_refreshed) {
+        notice_refresh(notice);
+        return;
     }
-}
-
-static void
-notice_settle(struct notice *notice)
-{
-    struct wk_settle *settle = &notice->settle;
-
-    *settle = (struct wk_settle){ .worker     = notice->request->worker,
-                                  .arena      = &notice->block->arena,
-                                  .attempt_id = notice->out.result.number,
-                                  .order      = &notice->order,
-                                  .evidence   = notice_evidence(notice),
-                                  .notice     = &notice->row,
-                                  .done       = notice_on_settled };
-    if (!wk_settle_start(settle)) {
-        settle->store.outcome = WK_STORE_FAILED;
-        notice_on_settled(settle);
-    }
+    wk_reply_error(notice->request, PH_ERROR_NOTICE, "");
+    notice_end(notice);
 }
 
 void
@@ -336,18 +521,10 @@ wk_notice_take(struct wk_request *request, const struct wk_route_match *match)
     }
     struct notice *notice = ph_arena_take(&block->arena, sizeof(*notice));
 
+    notice->worker  = worker;
     notice->request = request;
     notice->block   = block;
     notice->account = wk_account_hold(account);
-    if (!notice_read(notice)) {
-        wk_reply_error(request, PH_ERROR_NOTICE, "");
-        notice_end(notice, worker);
-        return;
-    }
-    row_fill(notice);
-    if (notice->out.is_refund) {
-        notice_settle_refund(notice);
-    } else {
-        notice_settle(notice);
-    }
+    headers_fill(notice);
+    notice_read(notice);
 }

@@ -2,6 +2,8 @@
  * op.c - runs the steps of one channel operation; see op.h.
  *
  *   op_step -> adapter: NEED_REQUEST -> wk_call -> op_on_call -> op_step
+ *      ^                NEED_REFRESH -> op_on_refresh -.
+ *      '---------------- from its first step ----------'
  *                       DONE, ERROR  -> done()
  */
 #include "worker/op.h"
@@ -10,9 +12,11 @@
 #include "libpayhub/io/log.h"
 #include "worker/crash.h"
 #include "worker/random.h"
+#include "worker/wire_log.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 #define OP_DEADLINES 3 /* all calls of an operation, in those of one */
+#define HTTP_UNAUTHORIZED 401
 
 /* crash points around the call of an operation; NULL = none */
 struct op_points {
@@ -35,11 +39,40 @@ op_points(enum ph_channel_op kind)
     case PH_OP_REFUND:
         return (struct op_points){ "refund_before_call", "refund_sent",
                                    "refund_answered" };
-    case PH_OP_REFUND_QUERY:
     case PH_OP_ACCOUNT_REFRESH:
+        return (struct op_points){ "before_refresh", NULL, "refresh_answered" };
+    case PH_OP_REFUND_QUERY:
         break;
     }
     return (struct op_points){ 0 };
+}
+
+/* What an adapter took from the refreshed account goes with it. */
+static void
+result_keep(struct wk_op *op)
+{
+    struct ph_channel_result *result = &op->result;
+    struct ph_str *const      texts[]
+        = { &result->number,       &result->trade_no,    &result->currency,
+            &result->seller,       &result->action_data, &result->error_class,
+            &result->channel_code, &result->message,     &result->app };
+
+    for (size_t i = 0; i < PH_COUNT(texts); i++) {
+        if (texts[i]->ptr != NULL) {
+            *texts[i] = ph_arena_dup(op->arena, *texts[i]);
+        }
+    }
+}
+
+static void
+op_end(struct wk_op *op)
+{
+    if (op->fresh != NULL) {
+        result_keep(op);
+        wk_account_release(op->fresh);
+        op->fresh = NULL;
+    }
+    op->done(op);
 }
 
 /* Nothing came of it: a proof when nothing left us, else unknown. */
@@ -52,10 +85,27 @@ op_fail(struct wk_op *op, const char *error_class, const char *message)
                                                   : PH_RESULT_NOT_SENT;
     op->result.error_class = ph_str_z(error_class);
     op->result.message     = ph_arena_dup(op->arena, ph_str_z(message));
-    op->done(op);
+    op_end(op);
 }
 
 static void op_step(struct wk_op *op, const struct ph_channel_reply *last);
+
+/* ---- calls ---- */
+
+static void
+times_note(struct wk_op *op, const struct wk_call *call)
+{
+    if (op->times.is_known) {
+        return;
+    }
+    op->times
+        = (struct wk_op_times){ .is_known          = true,
+                                .is_new_connection = call->is_new_connection,
+                                .is_tls            = call->tls_us != 0,
+                                .connect_us        = call->connect_us,
+                                .tls_us            = call->tls_us,
+                                .first_byte_us     = call->first_byte_us };
+}
 
 static void
 op_on_call(struct wk_call *call)
@@ -65,12 +115,14 @@ op_on_call(struct wk_call *call)
     ph_log(PH_LOG_DEBUG, "channel_called", { "attempt", op->order.attempt_id },
            { "outcome", ph_log_i64(call->outcome) },
            { "us", ph_log_i64((int64_t) call->total_us) });
+    wk_wire_call(op, call);
     switch (call->outcome) {
     case WK_CALL_NOT_SENT:
         op_fail(op, "not_sent", call->error);
         return;
     case WK_CALL_ANSWERED:
         op->may_have_arrived = true;
+        times_note(op, call);
         wk_crash_point(op_points(op->kind).answered);
         op->has_digest = ph_sha256(&call->reply.body, 1, op->digest);
         op_step(op, &call->reply);
@@ -90,11 +142,18 @@ op_left_ms(const struct wk_op *op)
     return op->deadline_ns > now ? (op->deadline_ns - now) / NS_PER_MS : 0;
 }
 
+/* A further request of a query may take money that the payer has agreed to. */
+static const char *
+sent_point(const struct wk_op *op)
+{
+    return op->kind == PH_OP_QUERY && op->step.step > 1
+               ? "capture_sent"
+               : op_points(op->kind).sent;
+}
+
 static void
 op_send(struct wk_op *op)
 {
-    uint64_t deadline_ms
-        = (uint64_t) wk_conf(op->worker, PH_CONF_pay_channel_deadline);
     uint64_t left_ms = op_left_ms(op);
 
     if (left_ms == 0) {
@@ -105,17 +164,97 @@ op_send(struct wk_op *op)
         = (struct wk_call){ .kind    = WK_CALL_CHANNEL,
                             .request = &op->out.request,
                             .timeout_ms
-                            = left_ms < deadline_ms ? left_ms : deadline_ms,
+                            = left_ms < op->call_ms ? left_ms : op->call_ms,
                             .done = op_on_call,
                             .data = op };
     op->requests++;
+    op->had_arrived = op->may_have_arrived;
     wk_crash_point(op_points(op->kind).before);
     if (!wk_call_start(op->worker->calls, &op->call)) {
         op->is_our_lack = true;
         op_fail(op, "engine_full", "too many calls under way");
         return;
     }
-    wk_crash_point(op_points(op->kind).sent);
+    wk_crash_point(sent_point(op));
+}
+
+/* ---- refresh ---- */
+
+static bool
+moves_money(enum ph_channel_op kind)
+{
+    return kind == PH_OP_CREATE || kind == PH_OP_CLOSE || kind == PH_OP_REVERSE
+           || kind == PH_OP_REFUND;
+}
+
+/* May the operation begin anew after this answer, NULL = before any? */
+static bool
+may_begin_anew(const struct wk_op *op, const struct ph_channel_reply *last)
+{
+    return last == NULL || !moves_money(op->kind)
+           || last->status == HTTP_UNAUTHORIZED;
+}
+
+static void
+op_begin(struct wk_op *op, const struct wk_account *account)
+{
+    op->step.step    = 0;
+    op->step.account = &account->face;
+    op_step(op, NULL);
+}
+
+static void
+op_on_refresh(struct wk_refresh *refresh, enum wk_refresh_answer answer)
+{
+    struct wk_op *op = refresh->data;
+
+    if (answer != WK_REFRESHED) {
+        op_fail(op, "refresh", "the account could not be refreshed");
+        return;
+    }
+    op->fresh = refresh->fresh;
+    if (op->is_doubtful) {
+        op_fail(op, "refresh", "its answer could not be read then");
+        return;
+    }
+    op_begin(op, op->fresh);
+}
+
+/* Once an operation: what a refresh did not mend a second one does not. */
+static void
+op_refresh(struct wk_op *op, const struct ph_channel_reply *last)
+{
+    if (op->was_refreshed || op->kind == PH_OP_ACCOUNT_REFRESH) {
+        op_fail(op, "refresh", "the account lacks something yet");
+        return;
+    }
+    op->was_refreshed = true;
+    op->is_doubtful   = !may_begin_anew(op, last);
+    if (last != NULL && !op->is_doubtful) {
+        op->may_have_arrived = op->had_arrived;
+        op->undone++;
+    }
+    op->refresh = (struct wk_refresh){ .account     = op->account,
+                                       .hint        = op->out.hint,
+                                       .deadline_ms = op_left_ms(op),
+                                       .done        = op_on_refresh,
+                                       .data        = op };
+    wk_refresh_start(op->worker, &op->refresh);
+}
+
+/* ---- steps ---- */
+
+static void
+op_done(struct wk_op *op)
+{
+    op->result      = op->out.result;
+    op->is_uncalled = op->requests == 0;
+    /* it speaks of the last one */
+    if (op->result.class == PH_RESULT_NOT_SENT && op->requests - op->undone > 1)
+    {
+        op->result.class = PH_RESULT_UNKNOWN;
+    }
+    op_end(op);
 }
 
 static void
@@ -143,13 +282,11 @@ op_step(struct wk_op *op, const struct ph_channel_reply *last)
         op_send(op);
         return;
     case PH_STEP_DONE:
-        op->result = op->out.result;
-        if (op->result.class == PH_RESULT_NOT_SENT && op->requests > 1) {
-            op->result.class = PH_RESULT_UNKNOWN; /* speaks of the last one */
-        }
-        op->done(op);
+        op_done(op);
         return;
-    case PH_STEP_NEED_REFRESH: /* no account has anything to refresh yet */
+    case PH_STEP_NEED_REFRESH:
+        op_refresh(op, last);
+        return;
     case PH_STEP_ERROR:
         break;
     }
@@ -159,26 +296,42 @@ op_step(struct wk_op *op, const struct ph_channel_reply *last)
     op_fail(op, "adapter", "the adapter cannot make this request");
 }
 
+/* The channel's own bound, where it has one, and never more than ours. */
+static uint64_t
+call_ms(const struct wk_op *op)
+{
+    uint64_t ours
+        = (uint64_t) wk_conf(op->worker, PH_CONF_pay_channel_deadline);
+    uint64_t own = op->account->channel->deadline_ms[op->kind];
+
+    return own != 0 && own < ours ? own : ours;
+}
+
 void
 wk_op_start(struct wk_op *op)
 {
-    uint64_t whole_ms
-        = (uint64_t) wk_conf(op->worker, PH_CONF_pay_channel_deadline)
-          * OP_DEADLINES;
-
-    op->started_ns       = ph_monotonic_ns();
-    op->deadline_ns      = op->started_ns + whole_ms * NS_PER_MS;
-    op->has_digest       = false;
-    op->config_error     = PH_ERROR_NONE;
-    op->is_our_lack      = false;
+    op->call_ms      = call_ms(op);
+    op->started_ns   = ph_monotonic_ns();
+    op->deadline_ns  = op->started_ns + op->call_ms * OP_DEADLINES * NS_PER_MS;
+    op->has_digest   = false;
+    op->config_error = PH_ERROR_NONE;
+    op->is_our_lack  = false;
+    op->is_uncalled  = false;
+    op->times        = (struct wk_op_times){ 0 };
     op->may_have_arrived = false;
+    op->had_arrived      = false;
+    op->was_refreshed    = false;
+    op->is_doubtful      = false;
+    op->fresh            = NULL;
     op->requests         = 0;
+    op->undone           = 0;
     op->step             = (struct ph_channel_call){ .op        = op->kind,
                                                      .account   = &op->account->face,
                                                      .order     = &op->order,
                                                      .arena     = op->arena,
                                                      .random    = op->random,
                                                      .state     = op->state,
-                                                     .state_len = op->state_len };
+                                                     .state_len = op->state_len,
+                                                     .hint      = op->hint };
     op_step(op, NULL);
 }

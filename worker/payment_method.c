@@ -6,10 +6,8 @@
 
 #include <string.h>
 
-#include "libpayhub/base/rc.h"
-
 /* clang-format off */
-static const char *const methods[] = {
+static const char *const table[] = {
     "alipay_qr", "alipay_bar", "alipay_page", "alipay_wap", "alipay_app",
     "alipay_jsapi", "wechat_native", "wechat_bar", "wechat_jsapi",
     "wechat_mini", "wechat_app", "wechat_h5", "unionpay_web", "unionpay_app",
@@ -20,7 +18,8 @@ static const struct wk_extra extras[] = {
     { "auth_code",      "*_bar bar",                   WK_EXTRA_MUST,   false },
     { "buyer_id",       "alipay_jsapi",                WK_EXTRA_ONE_OF, false },
     { "buyer_open_id",  "alipay_jsapi",                WK_EXTRA_ONE_OF, false },
-    { "openid",         "wechat_jsapi wechat_mini",    WK_EXTRA_MUST,   false },
+    { "openid",         "wechat_jsapi wechat_mini",    WK_EXTRA_ONE_OF, false },
+    { "sub_openid",     "wechat_jsapi wechat_mini",    WK_EXTRA_ONE_OF, false },
     { "appid",          "wechat_jsapi wechat_mini wechat_app", WK_EXTRA_MAY, false },
     { "h5_type",        "wechat_h5",                   WK_EXTRA_MAY,    false },
     { "app_name",       "wechat_h5",                   WK_EXTRA_MAY,    false },
@@ -33,7 +32,7 @@ static const struct wk_extra extras[] = {
     { "cancel_url",     "paypal",                      WK_EXTRA_MAY,    false },
     { "sub_mch_id",     "wechat_*",                    WK_EXTRA_MAY,    false },
     { "sub_appid",      "wechat_*",                    WK_EXTRA_MAY,    false },
-    { "sub_openid",     "wechat_*",                    WK_EXTRA_MAY,    false },
+    { "sub_openid",     "wechat_native wechat_bar wechat_app wechat_h5", WK_EXTRA_MAY, false },
 };
 
 /* the shape of a bar code by method: digits, how many, first two from - to */
@@ -50,11 +49,27 @@ static const struct bar_code {
 };
 /* clang-format on */
 
-bool
-wk_method_is_known(struct ph_str method)
+static bool
+channel_offers(const struct ph_channel *channel, struct ph_str method)
 {
-    for (size_t i = 0; i < PH_COUNT(methods); i++) {
-        if (ph_str_eq(method, ph_str_z(methods[i]))) {
+    for (size_t i = 0; channel->methods[i] != NULL; i++) {
+        if (ph_str_eq(method, ph_str_z(channel->methods[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+wk_method_is_known(const struct wk_methods *methods, struct ph_str method)
+{
+    for (size_t i = 0; i < PH_COUNT(table); i++) {
+        if (ph_str_eq(method, ph_str_z(table[i]))) {
+            return true;
+        }
+    }
+    for (size_t i = 0; methods != NULL && i < methods->count; i++) {
+        if (channel_offers(methods->channels[i], method)) {
             return true;
         }
     }
@@ -77,29 +92,81 @@ pattern_matches(struct ph_str pattern, struct ph_str method)
     return ph_str_eq(pattern, method);
 }
 
-bool
-wk_extra_is_of(const struct wk_extra *extra, struct ph_str method)
+static bool
+list_names(const char *list, struct ph_str method)
 {
-    struct ph_str rest = ph_str_z(extra->methods), pattern;
+    struct ph_str rest = ph_str_z(list), pattern;
 
     while (ph_str_next(&rest, ' ', &pattern)) {
-        if (pattern_matches(pattern, method)) {
+        if (pattern.len != 0 && pattern_matches(pattern, method)) {
             return true;
         }
     }
     return false;
 }
 
-const struct wk_extra *
-wk_extra_find(const char *key, struct ph_str method)
+/* One of a loaded channel; its list names methods of its own. */
+static bool
+loaded_is_of(const struct ph_channel *channel, size_t i, struct ph_str method,
+             struct wk_extra *out)
 {
-    for (size_t i = 0; i < PH_COUNT(extras); i++) {
-        if (strcmp(key, extras[i].key) == 0
-            && wk_extra_is_of(&extras[i], method)) {
-            return &extras[i];
+    const struct ph_channel_extra *extra = &channel->extra[i];
+
+    if (!channel_offers(channel, method)
+        || (extra->methods != NULL && !list_names(extra->methods, method)))
+    {
+        return false;
+    }
+    *out = (struct wk_extra){ extra->key, extra->methods,
+                              extra->is_required ? WK_EXTRA_MUST : WK_EXTRA_MAY,
+                              false };
+    return true;
+}
+
+/* Row `at` of the table and, after it, of all loaded channels: 1 = of the
+ * method, 0 = not, -1 = there is none. */
+static int
+extra_read(const struct wk_methods *methods, struct ph_str method, size_t at,
+           struct wk_extra *out)
+{
+    if (at < PH_COUNT(extras)) {
+        *out = extras[at];
+        return list_names(extras[at].methods, method);
+    }
+    at -= PH_COUNT(extras);
+    for (size_t i = 0; methods != NULL && i < methods->count; i++) {
+        if (at < methods->channels[i]->extra_count) {
+            return loaded_is_of(methods->channels[i], at, method, out);
+        }
+        at -= methods->channels[i]->extra_count;
+    }
+    return -1;
+}
+
+bool
+wk_extra_next(const struct wk_methods *methods, struct ph_str method,
+              size_t *at, struct wk_extra *out)
+{
+    int found;
+
+    do {
+        found = extra_read(methods, method, (*at)++, out);
+    } while (found == 0);
+    return found > 0;
+}
+
+bool
+wk_extra_find(const struct wk_methods *methods, const char *key,
+              struct ph_str method, struct wk_extra *out)
+{
+    size_t at = 0;
+
+    while (wk_extra_next(methods, method, &at, out)) {
+        if (strcmp(key, out->key) == 0) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 bool
@@ -125,10 +192,4 @@ wk_bar_code_is_good(struct ph_str method, struct ph_str code)
                    && memcmp(code.ptr, shape->to, 2) <= 0);
     }
     return ph_str_is_token(code, 64);
-}
-
-const struct wk_extra *
-wk_extra_at(size_t i)
-{
-    return i < PH_COUNT(extras) ? &extras[i] : NULL;
 }

@@ -2,12 +2,18 @@
  * payment_method.h - payment methods and what each takes in `extra`.
  *
  * Pure.  Whether an account offers a method is the adapter's word; this is the
- * API's vocabulary, the same whatever accounts there are.
+ * API's vocabulary: a table, and what channels that were loaded add to it.
  */
 #ifndef WK_PAYMENT_METHOD_H
 #define WK_PAYMENT_METHOD_H
 
-#include "libpayhub/base/str.h"
+#include "channels/channel.h"
+
+/* Channels beside those of the table; NULL = none. */
+struct wk_methods {
+    const struct ph_channel *const *channels;
+    size_t                          count;
+};
 
 enum wk_extra_need {
     WK_EXTRA_MAY = 0,
@@ -16,18 +22,22 @@ enum wk_extra_need {
 };
 
 struct wk_extra {
-    const char        *key;
-    const char        *methods; /* blank-separated, "x_*" or "*_x" */
+    const char *key;
+    const char *methods; /* blank-separated, "x_*" or "*_x"; NULL = all
+                            of a loaded channel */
     enum wk_extra_need need;
     bool               is_boolean; /* else a text */
 };
 
-bool wk_method_is_known(struct ph_str method);
+bool wk_method_is_known(const struct wk_methods *methods, struct ph_str method);
 
-/* NULL when the method does not take this key */
-const struct wk_extra *wk_extra_find(const char *key, struct ph_str method);
-const struct wk_extra *wk_extra_at(size_t i); /* NULL after the last */
-bool wk_extra_is_of(const struct wk_extra *extra, struct ph_str method);
+/* The next member that the method takes, from *at, which begins at 0. */
+bool wk_extra_next(const struct wk_methods *methods, struct ph_str method,
+                   size_t *at, struct wk_extra *out) PH_MUST_CHECK;
+
+/* false = the method does not take this key */
+bool wk_extra_find(const struct wk_methods *methods, const char *key,
+                   struct ph_str method, struct wk_extra *out) PH_MUST_CHECK;
 
 /* the shape of a bar code only; whether it is worth money tells the channel */
 bool wk_bar_code_is_good(struct ph_str method, struct ph_str code);

@@ -70,8 +70,9 @@ check_currency(const struct request_reading *reading, struct ph_str text)
 static const char *
 check_method(const struct request_reading *reading, struct ph_str text)
 {
-    (void) reading;
-    return wk_method_is_known(text) ? NULL : "expected a payment method";
+    return wk_method_is_known(reading->rules->methods, text)
+               ? NULL
+               : "expected a payment method";
 }
 
 static const char *
@@ -218,16 +219,16 @@ extra_names_check(struct request_reading *reading, json_t *extra,
 
     json_object_foreach(extra, key, value)
     {
-        const struct wk_extra *known = wk_extra_find(key, method);
+        struct wk_extra known;
 
-        if (known == NULL) {
+        if (!wk_extra_find(reading->rules->methods, key, method, &known)) {
             fault_add(reading, PH_ERROR_UNKNOWN_MEMBER, "/extra", key,
                       "is not taken with this method");
-        } else if (known->is_boolean ? !json_is_boolean(value)
-                                     : !json_is_string(value)) {
+        } else if (known.is_boolean ? !json_is_boolean(value)
+                                    : !json_is_string(value)) {
             fault_add(reading, PH_ERROR_WRONG_TYPE, "/extra", key,
-                      known->is_boolean ? "expected true or false"
-                                        : "expected a string");
+                      known.is_boolean ? "expected true or false"
+                                       : "expected a string");
         }
     }
 }
@@ -236,25 +237,24 @@ static void
 extra_required_check(struct request_reading *reading, const json_t *extra,
                      struct ph_str method)
 {
-    const struct wk_extra *one_of  = NULL, *row;
-    bool                   has_one = false;
+    const char     *one_of  = NULL;
+    bool            has_one = false;
+    size_t          at      = 0;
+    struct wk_extra row;
 
-    for (size_t i = 0; (row = wk_extra_at(i)) != NULL; i++) {
-        bool is_there = json_object_get(extra, row->key) != NULL;
+    while (wk_extra_next(reading->rules->methods, method, &at, &row)) {
+        bool is_there = json_object_get(extra, row.key) != NULL;
 
-        if (row->need == WK_EXTRA_MAY || !wk_extra_is_of(row, method)) {
-            continue;
-        }
-        if (row->need == WK_EXTRA_ONE_OF) {
-            one_of  = one_of != NULL ? one_of : row;
+        if (row.need == WK_EXTRA_ONE_OF) {
+            one_of  = one_of != NULL ? one_of : row.key;
             has_one = has_one || is_there;
-        } else if (!is_there) {
-            fault_add(reading, PH_ERROR_MISSING, "/extra", row->key,
+        } else if (row.need == WK_EXTRA_MUST && !is_there) {
+            fault_add(reading, PH_ERROR_MISSING, "/extra", row.key,
                       "is required with this method");
         }
     }
     if (one_of != NULL && !has_one) {
-        fault_add(reading, PH_ERROR_MISSING, "/extra", one_of->key,
+        fault_add(reading, PH_ERROR_MISSING, "/extra", one_of,
                   "this, or one of its siblings, is required");
     }
 }
@@ -287,7 +287,8 @@ structure_check(struct request_reading *reading, json_t *root)
     }
     required_check(reading, root);
     metadata_types_check(reading, json_object_get(root, "metadata"));
-    if (method.ptr != NULL && wk_method_is_known(method)) {
+    if (method.ptr != NULL
+        && wk_method_is_known(reading->rules->methods, method)) {
         extra_names_check(reading, json_object_get(root, "extra"), method);
         extra_required_check(reading, json_object_get(root, "extra"), method);
     }

@@ -31,9 +31,12 @@ struct wk_payment_request {
     struct ph_str metadata; /* compact JSON object */
 };
 
+struct wk_methods;
+
 struct wk_request_rules {
     int64_t expires_min_s;
-    bool    allow_loopback; /* URLs may name loopback, any port */
+    bool    allow_loopback;           /* URLs may name loopback, any port */
+    const struct wk_methods *methods; /* of loaded channels; NULL = none */
 };
 
 /* true = *out is filled; else *fault says which members and why */

@@ -4,6 +4,7 @@
  * With sync=true the channel is asked before the answer (order_job.h), however
  * that ends: the answer is the order as it is then.
  */
+#include "worker/methods.h"
 #include "worker/list.h"
 #include "worker/order_job.h"
 #include "worker/route.h"
@@ -70,6 +71,7 @@ void
 wk_payment_find(struct wk_request *request, const struct wk_route_match *match)
 {
     struct wk_query_fault fault;
+    struct wk_methods_now now;
     struct wk_block      *block = read_block(request);
 
     (void) match;
@@ -78,7 +80,10 @@ wk_payment_find(struct wk_request *request, const struct wk_route_match *match)
     }
     struct wk_list_query *query = ph_arena_take(&block->arena, sizeof(*query));
 
-    if (!wk_list_query_parse(request->query, request->app_id, query, &fault)) {
+    if (!wk_list_query_parse(request->query, request->app_id,
+                             wk_methods_read(request->worker, &now), query,
+                             &fault))
+    {
         struct wk_worker *worker = request->worker;
 
         read_refuse(request, &fault);

@@ -6,6 +6,7 @@
  */
 #include "libpayhub/base/version.h"
 #include "worker/account.h"
+#include "worker/channels.h"
 #include "worker/redis.h"
 #include "worker/route.h"
 
@@ -36,6 +37,23 @@ ready_refuse(struct wk_request *request, bool has_store, bool has_redis)
     wk_reply_problem(request, PH_FRAME_RESULT, &problem, NULL);
 }
 
+/* files and rows that the log tells more about */
+static void
+bad_channels_add(struct ph_buf *buf, const struct wk_channels *channels)
+{
+    const char *name, *between = "";
+
+    ph_buf_add(buf, PH_STR(",\"bad_channels\":["));
+    for (size_t i = 0; (name = wk_channels_bad(channels, i)) != NULL; i++) {
+        if (ph_str_utf8_count(ph_str_z(name)) != SIZE_MAX) {
+            ph_buf_add(buf, ph_str_z(between));
+            ph_buf_json(buf, ph_str_z(name));
+            between = ",";
+        }
+    }
+    ph_buf_byte(buf, ']');
+}
+
 void
 wk_ready_tell(struct wk_request *request, const struct wk_route_match *match)
 {
@@ -57,6 +75,7 @@ wk_ready_tell(struct wk_request *request, const struct wk_route_match *match)
     ph_buf_u64(buf, wk_accounts_count(worker->accounts));
     ph_buf_add(buf, PH_STR(",\"accounts_refused\":"));
     ph_buf_u64(buf, wk_accounts_bad(worker->accounts));
+    bad_channels_add(buf, worker->channels);
     ph_buf_add(buf, PH_STR(",\"version\":\"" PH_VERSION "\"}"));
 
     const struct wk_reply reply

@@ -167,9 +167,10 @@ refund_on_op(struct wk_op *op)
     struct wk_refund_settle *settle = &job->settle;
 
     *settle = (struct wk_refund_settle){
-        .worker = job->worker,
-        .arena  = job->arena,
-        .rows   = &job->rows,
+        .worker  = job->worker,
+        .account = job->account,
+        .arena   = job->arena,
+        .rows    = &job->rows,
         .evidence
         = { .source       = WK_SOURCE_ANSWER,
             .result       = &op->result,

@@ -30,6 +30,7 @@ wk_refund_face(const struct wk_worker *worker, struct wk_refund_rows *rows,
     face->channel_refund_no = refund->channel_refund_no;
     face->refund_reason     = refund->reason;
     face->refund_amount     = refund->amount;
+    face->refund_ms         = ph_id_ms(refund->id);
     return true;
 }
 
@@ -77,6 +78,7 @@ ask_on_op(struct wk_op *op)
     ask->was_asked = true;
     *settle        = (struct wk_refund_settle){
                .worker   = ask->worker,
+               .account  = ask->account,
                .arena    = ask->arena,
                .rows     = ask->rows,
                .evidence = { .source = op->kind == PH_OP_REFUND && !ask->has_repeated

@@ -6,6 +6,7 @@
 #define MESSAGE_MAX 255
 #define CHANNEL_CODE_MAX 63
 #define ERROR_CLASS_MAX 32
+#define LOOK_AT_ONCE_MS 1 /* 0 would be no look at all */
 
 struct judging {
     struct wk_refund               *refund;
@@ -157,7 +158,8 @@ tells_another_refund(const struct judging *it)
     return (result->number.len != 0 && !ph_str_eq(result->number, refund->id))
            || (result->amount >= 0 && result->amount != refund->amount)
            || (result->currency.len != 0
-               && !ph_str_eq(result->currency, refund->currency));
+               && !ph_str_eq(result->currency, refund->currency))
+           || wk_tells_another_account(result, &it->evidence->expected);
 }
 
 static void
@@ -212,7 +214,9 @@ judge_accepted(struct judging *it)
 {
     if (!ph_refund_is_final(it->refund->status)) {
         number_keep(it);
-        it->verdict->look_in_ms = it->rules->unknown_first_ms;
+        it->verdict->look_in_ms = it->result->is_hint
+                                      ? LOOK_AT_ONCE_MS
+                                      : it->rules->unknown_first_ms;
     }
 }
 
@@ -339,8 +343,7 @@ is_proved_of(const struct wk_payment *payment, const struct wk_attempt *attempt,
            && result->class == PH_RESULT_SUCCEEDED && result->amount > 0
            && result->amount <= attempt->amount
            && ph_str_eq(result->currency, attempt->currency)
-           && (result->seller.len == 0 || evidence->seller.len == 0
-               || ph_str_eq(result->seller, evidence->seller));
+           && !wk_tells_another_account(result, &evidence->expected);
 }
 
 /* A sum that is told holds this refund: what we have counted of it may have

@@ -4,8 +4,8 @@
  *
  * Pure.  Answer, query and notice are judged alike:
  *
- *   - Evidence of another number, amount or currency moves nothing: it is told
- *     as a conflict, and the refund is asked about again.
+ *   - Evidence of another number, amount, currency, seller or app moves
+ *     nothing: it is told as a conflict, and the refund is asked about again.
  *   - UNKNOWN never fails anything, and neither does "no such refund": told
  *     twice of one that is old enough, it says that the refund may be sent
  *     again under its number, by which channels know it.
@@ -43,7 +43,8 @@ struct wk_refund_verdict {
     int64_t       look_in_ms;     /* bring the look forward; 0 = no */
 };
 
-/* Of the evidence source, result, digest, state, fence and config_error count;
+/* Of the evidence source, result, digest, state, expected, fence and
+ * config_error count;
  * of the rules not_found_final_ms, unknown_first_ms and now_ms. */
 void wk_refund_judge(struct wk_refund *refund, struct wk_payment *payment,
                      const struct wk_evidence    *evidence,

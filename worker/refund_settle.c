@@ -6,12 +6,45 @@
  */
 #include "worker/refund_settle.h"
 
+#include <string.h>
+
 #include "libpayhub/io/log.h"
+#include "worker/expected.h"
 #include "worker/hook.h"
 #include "worker/notify.h"
 #include "worker/refund_view.h"
 
 /* ---- on a store thread ---- */
+
+static bool
+is_foreign(const struct wk_refund_settle *settle)
+{
+    return settle->foreign_of.len != 0 || settle->foreign_trade.len != 0;
+}
+
+static void
+rows_want(struct wk_batch *batch, struct wk_refund_settle *settle)
+{
+    struct wk_want *want = &settle->want;
+
+    if (settle->foreign_of.len != 0) {
+        want->by     = WK_WANT_ATTEMPT;
+        want->key[0] = settle->foreign_of;
+    } else if (settle->foreign_trade.len != 0) {
+        want->by     = WK_WANT_TRADE;
+        want->key[0] = settle->notice->account_id;
+        want->key[1] = settle->foreign_trade;
+        want->key[2] = settle->notice->channel;
+    } else {
+        want->by     = WK_WANT_REFUND;
+        want->key[0] = settle->rows->refund.id;
+        want->refund = &settle->before.refund;
+    }
+    want->is_locked = true;
+    want->wants_app = true;
+    want->order     = &settle->before.order;
+    wk_batch_want(batch, want);
+}
 
 static void
 settle_ask(struct wk_batch *batch, struct wk_store_job *job)
@@ -28,16 +61,7 @@ settle_ask(struct wk_batch *batch, struct wk_store_job *job)
         wk_notice_want(batch, settle->notice, &settle->seen);
     }
     if (settle->is_read) {
-        const bool is_foreign = settle->foreign_of.len != 0;
-
-        settle->want.by = is_foreign ? WK_WANT_ATTEMPT : WK_WANT_REFUND;
-        settle->want.key[0]
-            = is_foreign ? settle->foreign_of : settle->rows->refund.id;
-        settle->want.is_locked = true;
-        settle->want.wants_app = true;
-        settle->want.order     = &settle->before.order;
-        settle->want.refund    = is_foreign ? NULL : &settle->before.refund;
-        wk_batch_want(batch, &settle->want);
+        rows_want(batch, settle);
         return;
     }
     settle->before = *settle->rows;
@@ -68,6 +92,21 @@ settle_rules(const struct wk_refund_settle *settle,
     return rules;
 }
 
+/* The id was made before the order was known: its shard is that of the order.
+ */
+static struct ph_str
+foreign_id(struct wk_refund_settle *settle, struct ph_str attempt_id)
+{
+    char *text = ph_arena_take(settle->arena, PH_ID_LEN);
+
+    if (text == NULL) {
+        return settle->foreign_id; /* a full arena fails the plan */
+    }
+    memcpy(text, settle->foreign_id.ptr, PH_ID_LEN);
+    ph_shard_text(ph_id_shard(attempt_id), text + PH_ID_SHARD_AT);
+    return ph_str_make(text, PH_ID_LEN);
+}
+
 /* The refund of `amount` of this attempt that we did not make. */
 static void
 foreign_fill(struct wk_refund_settle *settle, const struct wk_attempt *attempt,
@@ -77,7 +116,7 @@ foreign_fill(struct wk_refund_settle *settle, const struct wk_attempt *attempt,
     struct wk_refund        *foreign = &settle->foreign;
 
     *foreign = (struct wk_refund){
-        .id             = settle->foreign_id,
+        .id             = foreign_id(settle, attempt->id),
         .payment_id     = payment->id,
         .attempt_id     = attempt->id,
         .prev_id        = payment->refund_id,
@@ -219,14 +258,22 @@ notice_verdict(const struct wk_refund_settle *settle)
                : WK_NOTICE_IGNORED;
 }
 
+static struct ph_str
+notice_about(const struct wk_refund_settle *settle)
+{
+    if (settle->foreign_of.len != 0) {
+        return settle->foreign_of;
+    }
+    return settle->foreign_trade.len != 0 ? settle->want.attempt_id
+                                          : settle->rows->refund.id;
+}
+
 static enum wk_plan
 notice_plan(struct wk_batch *batch, struct wk_refund_settle *settle)
 {
     return settle->notice == NULL
                    || wk_notice_plan(batch, settle->notice,
-                                     settle->foreign_of.len != 0
-                                         ? settle->foreign_of
-                                         : settle->rows->refund.id,
+                                     notice_about(settle),
                                      notice_verdict(settle))
                ? WK_PLAN_DONE
                : WK_PLAN_AGAIN;
@@ -244,6 +291,16 @@ notice_may_speak(const struct wk_refund_settle *settle, struct ph_str channel,
 
 /* ---- the plan ---- */
 
+static struct ph_channel_expected
+expected_of(struct wk_refund_settle *settle, const struct wk_attempt *attempt)
+{
+    return settle->account != NULL && attempt != NULL
+               ? wk_expected(settle->worker, settle->account,
+                             &settle->before.order.payment, attempt,
+                             settle->arena)
+               : (struct ph_channel_expected){ 0 };
+}
+
 static enum wk_plan
 settle_judge(struct wk_batch *batch, struct wk_refund_settle *settle)
 {
@@ -255,6 +312,9 @@ settle_judge(struct wk_batch *batch, struct wk_refund_settle *settle)
     }
     const struct wk_judge_rules rules = settle_rules(settle, &evidence, now_ms);
 
+    evidence.expected = expected_of(
+        settle, wk_order_attempt(&settle->before.order,
+                                 settle->before.refund.attempt_id));
     settle->is_found = true;
     settle->after    = settle->before;
     wk_refund_judge(&settle->after.refund, &settle->after.order.payment,
@@ -281,21 +341,23 @@ settle_judge(struct wk_batch *batch, struct wk_refund_settle *settle)
 static enum wk_plan
 foreign_plan(struct wk_batch *batch, struct wk_refund_settle *settle)
 {
-    const uint64_t           now_ms  = wk_batch_now_ms(batch);
-    const struct ph_str      same    = { NULL, 0 };
-    const struct wk_payment *before  = &settle->before.order.payment;
-    struct wk_payment       *after   = &settle->after.order.payment;
-    const struct wk_attempt *attempt = NULL;
-    const struct ph_str      number  = settle->evidence.result->number;
+    const uint64_t           now_ms   = wk_batch_now_ms(batch);
+    const struct ph_str      same     = { NULL, 0 };
+    const struct wk_payment *before   = &settle->before.order.payment;
+    struct wk_payment       *after    = &settle->after.order.payment;
+    const struct wk_attempt *attempt  = NULL;
+    const struct ph_str      number   = settle->evidence.result->number;
+    struct wk_evidence       evidence = settle->evidence;
 
     settle->after = settle->before;
     if (settle->want.found == WK_FOUND_ROW) {
-        attempt = wk_order_attempt(&settle->after.order, settle->foreign_of);
+        attempt = wk_order_attempt(&settle->after.order, notice_about(settle));
     }
     if (attempt != NULL
         && notice_may_speak(settle, attempt->channel, attempt->account_id))
     {
-        wk_refund_judge_foreign(after, attempt, &settle->evidence, now_ms,
+        evidence.expected = expected_of(settle, attempt);
+        wk_refund_judge_foreign(after, attempt, &evidence, now_ms,
                                 &settle->verdict);
     }
     if (attempt == NULL || settle->verdict.foreign_amount == 0) {
@@ -303,6 +365,9 @@ foreign_plan(struct wk_batch *batch, struct wk_refund_settle *settle)
     }
     settle->is_found = true;
     foreign_fill(settle, attempt, settle->verdict.foreign_amount, now_ms);
+    if (settle->arena->full) {
+        return WK_PLAN_FAILED;
+    }
     if (wk_number_is_plain(number)) {
         settle->foreign.channel_refund_no = number;
     }
@@ -332,7 +397,7 @@ settle_plan(struct wk_batch *batch, struct wk_store_job *job)
     {
         return WK_PLAN_FAILED;
     }
-    if (settle->foreign_of.len != 0) {
+    if (is_foreign(settle)) {
         return foreign_plan(batch, settle);
     }
     if ((settle->is_read && settle->want.found == WK_FOUND_NONE)

@@ -24,13 +24,15 @@ struct wk_refund_settle {
 
     /* set by the caller */
     struct wk_worker      *worker;
-    struct ph_arena       *arena; /* ours until done() */
-    struct wk_refund_rows *rows;  /* in: as committed; out: the same */
+    struct wk_account     *account; /* as of settle.h */
+    struct ph_arena       *arena;   /* ours until done() */
+    struct wk_refund_rows *rows;    /* in: as committed; out: the same */
     struct wk_evidence     evidence;
     struct wk_notice_row  *notice; /* NULL = none; else of rows only the id of
                                       the refund is given, or, when that is not
                                       of our making, this instead: */
-    struct ph_str foreign_of;      /* the attempt that it gave back */
+    struct ph_str foreign_of;      /* the attempt that it gave back, or: */
+    struct ph_str foreign_trade;   /* the channel's number of that payment */
     void (*done)(struct wk_refund_settle *settle);
     void *data;
 

@@ -8,6 +8,7 @@
 #include "worker/settle.h"
 
 #include "libpayhub/io/log.h"
+#include "worker/expected.h"
 #include "worker/hook.h"
 #include "worker/payment_view.h"
 #include "worker/refund_auto.h"
@@ -337,6 +338,11 @@ settle_judge(struct wk_batch *batch, struct wk_settle *settle, size_t which)
     }
     evidence.trade_is_taken
         = (settle->store.lost & (1u << WK_CHANNEL_TRADE)) != 0;
+    if (settle->account != NULL) {
+        evidence.expected = wk_expected(
+            settle->worker, settle->account, &settle->before.payment,
+            &settle->before.attempt[which], settle->arena);
+    }
     const struct wk_judge_rules rules
         = settle_rules(settle, &evidence, wk_batch_now_ms(batch));
 

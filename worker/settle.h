@@ -11,6 +11,7 @@
 #ifndef WK_SETTLE_H
 #define WK_SETTLE_H
 
+#include "worker/account.h"
 #include "worker/batch.h"
 #include "worker/judge.h"
 #include "worker/notice_row.h"
@@ -27,12 +28,14 @@ struct wk_settle {
     struct wk_store_job store; /* first */
 
     /* set by the caller */
-    struct wk_worker     *worker;
-    struct ph_arena      *arena; /* ours until done() */
-    struct ph_str         attempt_id;
-    bool                  is_fresh; /* `order` holds the rows as committed */
-    struct wk_order      *order;    /* in when fresh; out: as committed */
-    struct wk_evidence    evidence;
+    struct wk_worker  *worker;
+    struct wk_account *account; /* whose evidence it is; held by the caller,
+                                   NULL = nobody's */
+    struct ph_arena   *arena;   /* ours until done() */
+    struct ph_str      attempt_id;
+    bool               is_fresh;  /* `order` holds the rows as committed */
+    struct wk_order   *order;     /* in when fresh; out: as committed */
+    struct wk_evidence evidence;  /* but for `expected`, which is of the rows */
     struct wk_notice_row *notice; /* NULL = none */
     void (*done)(struct wk_settle *settle);
     void *data;

@@ -32,6 +32,8 @@ struct wk_calls;
 struct wk_redis;
 struct wk_locks;
 struct wk_accounts;
+struct wk_channels;
+struct wk_refreshes;
 struct wk_notify;
 struct wk_hooks;
 struct wk_platform;
@@ -57,7 +59,9 @@ struct wk_worker {
     struct wk_calls              *calls;
     struct wk_redis              *redis;
     struct wk_locks              *locks;
+    struct wk_channels           *channels;
     struct wk_accounts           *accounts;
+    struct wk_refreshes          *refreshes;
     struct wk_notify             *notify;
     struct wk_hooks              *hooks;
     struct wk_platform           *platform; /* NULL = no key is configured */

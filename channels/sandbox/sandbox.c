@@ -10,8 +10,9 @@
  */
 #include "channels/sandbox/sandbox.h"
 
+#include "channels/codes.h"
+#include "channels/context.h"
 #include "channels/sandbox/message.h"
-#include "libpayhub/domain/channel_fields.h"
 
 enum { FIELD_BASE_URL, FIELD_KEY, FIELDS };
 
@@ -65,19 +66,36 @@ static const struct proof refund_statuses[] = {
 
 /* --- the account ---------------------------------------------------------- */
 
-static const char *
-account_check(const struct ph_channel_account *account, struct ph_arena *arena)
+struct sandbox_account {
+    struct ph_str base; /* without a slash at its end */
+};
+
+static void *
+account_open(const struct ph_channel_account *account,
+             const struct ph_channel_env *env, uint64_t now_ms,
+             struct ph_arena *arena, const char **why)
 {
+    struct sandbox_account *opened;
+    struct ph_str           base = account->values[FIELD_BASE_URL];
+
+    (void) env;
+    (void) now_ms;
     (void) arena;
-    if (!ph_base_url_ok(account->values[FIELD_BASE_URL])) {
-        return "base_url: found no address that we call, expected "
-               "https://HOST[:PORT][/PATH], or http:// to loopback";
-    }
     if (account->values[FIELD_KEY].len < KEY_LEN_MIN) {
-        return "key: found fewer than 16 bytes, expected the key that the "
+        *why = "key: found fewer than 16 bytes, expected the key that the "
                "sandbox was started with";
+        return NULL;
     }
-    return NULL;
+    while (base.len > 0 && base.ptr[base.len - 1] == '/') {
+        base.len--;
+    }
+    opened = ph_context_new(sizeof(*opened));
+    if (opened == NULL) {
+        *why = "no memory";
+        return NULL;
+    }
+    opened->base = base;
+    return opened;
 }
 
 /* --- requests ------------------------------------------------------------- */
@@ -155,14 +173,11 @@ static void
 url_make(const struct ph_channel_call *call, struct ph_str path,
          struct ph_channel_request *request)
 {
-    struct ph_str base = call->account->values[FIELD_BASE_URL];
-    struct ph_buf buf;
+    const struct sandbox_account *account = call->account->context;
+    struct ph_buf                 buf;
 
-    while (base.len > 0 && base.ptr[base.len - 1] == '/') {
-        base.len--;
-    }
     ph_arena_open(call->arena, &buf);
-    ph_buf_add(&buf, base);
+    ph_buf_add(&buf, account->base);
     ph_buf_add(&buf, path);
     request->url = ph_arena_close(call->arena, &buf);
 }
@@ -205,27 +220,6 @@ request_make(struct ph_channel_call *call, struct ph_channel_request *request)
 }
 
 /* --- what a message proves ------------------------------------------------ */
-
-static const struct ph_channel_code *
-code_find(struct ph_str code)
-{
-    size_t low = 0, high = PH_COUNT(codes);
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int    order  = ph_str_cmp(code, codes[middle].code);
-
-        if (order == 0) {
-            return &codes[middle];
-        }
-        if (order < 0) {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    return NULL;
-}
 
 static enum ph_result_class
 status_judge(const struct proof *row, struct ph_str status)
@@ -306,7 +300,8 @@ static void
 code_judge(struct ph_channel_result *result, const struct sandbox_message *said,
            enum ph_channel_op op)
 {
-    const struct ph_channel_code *row = code_find(said->code);
+    const struct ph_channel_code *row
+        = ph_code_find(&ph_channel_sandbox, said->code, op);
 
     if (ph_str_eq(said->code, PH_STR("ok"))) {
         result->class = status_judge(is_refund(op) ? refund_statuses : statuses,
@@ -443,7 +438,8 @@ const struct ph_channel ph_channel_sandbox = {
     .field_count   = PH_COUNT(fields),
     .codes         = codes,
     .code_count    = PH_COUNT(codes),
-    .account_check = account_check,
     .step          = step,
     .notice        = notice,
+    .account_open  = account_open,
+    .account_close = ph_context_free,
 };

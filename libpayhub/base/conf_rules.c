@@ -87,6 +87,7 @@ static bool text_is_layout(struct ph_str text);
 static bool text_is_places(struct ph_str text);
 static bool text_is_word(struct ph_str text);
 static bool text_is_url(struct ph_str text);
+static bool text_is_proxy(struct ph_str text);
 
 static const struct text_rule {
     enum ph_conf_key key;
@@ -111,6 +112,7 @@ static const struct text_rule {
     { PH_CONF_log_level, text_is_level, "error, warn, info or debug" },
     { PH_CONF_pay_late, text_is_late, "accept or refund" },
     { PH_CONF_pay_public_url, text_is_url, "http://HOST or https://HOST, no / at the end" },
+    { PH_CONF_pay_proxy, text_is_proxy, "http://HOST:PORT or socks5h://HOST:PORT" },
 };
 /* clang-format on */
 
@@ -257,6 +259,48 @@ text_is_url(struct ph_str text)
     }
     return ph_str_eq(scheme, PH_STR("http"))
            || ph_str_eq(scheme, PH_STR("https"));
+}
+
+/* The host is a name, an IPv4 address, or an IPv6 one in brackets. */
+static bool
+text_is_proxy(struct ph_str text)
+{
+    struct ph_str scheme, host;
+    size_t        colon = text.len;
+    uint64_t      port;
+
+    if (!ph_str_cut(text, ':', &scheme, &host)
+        || (!ph_str_eq(scheme, PH_STR("http"))
+            && !ph_str_eq(scheme, PH_STR("socks5h")))
+        || !ph_str_starts(host, PH_STR("//")))
+    {
+        return false;
+    }
+    while (colon > 0 && text.ptr[colon - 1] != ':') {
+        colon--;
+    }
+    host = ph_str_make(host.ptr + 2, (size_t) (text.ptr + colon - host.ptr));
+    if (host.len < 4
+        || !ph_str_u64(ph_str_make(text.ptr + colon, text.len - colon), 65535,
+                       &port)
+        || port == 0)
+    {
+        return false;
+    }
+    host.len -= 3; /* "//" and ":" */
+    const bool is_v6 = host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+
+    for (size_t i = 0; i < host.len; i++) {
+        const char byte = host.ptr[i];
+
+        if (!((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z')
+              || (byte >= '0' && byte <= '9') || byte == '.' || byte == '-'
+              || (is_v6 && (byte == ':' || byte == '[' || byte == ']'))))
+        {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool

@@ -7,7 +7,6 @@
 
 #define ID_TIME_AT 1
 #define ID_TIME_LEN 10
-#define ID_SHARD_AT 11
 #define ID_SHARD_LEN 2
 #define ID_RANDOM_AT 13
 #define ID_RANDOM_TEXT_LEN 14
@@ -74,7 +73,7 @@ ph_id_make(struct ph_id_maker *maker, enum ph_id_type type, uint64_t now_ms,
     }
     id.text[0] = (char) type;
     id_put(id.text + ID_TIME_AT, ID_TIME_LEN, maker->last_ms);
-    id_put(id.text + ID_SHARD_AT, ID_SHARD_LEN, shard);
+    id_put(id.text + PH_ID_SHARD_AT, ID_SHARD_LEN, shard);
     id_put_random(id.text + ID_RANDOM_AT, random);
     id.text[PH_ID_LEN] = '\0';
     return id;
@@ -116,7 +115,7 @@ ph_id_shard(struct ph_str id)
 {
     assert(id.len == PH_ID_LEN);
 
-    return (unsigned) id_value(id.ptr + ID_SHARD_AT, ID_SHARD_LEN);
+    return (unsigned) id_value(id.ptr + PH_ID_SHARD_AT, ID_SHARD_LEN);
 }
 
 struct ph_id

@@ -16,6 +16,7 @@
 #include "libpayhub/base/str.h"
 
 #define PH_ID_LEN 27
+#define PH_ID_SHARD_AT 11 /* where the shard begins */
 #define PH_ID_SHARDS 1024
 #define PH_ID_RANDOM_LEN 9 /* bytes; 70 of the 72 bits are used */
 

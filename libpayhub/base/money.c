@@ -157,3 +157,27 @@ ph_money_add(int64_t a, int64_t b, int64_t *sum)
     *sum = result;
     return true;
 }
+
+bool
+ph_money_rescale(int64_t minor, int from, int to, int64_t *out)
+{
+    assert(from >= 0 && from <= MONEY_EXPONENT_MAX);
+    assert(to >= 0 && to <= MONEY_EXPONENT_MAX);
+
+    if (minor < 0 || minor > PH_AMOUNT_MAX) {
+        return false;
+    }
+    for (; from < to; from++) {
+        if (!money_push(&minor, 0)) {
+            return false;
+        }
+    }
+    for (; from > to; from--) {
+        if (minor % 10 != 0) {
+            return false;
+        }
+        minor /= 10;
+    }
+    *out = minor;
+    return true;
+}

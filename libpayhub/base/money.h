@@ -32,4 +32,12 @@ void ph_money_format(struct ph_buf *buf, int64_t minor, int exponent);
 /* false (and *sum untouched) on overflow of int64_t */
 bool ph_money_add(int64_t a, int64_t b, int64_t *sum) PH_MUST_CHECK;
 
+/*
+ * The same amount in units of another number of decimals, 0 to 4: 1050 of two
+ * is 10500 of three.  false (and *out untouched): no whole number of them, or
+ * one of the two is not within 0 and PH_AMOUNT_MAX.
+ */
+bool ph_money_rescale(int64_t minor, int from, int to,
+                      int64_t *out) PH_MUST_CHECK;
+
 #endif

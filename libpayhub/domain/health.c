@@ -57,6 +57,84 @@ bump(uint64_t *at, uint64_t by)
     (void) __atomic_fetch_add(at, by, __ATOMIC_RELAXED);
 }
 
+/* ---- what a worker tells of a call ---- */
+
+static uint64_t
+at_most(uint64_t value, uint64_t max)
+{
+    return value < max ? value : max;
+}
+
+void
+ph_call_item_add(struct ph_buf *out, const struct ph_call_item *item)
+{
+    bool has_any = false;
+
+    ph_buf_add(out, item->account);
+    ph_buf_byte(out, ':');
+    ph_buf_add(out, ph_str_z(ph_call_class_word(item->class)));
+    ph_buf_byte(out, ':');
+    ph_buf_u64(out, at_most(item->ms, PH_CALL_MS_MAX));
+    for (int i = 0; i < PH_PHASES; i++) {
+        has_any = has_any || item->has[i];
+    }
+    for (int i = 0; has_any && i < PH_PHASES; i++) {
+        ph_buf_byte(out, ':');
+        if (item->has[i]) {
+            ph_buf_u64(out, at_most(item->us[i], PH_CALL_US_MAX));
+        } else {
+            ph_buf_byte(out, '-');
+        }
+    }
+}
+
+static bool
+phases_read(struct ph_str rest, struct ph_call_item *out)
+{
+    for (int i = 0; i < PH_PHASES; i++) {
+        struct ph_str one;
+
+        if (!ph_str_next(&rest, ':', &one)) {
+            return false;
+        }
+        out->has[i] = !ph_str_eq(one, PH_STR("-"));
+        if (out->has[i] && !ph_str_u64(one, PH_CALL_US_MAX, &out->us[i])) {
+            return false;
+        }
+    }
+    return rest.ptr == NULL;
+}
+
+bool
+ph_call_item_read(struct ph_str in, struct ph_call_item *out)
+{
+    struct ph_str rest, word, time, phases = { NULL, 0 };
+
+    *out = (struct ph_call_item){ 0 };
+    if (!ph_str_cut(in, ':', &out->account, &rest)
+        || !ph_str_cut(rest, ':', &word, &rest))
+    {
+        return false;
+    }
+    time = rest;
+    (void) ph_str_cut(rest, ':', &time, &phases);
+    return ph_str_is_token(out->account, PH_CALL_ACCOUNT_MAX)
+           && ph_call_class_find(word, &out->class)
+           && ph_str_u64(time, PH_CALL_MS_MAX, &out->ms)
+           && (phases.ptr == NULL || phases_read(phases, out));
+}
+
+void
+ph_phases_add(struct ph_phases *phases, const struct ph_call_item *item)
+{
+    for (int i = 0; i < PH_PHASES; i++) {
+        if (item->has[i]) {
+            bump(&phases->us[i], item->us[i]);
+            bump(&phases->count[i], 1);
+        }
+    }
+}
+
 /* ---- the window ---- */
 
 enum count { COUNT_UNKNOWN, COUNT_FAILED, COUNT_REFUSED, COUNT_CALLS };

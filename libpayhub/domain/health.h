@@ -18,8 +18,8 @@
 #ifndef PH_DOMAIN_HEALTH_H
 #define PH_DOMAIN_HEALTH_H
 
+#include "libpayhub/base/buf.h"
 #include "libpayhub/base/rc.h"
-#include "libpayhub/base/str.h"
 
 #define PH_HEALTH_SECONDS 10 /* of the sliding window */
 #define PH_HEALTH_TIMES 24   /* bucket 0: < 1 ms; bucket n: < 2^n ms */
@@ -139,6 +139,45 @@ struct ph_success_view {
 void ph_success_look(const struct ph_success *success,
                      const struct ph_health *health, uint64_t now_s,
                      uint64_t now_ms, struct ph_success_view *out);
+
+/* ---- what a worker tells of a call ---- */
+
+#define PH_CALL_ACCOUNT_MAX 32
+#define PH_CALL_MS_MAX 86400000
+#define PH_CALL_US_MAX UINT64_C(86400000000)
+
+enum ph_call_phase {
+    PH_PHASE_CONNECT = 0, /* name and connection */
+    PH_PHASE_TLS,
+    PH_PHASE_FIRST_BYTE, /* from the request's end to the answer's begin */
+    PH_PHASES
+};
+
+/*
+ * "ACCOUNT:CLASS:MS", and ":CONNECT:TLS:FIRST" behind it, in microseconds, of a
+ * call that was answered; "-" for a phase that it did not have, as on a
+ * connection that was there before.
+ */
+struct ph_call_item {
+    struct ph_str account;
+    enum ph_call_class class;
+    uint64_t ms;
+    bool     has[PH_PHASES];
+    uint64_t us[PH_PHASES];
+};
+
+/* values over the maxima are told as them */
+void ph_call_item_add(struct ph_buf *out, const struct ph_call_item *item);
+bool ph_call_item_read(struct ph_str        in,
+                       struct ph_call_item *out) PH_MUST_CHECK;
+
+/* Zeroed memory has none; any thread of any process may call. */
+struct ph_phases {
+    uint64_t count[PH_PHASES];
+    uint64_t us[PH_PHASES];
+};
+
+void ph_phases_add(struct ph_phases *phases, const struct ph_call_item *item);
 
 /* "succeeded" ...; false = no such class */
 bool        ph_call_class_find(struct ph_str word, enum ph_call_class *out);

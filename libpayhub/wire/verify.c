@@ -23,6 +23,7 @@
 
 #include "libpayhub/wire/digest.h"
 #include "libpayhub/wire/digest_md.h"
+#include "libpayhub/wire/rsa_key.h"
 
 #define P256_SIGNATURE_LEN 64
 #define P256_INTEGER_LEN 32
@@ -189,8 +190,8 @@ done:
 }
 
 /* A curve by its name, not by parameters that only look like it. */
-static bool
-key_is_curve(EVP_PKEY *key, const char *kind, const char *curve)
+bool
+ph_key_is_curve(EVP_PKEY *key, const char *kind, const char *curve)
 {
     char   name[32];
     size_t len       = 0;
@@ -207,8 +208,8 @@ key_is_curve(EVP_PKEY *key, const char *kind, const char *curve)
 }
 
 /* Modulus and exponent that a signature may rest on. */
-static enum ph_rc
-key_judge_rsa(EVP_PKEY *key)
+enum ph_rc
+ph_key_judge_rsa(EVP_PKEY *key)
 {
     enum ph_rc rc   = PH_E_RANGE;
     BIGNUM    *n    = NULL;
@@ -237,13 +238,13 @@ key_judge(EVP_PKEY *key, enum ph_alg alg)
     switch (alg) {
     case PH_ALG_RSA_V15_SHA256:
     case PH_ALG_RSA_PSS_SHA512:
-        return EVP_PKEY_is_a(key, "RSA") ? key_judge_rsa(key) : PH_E_UNKNOWN;
+        return EVP_PKEY_is_a(key, "RSA") ? ph_key_judge_rsa(key) : PH_E_UNKNOWN;
     case PH_ALG_ECDSA_P256_SHA256:
-        return key_is_curve(key, "EC", "prime256v1") ? PH_OK : PH_E_UNKNOWN;
+        return ph_key_is_curve(key, "EC", "prime256v1") ? PH_OK : PH_E_UNKNOWN;
     case PH_ALG_ED25519:
         return EVP_PKEY_is_a(key, "ED25519") ? PH_OK : PH_E_UNKNOWN;
     case PH_ALG_SM2_SM3:
-        return key_is_curve(key, "SM2", "SM2") ? PH_OK : PH_E_UNKNOWN;
+        return ph_key_is_curve(key, "SM2", "SM2") ? PH_OK : PH_E_UNKNOWN;
     case PH_ALG_NONE:
     case PH_ALG_HMAC_SHA256:
     default:
@@ -496,9 +497,8 @@ check_ed25519(struct ph_verifier *verifier, const struct ph_str *pieces,
     return rc;
 }
 
-/* Two integers in their one DER form; OpenSSL's reader also takes others. */
-static bool
-der_is_canonical(struct ph_str der)
+bool
+ph_der_is_canonical(struct ph_str der)
 {
     const unsigned char *at    = (const unsigned char *) der.ptr;
     unsigned char       *again = NULL;
@@ -523,7 +523,7 @@ check_sm2(struct ph_verifier *verifier, const struct ph_str *pieces,
     EVP_PKEY_CTX *ctx = NULL;
     const EVP_MD *md  = ph_digest_md(PH_DIGEST_SM3);
 
-    if (!der_is_canonical(signature)) {
+    if (!ph_der_is_canonical(signature)) {
         return PH_E_SIGNATURE;
     }
     /* the signer's id goes into the digest's first bytes: it is set between

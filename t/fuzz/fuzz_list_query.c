@@ -35,12 +35,13 @@ leads_on(struct ph_str text, const struct wk_list_query *first)
     ph_buf_add(&buf, text);
     ph_buf_add(&buf, text.len != 0 ? PH_STR("&cursor=") : PH_STR("cursor="));
     wk_list_cursor(&buf, first, ph_str_z(id));
-    if (!buf.full && wk_list_query_parse(ph_buf_str(&buf), app, next, &fault)) {
+    if (!buf.full
+        && wk_list_query_parse(ph_buf_str(&buf), app, NULL, next, &fault)) {
         FUZZ_HOLDS(ph_str_eq(next->before_id, ph_str_z(id)));
         FUZZ_HOLDS(next->limit == first->limit);
         FUZZ_HOLDS(next->from_ms == first->from_ms);
-        FUZZ_HOLDS(!wk_list_query_parse(ph_buf_str(&buf), PH_STR("app_2"), next,
-                                        &fault));
+        FUZZ_HOLDS(!wk_list_query_parse(ph_buf_str(&buf), PH_STR("app_2"), NULL,
+                                        next, &fault));
     } else { /* only for want of room */
         FUZZ_HOLDS(buf.full
                    || first->memory_len + WK_LIST_CURSOR_LEN
@@ -59,7 +60,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ph_str         number;
 
     FUZZ_HOLDS(query != NULL && (ph_digest_is_ready() || ph_digest_init()));
-    if (wk_list_query_parse(text, app, query, &fault)) {
+    if (wk_list_query_parse(text, app, NULL, query, &fault)) {
         tokens(&query->statuses);
         tokens(&query->methods);
         tokens(&query->channels);

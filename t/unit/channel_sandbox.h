@@ -17,8 +17,8 @@
 #include <openssl/hmac.h>
 
 #include "channels/channel.h"
+#include "channels/fields.h"
 #include "channels/sandbox/message.h"
-#include "libpayhub/domain/channel_fields.h"
 #include "libpayhub/wire/digest.h"
 
 #define NOW_MS UINT64_C(1767322800123) /* 2026-01-02T03:00:00.123Z */
@@ -31,7 +31,7 @@ static char                     memory[256 * 1024];
 static struct ph_arena          arena;
 static const struct ph_channel *channel;
 
-static const struct ph_channel_account account = {
+static struct ph_channel_account account = {
     .id     = PH_STR_INIT("acc"),
     .values = { PH_STR_INIT("https://127.0.0.1:9/base/"), PH_STR_INIT(KEY) },
 };
@@ -53,10 +53,22 @@ static const struct ph_channel_order order = {
 static inline int
 setup(void **state)
 {
+    const char *why = "";
+
     (void) state;
     ph_arena_init(&arena, memory, sizeof(memory));
     channel = ph_channel_find(PH_STR("sandbox"));
     assert_non_null(channel);
+    account.channel = channel;
+    assert_true(ph_channel_account_open(&account, NULL, NOW_MS, &arena, &why));
+    return 0;
+}
+
+static inline int
+teardown(void **state)
+{
+    (void) state;
+    ph_channel_account_close(&account);
     return 0;
 }
 
@@ -146,6 +158,6 @@ end(void **state)
     return 0;
 }
 
-#define TEST(name) cmocka_unit_test_setup((name), setup)
+#define TEST(name) cmocka_unit_test_setup_teardown((name), setup, teardown)
 
 #endif

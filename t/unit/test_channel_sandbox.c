@@ -11,30 +11,10 @@ the_table_is_whole(void **state)
     (void) state;
     assert_int_equal(channel->abi, PH_CHANNEL_ABI);
     assert_int_equal(channel->size, sizeof(struct ph_channel));
-    assert_ptr_equal(ph_channel_at(0), channel);
-    assert_null(ph_channel_at(1));
     assert_null(ph_channel_find(PH_STR("sandbo")));
     assert_null(ph_channel_find(PH_STR("")));
     assert_true(channel->field_count <= PH_CHANNEL_FIELDS_MAX);
     assert_true(channel->fields[1].secret);
-}
-
-/* the CLI knows an account's keys from a table of its own */
-static void
-fields_are_those_that_the_cli_takes(void **state)
-{
-    const struct ph_channel_key *key = NULL;
-
-    (void) state;
-    for (size_t i = 0; i < channel->field_count; i++) {
-        key = ph_channel_key_at(PH_STR("sandbox"), i);
-        assert_non_null(key);
-        assert_string_equal(key->key, channel->fields[i].key);
-        assert_int_equal(key->required, channel->fields[i].required);
-        assert_int_equal(key->secret, channel->fields[i].secret);
-        assert_string_equal(key->meaning, channel->fields[i].meaning);
-    }
-    assert_null(ph_channel_key_at(PH_STR("sandbox"), channel->field_count));
 }
 
 static void
@@ -466,7 +446,6 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(the_table_is_whole),
-        TEST(fields_are_those_that_the_cli_takes),
         TEST(codes_ascend_and_none_says_succeeded),
         TEST(create_sends_all_that_the_order_says),
         TEST(query_and_close_send_the_number),

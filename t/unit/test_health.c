@@ -473,6 +473,122 @@ test_processes(void **state)
     assert_int_equal(munmap(shared, sizeof(*shared)), 0);
 }
 
+static void
+test_items(void **state)
+{
+    static const struct {
+        const char         *text;
+        struct ph_call_item item;
+    } rows[] = {
+        { "a:succeeded:12",
+          { PH_STR_INIT("a"), PH_CALL_SUCCEEDED, 12, { 0 }, { 0 } } },
+        { "a_1:unknown:0:-:-:31",
+          { PH_STR_INIT("a_1"),
+            PH_CALL_UNKNOWN,
+            0,
+            { false, false, true },
+            { 0, 0, 31 } } },
+        { "a:not_sent:86400000:1:2:86400000000",
+          { PH_STR_INIT("a"),
+            PH_CALL_NOT_SENT,
+            86400000,
+            { true, true, true },
+            { 1, 2, UINT64_C(86400000000) } } },
+        { "a:channel_error:1:1:-:0",
+          { PH_STR_INIT("a"),
+            PH_CALL_CHANNEL_ERROR,
+            1,
+            { true, false, true },
+            { 1, 0, 0 } } },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        char                memory[128];
+        struct ph_buf       buf = PH_BUF_INIT(memory);
+        struct ph_call_item item;
+
+        ph_call_item_add(&buf, &rows[i].item);
+        t_same(ph_buf_str(&buf), ph_str_z(rows[i].text));
+        assert_true(ph_call_item_read(ph_str_z(rows[i].text), &item));
+        t_same(item.account, rows[i].item.account);
+        assert_int_equal(item.class, rows[i].item.class);
+        assert_int_equal(item.ms, rows[i].item.ms);
+        assert_memory_equal(item.has, rows[i].item.has, sizeof(item.has));
+        assert_memory_equal(item.us, rows[i].item.us, sizeof(item.us));
+    }
+}
+
+static void
+test_items_refused(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "a",
+        "a:failed",
+        ":failed:1",
+        "a:failed:",
+        "a:failed:x",
+        "a:fine:1",
+        "a:failed:86400001",
+        "a:failed:1:",
+        "a:failed:1:1",
+        "a:failed:1:1:2",
+        "a:failed:1:1:2:",
+        "a:failed:1:1:2:3:",
+        "a:failed:1:1:2:3:4",
+        "a:failed:1:1:x:3",
+        "a:failed:1:--:1:3",
+        "a:failed:1:1:2:86400000001",
+        "a b:failed:1",
+        "a12345678901234567890123456789012:failed:1",
+    };
+    struct ph_call_item item;
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(texts); i++) {
+        if (ph_call_item_read(ph_str_z(texts[i]), &item)) {
+            fail_msg("%s", texts[i]);
+        }
+    }
+}
+
+static void
+test_item_bounds(void **state)
+{
+    const struct ph_call_item item = { .account = PH_STR("a"),
+                                       .ms      = UINT64_MAX,
+                                       .has     = { true, false, false },
+                                       .us      = { UINT64_MAX, 0, 0 } };
+    char                      memory[128];
+    struct ph_buf             buf = PH_BUF_INIT(memory);
+
+    (void) state;
+    ph_call_item_add(&buf, &item);
+    t_same(ph_buf_str(&buf), PH_STR("a:succeeded:86400000:86400000000:-:-"));
+}
+
+static void
+test_phases(void **state)
+{
+    struct ph_phases    phases = { 0 };
+    struct ph_call_item item;
+
+    (void) state;
+    assert_true(ph_call_item_read(PH_STR("a:succeeded:1:10:20:30"), &item));
+    ph_phases_add(&phases, &item);
+    assert_true(ph_call_item_read(PH_STR("a:succeeded:1:-:-:5"), &item));
+    ph_phases_add(&phases, &item);
+    assert_true(ph_call_item_read(PH_STR("a:unknown:1"), &item));
+    ph_phases_add(&phases, &item);
+    assert_int_equal(phases.us[PH_PHASE_CONNECT], 10);
+    assert_int_equal(phases.count[PH_PHASE_CONNECT], 1);
+    assert_int_equal(phases.us[PH_PHASE_TLS], 20);
+    assert_int_equal(phases.count[PH_PHASE_TLS], 1);
+    assert_int_equal(phases.us[PH_PHASE_FIRST_BYTE], 35);
+    assert_int_equal(phases.count[PH_PHASE_FIRST_BYTE], 2);
+}
+
 int
 main(void)
 {
@@ -490,6 +606,10 @@ main(void)
         cmocka_unit_test(test_processes),
         cmocka_unit_test(test_full_second),
         cmocka_unit_test(test_probes_meet),
+        cmocka_unit_test(test_items),
+        cmocka_unit_test(test_items_refused),
+        cmocka_unit_test(test_item_bounds),
+        cmocka_unit_test(test_phases),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,6 +183,48 @@ test_add(void **state)
     assert_true(ph_money_add(INT64_MAX, 0, &sum));
 }
 
+static void
+test_rescale(void **state)
+{
+    static const struct {
+        int64_t minor;
+        int     from, to;
+        bool    ok;
+        int64_t want;
+    } rows[] = {
+        { 0, 2, 0, true, 0 },
+        { 1050, 2, 2, true, 1050 },
+        { 1050, 2, 3, true, 10500 },
+        { 1050, 0, 4, true, 10500000 },
+        { 10500, 3, 2, true, 1050 },
+        { 10501, 3, 2, false, 0 },
+        { 100, 2, 0, true, 1 },
+        { 110, 2, 0, false, 0 },
+        { 101, 2, 0, false, 0 },
+        { 1, 2, 0, false, 0 },
+        { -100, 2, 0, false, 0 },
+        { -1, 2, 2, false, 0 },
+        { INT64_MIN, 2, 0, false, 0 },
+        { PH_AMOUNT_MAX, 2, 2, true, PH_AMOUNT_MAX },
+        { PH_AMOUNT_MAX, 2, 3, false, 0 },
+        { PH_AMOUNT_MAX + 1, 2, 2, false, 0 },
+        { (PH_AMOUNT_MAX + 1) * 10, 3, 2, false, 0 },
+        { INT64_MAX, 4, 0, false, 0 },
+        { 99999999999999, 2, 3, true, 999999999999990 },
+        { 100000000000000, 2, 3, false, 0 },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        int64_t got = 0;
+
+        assert_int_equal(
+            ph_money_rescale(rows[i].minor, rows[i].from, rows[i].to, &got),
+            rows[i].ok);
+        assert_true(got == rows[i].want);
+    }
+}
+
 int
 main(void)
 {
@@ -193,6 +235,7 @@ main(void)
         cmocka_unit_test(test_currencies),
         cmocka_unit_test(test_currency_search),
         cmocka_unit_test(test_add),
+        cmocka_unit_test(test_rescale),
     };
 
     return cmocka_run_group_tests_name("money", tests, NULL, NULL);

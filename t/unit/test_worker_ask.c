@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "libpayhub/io/daemon.h"
 #include "worker/ask.h"
 #include "worker/notify.h"
 #include "worker/order_face.h"
@@ -21,6 +22,7 @@ static struct {
     char                 state_seen[PH_CHANNEL_STATE_MAX + 1];
     size_t               commits;
     size_t               commit_fails; /* the nth; 0 = none */
+    uint32_t             reverse_after_ms;
 } peer;
 
 static const struct wk_judge_rules rules = { .not_found_final_ms = 60000,
@@ -78,13 +80,6 @@ wk_order_face(const struct wk_worker *worker, const struct wk_payment *payment,
     return (struct ph_channel_order){ .attempt_id = attempt->id };
 }
 
-struct ph_str
-wk_account_seller(const struct wk_account *account)
-{
-    (void) account;
-    return ph_str_make(NULL, 0);
-}
-
 static void
 on_done(struct wk_ask *ask)
 {
@@ -113,21 +108,23 @@ order_of(enum ph_attempt_state status, const char *method)
 static struct wk_ask
 ask_run(struct wk_order *order, unsigned caps, bool shall_end, bool may_repeat)
 {
-    const struct ph_channel channel = { .name = "peer", .caps = caps };
-    struct wk_account       account = { .channel = &channel };
-    struct wk_worker       *worker  = calloc(1, sizeof(*worker));
-    bool                    is_done = false;
-    static char             memory[4096];
-    struct ph_arena         arena;
-    struct wk_ask           ask = { .worker     = worker,
-                                    .account    = &account,
-                                    .order      = order,
-                                    .arena      = &arena,
-                                    .attempt_id = PH_STR(ATTEMPT),
-                                    .shall_end  = shall_end,
-                                    .may_repeat = may_repeat,
-                                    .done       = on_done,
-                                    .data       = &is_done };
+    const struct ph_channel channel = {
+        .name = "peer", .caps = caps, .reverse_after_ms = peer.reverse_after_ms
+    };
+    struct wk_account account = { .channel = &channel };
+    struct wk_worker *worker  = calloc(1, sizeof(*worker));
+    bool              is_done = false;
+    static char       memory[4096];
+    struct ph_arena   arena;
+    struct wk_ask     ask = { .worker     = worker,
+                              .account    = &account,
+                              .order      = order,
+                              .arena      = &arena,
+                              .attempt_id = PH_STR(ATTEMPT),
+                              .shall_end  = shall_end,
+                              .may_repeat = may_repeat,
+                              .done       = on_done,
+                              .data       = &is_done };
 
     assert_non_null(worker);
     ph_arena_init(&arena, memory, sizeof(memory));
@@ -255,6 +252,35 @@ the_adapters_state_goes_on(void **unused)
     }
 }
 
+/* The intent stands in the rows; whoever looks when it is time carries it out.
+ */
+static void
+a_bar_code_is_not_taken_back_too_soon(void **unused)
+{
+    static const struct {
+        const char           *method;
+        uint64_t              ago_ms;
+        size_t                calls;
+        enum ph_attempt_state to;
+    } ages[] = { { "wechat_bar", 14000, 1, A(CLOSING) },
+                 { "wechat_bar", 16000, 2, A(CLOSED) },
+                 { "wechat_native", 14000, 2, A(CLOSED) } };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(ages); i++) {
+        struct wk_order order = order_of(A(UNKNOWN), ages[i].method);
+
+        (void) memset(&peer, 0, sizeof(peer));
+        peer.query                  = R(WAIT_USER);
+        peer.end                    = R(CLOSED);
+        peer.reverse_after_ms       = 15000;
+        order.attempt[0].sent_at_ms = ph_now_ms() - ages[i].ago_ms;
+        (void) ask_run(&order, ALL, true, false);
+        assert_int_equal(peer.count, ages[i].calls);
+        assert_int_equal(order.attempt[0].status, ages[i].to);
+    }
+}
+
 int
 main(void)
 {
@@ -262,6 +288,7 @@ main(void)
         cmocka_unit_test(each_row_calls_what_it_may),
         cmocka_unit_test(a_commit_in_doubt_ends_it),
         cmocka_unit_test(the_adapters_state_goes_on),
+        cmocka_unit_test(a_bar_code_is_not_taken_back_too_soon),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -357,10 +357,10 @@ an_answer_that_others_went_before_refuses_nothing(void **unused)
     }
 }
 
-/* ---- the seller ---- */
+/* ---- the seller and the app ---- */
 
 static void
-another_seller_is_a_conflict(void **unused)
+another_seller_or_app_is_a_conflict(void **unused)
 {
     static const struct {
         struct ph_str expected, told;
@@ -376,21 +376,87 @@ another_seller_is_a_conflict(void **unused)
         = { R(SUCCEEDED), R(FAILED), R(CLOSED), R(WAIT_USER), R(NOT_FOUND) };
 
     (void) unused;
-    for (size_t i = 0; i < PH_COUNT(rows); i++) {
-        for (size_t k = 0; k < PH_COUNT(classes); k++) {
-            struct wk_order          order    = order_of(P(PAYING), A(UNKNOWN));
-            struct ph_channel_result result   = result_of(classes[k]);
-            struct wk_evidence       evidence = { .source = WK_SOURCE_NOTICE,
-                                                  .result = &result,
-                                                  .seller = rows[i].expected };
-            struct wk_verdict        verdict;
+    for (size_t i = 0; i < 2 * PH_COUNT(rows); i++) {
+        const bool   is_app = i >= PH_COUNT(rows);
+        const size_t row    = i % PH_COUNT(rows);
 
-            result.seller = rows[i].told;
+        for (size_t k = 0; k < PH_COUNT(classes); k++) {
+            struct wk_order          order  = order_of(P(PAYING), A(UNKNOWN));
+            struct ph_channel_result result = result_of(classes[k]);
+            struct wk_evidence       evidence
+                = { .source = WK_SOURCE_NOTICE, .result = &result };
+            struct wk_verdict verdict;
+
+            *(is_app ? &evidence.expected.app : &evidence.expected.seller)
+                = rows[row].expected;
+            *(is_app ? &result.app : &result.seller) = rows[row].told;
             wk_judge(&order, 0, &evidence, &rules, &verdict);
-            assert_int_equal(verdict.is_conflict, rows[i].is_conflict);
+            assert_int_equal(verdict.is_conflict, rows[row].is_conflict);
             assert_int_equal(order.payment.status == P(CONFLICT),
-                             rows[i].is_conflict);
+                             rows[row].is_conflict);
         }
+    }
+}
+
+static void
+the_seller_is_not_compared_with_the_app(void **unused)
+{
+    struct wk_order          order  = order_of(P(PAYING), A(UNKNOWN));
+    struct ph_channel_result result = result_of(R(SUCCEEDED));
+    struct wk_evidence       evidence
+        = { .source   = WK_SOURCE_NOTICE,
+            .result   = &result,
+            .expected = { PH_STR("2088"), PH_STR("app") } };
+    struct wk_verdict verdict;
+
+    (void) unused;
+    result.seller = PH_STR("2088");
+    result.app    = PH_STR("app");
+    wk_judge(&order, 0, &evidence, &rules, &verdict);
+    assert_int_equal(order.payment.status, P(PAID));
+}
+
+/* ---- a hint ---- */
+
+/* clang-format off */
+static const struct {
+    enum ph_payment_state payment;
+    enum ph_attempt_state attempt, to;
+    bool                  is_hint;
+    int64_t               look_in_ms; /* -1 = paying_first, -2 = unknown_first */
+} hints[] = {
+    { P(PAYING), A(SENT),      A(WAIT_USER), true,  1 },
+    { P(PAYING), A(UNKNOWN),   A(WAIT_USER), true,  1 },
+    { P(PAYING), A(WAIT_USER), A(WAIT_USER), true,  1 },
+    { P(PAYING), A(CLOSING),   A(CLOSING),   true,  1 },
+    { P(PAYING), A(WAIT_USER), A(WAIT_USER), false, -1 },
+    { P(PAYING), A(CLOSING),   A(CLOSING),   false, -2 },
+    { P(PAID),   A(SUCCEEDED), A(SUCCEEDED), true,  0 },
+    { P(FAILED), A(FAILED),    A(FAILED),    true,  0 },
+    { P(CLOSED), A(CLOSED),    A(CLOSED),    true,  0 },
+};
+/* clang-format on */
+
+static void
+a_hint_asks_at_once_and_proves_nothing(void **unused)
+{
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(hints); i++) {
+        struct wk_order order = order_of(hints[i].payment, hints[i].attempt);
+        struct ph_channel_result result = result_of(R(WAIT_USER));
+
+        result.is_hint = hints[i].is_hint;
+        const struct wk_verdict verdict
+            = judge(&order, WK_SOURCE_NOTICE, &result);
+        const int64_t look_in_ms
+            = hints[i].look_in_ms == -1   ? rules.paying_first_ms
+              : hints[i].look_in_ms == -2 ? rules.unknown_first_ms
+                                          : hints[i].look_in_ms;
+
+        assert_int_equal(order.attempt[0].status, hints[i].to);
+        assert_int_equal(order.payment.status, hints[i].payment);
+        assert_int_equal(verdict.look_in_ms, look_in_ms);
+        assert_int_equal(verdict.event.len, 0);
     }
 }
 
@@ -407,7 +473,9 @@ main(void)
         cmocka_unit_test(no_order_has_more_attempts_than_its_list_holds),
         cmocka_unit_test(a_repeated_create_fails_nothing),
         cmocka_unit_test(an_answer_that_others_went_before_refuses_nothing),
-        cmocka_unit_test(another_seller_is_a_conflict),
+        cmocka_unit_test(another_seller_or_app_is_a_conflict),
+        cmocka_unit_test(the_seller_is_not_compared_with_the_app),
+        cmocka_unit_test(a_hint_asks_at_once_and_proves_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,7 +17,7 @@ static struct wk_query_fault fault;
 static bool
 parse(const char *text)
 {
-    return wk_list_query_parse(ph_str_z(text), APP, &query, &fault);
+    return wk_list_query_parse(ph_str_z(text), APP, NULL, &query, &fault);
 }
 
 static void
@@ -146,8 +146,8 @@ test_cursor(void **state)
     assert_false(parse(text));
     assert_int_equal(fault.error, PH_ERROR_CURSOR);
     (void) snprintf(text, sizeof(text), "cursor=%s&status=paid", memory);
-    assert_false(
-        wk_list_query_parse(ph_str_z(text), PH_STR("app_2"), &query, &fault));
+    assert_false(wk_list_query_parse(ph_str_z(text), PH_STR("app_2"), NULL,
+                                     &query, &fault));
     assert_int_equal(fault.error, PH_ERROR_CURSOR);
     for (size_t i = 0; i < WK_LIST_CURSOR_LEN; i++) {
         char kept = text[7 + i];

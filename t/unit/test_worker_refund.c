@@ -377,9 +377,10 @@ a_notice_of_a_foreign_refund_counts_what_it_proves(void **unused)
                 .currency       = ph_str_z(foreigners[i].currency),
                 .seller         = ph_str_z(foreigners[i].seller),
                 .refunded_total = foreigners[i].total };
-        const struct wk_evidence evidence = { .source = WK_SOURCE_NOTICE,
-                                              .result = &result,
-                                              .seller = PH_STR("S1") };
+        const struct wk_evidence evidence
+            = { .source   = WK_SOURCE_NOTICE,
+                .result   = &result,
+                .expected = { PH_STR("S1"), PH_STR("A1") } };
         struct wk_refund_verdict verdict;
         const int64_t            counts = foreigners[i].counts;
 
@@ -394,6 +395,67 @@ a_notice_of_a_foreign_refund_counts_what_it_proves(void **unused)
             fail_msg("%s: found %lld", foreigners[i].name,
                      (long long) verdict.foreign_amount);
         }
+    }
+}
+
+static void
+another_seller_or_app_moves_nothing(void **unused)
+{
+    static const struct {
+        struct ph_str seller, app;
+        bool          is_conflict;
+    } told[] = { { PH_STR_INIT("S1"), PH_STR_INIT("A1"), false },
+                 { { NULL, 0 }, { NULL, 0 }, false },
+                 { PH_STR_INIT("S2"), PH_STR_INIT("A1"), true },
+                 { PH_STR_INIT("S1"), PH_STR_INIT("A2"), true },
+                 { PH_STR_INIT("A1"), PH_STR_INIT("S1"), true } };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(told); i++) {
+        struct pair              pair   = pair_of(S(PROCESSING), M);
+        struct ph_channel_result result = result_of(C(SUCCEEDED));
+        struct wk_evidence       evidence
+            = { .source   = NOTICE,
+                .result   = &result,
+                .expected = { PH_STR("S1"), PH_STR("A1") } };
+        struct wk_refund_verdict verdict;
+
+        result.seller = told[i].seller;
+        result.app    = told[i].app;
+        wk_refund_judge(&pair.refund, &pair.payment, &evidence, &rules,
+                        &verdict);
+        assert_int_equal(verdict.is_conflict, told[i].is_conflict);
+        assert_int_equal(pair.refund.status,
+                         told[i].is_conflict ? S(UNKNOWN) : S(SUCCEEDED));
+        assert_int_equal(pair.payment.amount_refunded,
+                         told[i].is_conflict ? 100 : 100 + AMOUNT);
+    }
+}
+
+static void
+a_hint_about_a_refund_asks_at_once(void **unused)
+{
+    static const struct {
+        enum ph_refund_state from;
+        bool                 is_hint;
+        int64_t              look_in_ms;
+    } rows[] = { { S(PROCESSING), true, 1 },
+                 { S(UNKNOWN), true, 1 },
+                 { S(UNKNOWN), false, 1000 },
+                 { S(SUCCEEDED), true, 0 },
+                 { S(FAILED), true, 0 } };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct pair              pair   = pair_of(rows[i].from, M);
+        struct ph_channel_result result = result_of(C(WAIT_USER));
+
+        result.is_hint = rows[i].is_hint;
+        const struct wk_refund_verdict verdict
+            = judge(&pair, NOTICE, &result, 0);
+
+        assert_int_equal(verdict.look_in_ms, rows[i].look_in_ms);
+        assert_int_equal(pair.refund.status, rows[i].from);
     }
 }
 
@@ -592,6 +654,8 @@ main(void)
         cmocka_unit_test(not_sent_counts_only_before_anybody_asked),
         cmocka_unit_test(what_went_back_without_us_is_found),
         cmocka_unit_test(a_notice_of_a_foreign_refund_counts_what_it_proves),
+        cmocka_unit_test(another_seller_or_app_moves_nothing),
+        cmocka_unit_test(a_hint_about_a_refund_asks_at_once),
         cmocka_unit_test(texts_of_the_channel_are_cut_to_fit),
         cmocka_unit_test(rows_keep_state_and_fence),
         cmocka_unit_test(our_own_fault_is_named),

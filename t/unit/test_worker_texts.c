@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "t/unit/support.h"
+#include "worker/payment_method.h"
 #include "worker/payment_request.h"
 #include "worker/payment_view.h"
 #include "worker/time_text.h"
@@ -130,13 +131,27 @@ card_numbers(void **unused)
     }
 }
 
+/* what a channel that was loaded offers beside the API's own methods */
+static const char *const amber_methods[] = { "amber_qr", "amber_bar", NULL };
+static const struct ph_channel_extra amber_extra[]
+    = { { "shelf", "amber_qr", false },
+        { "auth_code", "amber_bar", true },
+        { "till", NULL, true } };
+static const struct ph_channel        amber      = { .name        = "amber",
+                                                     .methods     = amber_methods,
+                                                     .extra       = amber_extra,
+                                                     .extra_count = 3 };
+static const struct ph_channel *const loaded[]   = { &amber };
+static const struct wk_methods        with_amber = { loaded, 1 };
+static const struct wk_methods       *methods;
+
 static bool
 parse(const char *body, struct wk_payment_request *out,
       struct wk_request_fault *fault)
 {
     static char                   memory[200000];
     static struct ph_arena        arena;
-    const struct wk_request_rules rules = { 60, false };
+    const struct wk_request_rules rules = { 60, false, methods };
 
     ph_arena_init(&arena, memory, sizeof(memory));
     return wk_payment_request_parse(ph_str_z(body), &rules, &arena, out, fault);
@@ -165,6 +180,76 @@ request_is_filled(void **unused)
                       "\"method\":\"sandbox_qr\",\"subject\":\"x\"}",
                       &request, &fault));
     assert_int_equal(request.expires_in_s, 7200);
+}
+
+/* clang-format off */
+static const struct {
+    const char   *method, *extra;
+    enum ph_error error, error_alone; /* with the loaded channel, without it */
+} extra_rows[] = {
+#define BOTH(error) PH_ERROR_##error, PH_ERROR_##error
+    { "wechat_jsapi", "{\"openid\":\"o\"}", BOTH(NONE) },
+    { "wechat_jsapi", "{\"sub_openid\":\"o\",\"sub_mch_id\":\"1\"}", BOTH(NONE) },
+    { "wechat_jsapi", "{\"sub_mch_id\":\"1\"}", BOTH(MISSING) },
+    { "wechat_jsapi", "{}", BOTH(MISSING) },
+    { "wechat_mini", "{\"openid\":\"o\",\"appid\":\"a\"}", BOTH(NONE) },
+    { "wechat_native", "{\"sub_openid\":\"o\"}", BOTH(NONE) },
+    { "wechat_native", "{\"openid\":\"o\"}", BOTH(UNKNOWN_MEMBER) },
+    { "alipay_jsapi", "{\"buyer_open_id\":\"b\"}", BOTH(NONE) },
+    { "alipay_jsapi", "{\"sub_openid\":\"b\"}", BOTH(UNKNOWN_MEMBER) },
+    { "card", "{\"confirm\":true}", BOTH(NONE) },
+    { "card", "{\"confirm\":\"true\"}", BOTH(WRONG_TYPE) },
+    { "card", "{\"till\":\"1\"}", BOTH(UNKNOWN_MEMBER) },
+    { "bar", "{\"auth_code\":\"280000000000000001\"}", BOTH(NONE) },
+    { "bar", "{\"auth_code\":\"28\"}", BOTH(VALUE) },
+    { "amber_qr", "{\"till\":\"1\"}", PH_ERROR_NONE, PH_ERROR_VALUE },
+    { "amber_qr", "{\"till\":\"1\",\"shelf\":\"2\"}", PH_ERROR_NONE, PH_ERROR_VALUE },
+    { "amber_qr", "{\"shelf\":\"2\"}", PH_ERROR_MISSING, PH_ERROR_VALUE },
+    { "amber_qr", "{\"till\":\"1\",\"openid\":\"2\"}", PH_ERROR_UNKNOWN_MEMBER, PH_ERROR_VALUE },
+    { "amber_qr", "{\"till\":1}", PH_ERROR_WRONG_TYPE, PH_ERROR_VALUE },
+    { "amber_bar", "{\"till\":\"1\",\"auth_code\":\"x\"}", PH_ERROR_NONE, PH_ERROR_VALUE },
+    { "amber_bar", "{\"till\":\"1\"}", PH_ERROR_MISSING, PH_ERROR_VALUE },
+    { "amber_bar", "{\"till\":\"1\",\"auth_code\":\"x\",\"shelf\":\"2\"}", PH_ERROR_UNKNOWN_MEMBER, PH_ERROR_VALUE },
+    { "amber_app", "{}", BOTH(VALUE) },
+    { "amber", "{}", BOTH(VALUE) },
+#undef BOTH
+};
+/* clang-format on */
+
+static void
+each_method_takes_its_own_extra(void **unused)
+{
+    struct wk_payment_request request;
+    struct wk_request_fault   fault;
+
+    (void) unused;
+    for (size_t i = 0; i < 2 * PH_COUNT(extra_rows); i++) {
+        const size_t  row      = i / 2;
+        const bool    is_alone = i % 2 != 0;
+        char          memory[512];
+        struct ph_buf body = PH_BUF_INIT(memory);
+
+        ph_buf_add(&body, PH_STR("{\"order_no\":\"o\",\"amount\":1,"
+                                 "\"currency\":\"CNY\",\"subject\":\"x\","
+                                 "\"method\":\""));
+        ph_buf_add(&body, ph_str_z(extra_rows[row].method));
+        ph_buf_add(&body, PH_STR("\",\"extra\":"));
+        ph_buf_add(&body, ph_str_z(extra_rows[row].extra));
+        ph_buf_add(&body, PH_STR("}"));
+        assert_non_null(ph_buf_z(&body));
+        methods            = is_alone ? NULL : &with_amber;
+        const bool is_good = parse(memory, &request, &fault);
+
+        methods = NULL;
+        if (fault.error
+                != (is_alone ? extra_rows[row].error_alone
+                             : extra_rows[row].error)
+            || is_good != (fault.error == PH_ERROR_NONE))
+        {
+            fail_msg("%s%s: found %d", memory, is_alone ? " alone" : "",
+                     (int) fault.error);
+        }
+    }
 }
 
 static void
@@ -245,6 +330,7 @@ main(void)
         cmocka_unit_test(urls),
         cmocka_unit_test(card_numbers),
         cmocka_unit_test(request_is_filled),
+        cmocka_unit_test(each_method_takes_its_own_extra),
         cmocka_unit_test(all_faults_of_one_kind_are_listed),
         cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(view_shows_closing_as_unknown),

@@ -7,12 +7,18 @@
  *   again N         the next N calls that end are started anew from done()
  *   wait            runs the loop until nothing is in flight
  * Answers on stdout, one a finished call, then "idle" for each wait:
- *   ID outcome status body_len header_count total_us|error
+ *   ID outcome status body_len header_count total_us phases lookups|error
+ * phases: n of a new connection, t of TLS, f of a first byte, - of none;
+ * lookups: of names under .call-test, which are all 127.0.0.1, so far.
  * usage: driver CONFIG_FILE
  */
+#include <dlfcn.h>
 #include <inttypes.h>
+#include <netdb.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "libpayhub/io/daemon.h"
 #include "worker/call.h"
@@ -32,6 +38,7 @@ struct slot {
 static struct wk_calls *engine;
 static uint64_t         again_left;
 static struct slot     *slots[CALLS_MAX];
+static atomic_uint      lookups;
 static char             body[BODY_MAX];
 
 static const char *const outcomes[] = {
@@ -45,6 +52,45 @@ die(const char *why)
 {
     fprintf(stderr, "driver: %s\n", why);
     exit(2);
+}
+
+/* In the place of the C library's, for curl too. */
+int
+getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+            struct addrinfo **found)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *,
+                struct addrinfo **);
+    const char *tail = name != NULL ? strstr(name, ".call-test") : NULL;
+
+    *(void **) &real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (tail != NULL) {
+        atomic_fetch_add(&lookups, 1);
+        name = "127.0.0.1";
+    }
+    return real(name, service, hints, found);
+}
+
+static const char *
+phases(const struct wk_call *call)
+{
+    static char text[8];
+    char       *at = text;
+
+    if (call->is_new_connection && call->connect_us != 0) {
+        *at++ = 'n';
+    }
+    if (call->tls_us != 0) {
+        *at++ = 't';
+    }
+    if (call->first_byte_us != 0) {
+        *at++ = 'f';
+    }
+    if (at == text) {
+        *at++ = '-';
+    }
+    *at = '\0';
+    return text;
 }
 
 static void
@@ -62,14 +108,15 @@ on_done(struct wk_call *call)
     while (slots[id] != slot) {
         id++;
     }
-    printf("%u %s %u %zu %zu %" PRIu64 "|%s\n", id, outcomes[call->outcome],
-           call->reply.status, call->reply.body.len, call->reply.header_count,
-           call->total_us, call->error);
+    printf("%u %s %u %zu %zu %" PRIu64 " %s %u|%s\n", id,
+           outcomes[call->outcome], call->reply.status, call->reply.body.len,
+           call->reply.header_count, call->total_us, phases(call),
+           atomic_load(&lookups), call->error);
     if (again_left > 0) {
         again_left--;
         slot->done_count = 0;
         if (!wk_call_start(engine, call)) {
-            printf("%u full 0 0 0 0|\n", id);
+            printf("%u full 0 0 0 0 - 0|\n", id);
         }
     }
 }
@@ -129,7 +176,7 @@ start(struct wk_calls *calls, struct ph_str line)
     bool started       = wk_call_start(calls, &slot->call);
     slot->in_start     = false;
     if (!started) {
-        printf("%zu full 0 0 0 0|\n", id);
+        printf("%zu full 0 0 0 0 - 0|\n", id);
     }
 }
 

@@ -16,6 +16,92 @@ import threading
 import time
 
 
+class Proxy:
+    """A proxy for CONNECT, or for SOCKS 5 with names, that leads every name to
+    127.0.0.1.  `mode`: ok, or what goes wrong: refuse, drop (before an answer),
+    cut (after the tunnel stands), auth (asks for a login), hang."""
+
+    def __init__(self, mode="ok", socks=False):
+        self.mode, self.socks = mode, socks
+        self.asked, self.logins = [], []
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                link, _ = self.socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(link,), daemon=True).start()
+
+    def serve(self, link):
+        try:
+            port = self.socks_head(link) if self.socks else self.connect_head(link)
+            if port is None:
+                return
+            far = socket.create_connection(("127.0.0.1", port))
+            threading.Thread(target=self.pump, args=(far, link), daemon=True).start()
+            self.pump(link, far)
+        except (OSError, EOFError, IndexError):
+            pass
+        finally:
+            link.close()
+
+    def connect_head(self, link):
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += link.recv(4096) or b"\r\n\r\n"
+        lines = head.decode().split("\r\n")
+        self.asked.append(lines[0])
+        self.logins += [line.split(" ", 1)[1] for line in lines
+                        if line.lower().startswith("proxy-authorization:")]
+        if self.mode == "hang":
+            time.sleep(5)
+        if self.mode in ("hang", "drop"):
+            return None
+        if self.mode == "refuse" or (self.mode == "auth" and not self.logins):
+            status = "403 No" if self.mode == "refuse" else (
+                "407 Login\r\nProxy-Authenticate: Basic realm=x")
+            link.sendall(f"HTTP/1.1 {status}\r\nX-Proxy: 1\r\n"
+                         "Content-Length: 2\r\n\r\nno".encode())
+            return None
+        link.sendall(b"HTTP/1.1 200 OK\r\nX-Proxy: 1\r\n\r\n")
+        if self.mode == "cut":
+            return None
+        return int(lines[0].split(" ")[1].rpartition(":")[2])
+
+    def socks_head(self, link):
+        methods = link.recv(2)[1]
+        link.recv(methods)
+        link.sendall(b"\x05\x00")
+        head = link.recv(5)
+        name = link.recv(head[4]).decode()
+        port = struct.unpack(">H", link.recv(2))[0]
+        self.asked.append(f"{head[3]} {name}")
+        refused = self.mode == "refuse"
+        link.sendall(b"\x05" + (b"\x02" if refused else b"\x00")
+                     + b"\x00\x01\0\0\0\0\0\0")
+        return None if refused else port
+
+    @staticmethod
+    def pump(near, far):
+        try:
+            while data := near.recv(65536):
+                far.sendall(data)
+        except OSError:
+            pass
+        for end in near, far:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        self.socket.close()
+
+
 class Peer:
     def __init__(self, script, context=None, accept=True):
         self.script, self.context = script, context

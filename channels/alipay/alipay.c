@@ -1,0 +1,133 @@
+/*
+ * alipay.c - the adapter of Alipay's open platform: its table and its steps.
+ *
+ * One request and one answer an operation, but for these:
+ *   page, wap, app   no request: an address or a text for the payer
+ *   close, refund    a code that tells "not as you think", or a refund that was
+ *                    asked for again, is followed by a query
+ * A certificate that is not known yet is fetched by ACCOUNT_REFRESH.
+ */
+#include "channels/alipay/alipay.h"
+
+#include "channels/alipay/alipay_int.h"
+
+#define QUERY_DEADLINE_MS 5000
+
+static const char *const methods[]
+    = { "alipay_qr",  "alipay_bar",   "alipay_page", "alipay_wap",
+        "alipay_app", "alipay_jsapi", "bar",         NULL };
+
+static const char *const currencies[] = { "CNY", NULL };
+
+static const char *const wire_fields[]
+    = { "app_id",       "auth_app_id",  "method",         "code",
+        "sub_code",     "out_trade_no", "trade_no",       "trade_status",
+        "total_amount", "refund_fee",   "refund_amount",  "refund_status",
+        "fund_change",  "retry_flag",   "action",         "out_request_no",
+        "out_biz_no",   "notify_id",    "alipay_cert_sn", NULL };
+
+/* the query that tells more than a refusal of `op` does */
+static enum ph_channel_op
+query_of(enum ph_channel_op op)
+{
+    return op == PH_OP_REFUND ? PH_OP_REFUND_QUERY : PH_OP_QUERY;
+}
+
+static enum ph_channel_step
+request_make(struct ph_channel_call *call, enum ph_channel_op op,
+             struct ph_channel_out *out)
+{
+    return alipay_request(call, op, &out->request) ? PH_STEP_NEED_REQUEST
+                                                   : PH_STEP_ERROR;
+}
+
+static enum ph_channel_step
+hand_over(struct ph_channel_call *call, struct ph_channel_out *out)
+{
+    out->result
+        = (struct ph_channel_result){ .amount = -1, .refunded_total = -1 };
+    return alipay_hand_over(call, &out->result) ? PH_STEP_DONE : PH_STEP_ERROR;
+}
+
+/* After a refund that was answered, "no such refund" is no proof of anything:
+ * the two came too close. */
+static void
+second_judge(enum ph_channel_op op, struct ph_channel_result *result)
+{
+    if (op == PH_OP_REFUND && result->class == PH_RESULT_NOT_FOUND) {
+        result->class       = PH_RESULT_UNKNOWN;
+        result->error_class = PH_STR("in_progress");
+    }
+}
+
+static enum ph_channel_step
+answer_take(struct ph_channel_call *call, const struct ph_channel_reply *last,
+            struct ph_channel_out *out)
+{
+    bool               is_second = call->step > 1;
+    enum ph_channel_op op        = is_second ? query_of(call->op) : call->op;
+    bool               needs_refresh, ask;
+
+    alipay_answer_read(call, op, last, out, &needs_refresh, &ask);
+    if (needs_refresh) {
+        return PH_STEP_NEED_REFRESH;
+    }
+    if (is_second) {
+        second_judge(call->op, &out->result);
+        return PH_STEP_DONE;
+    }
+    /* an operation that cannot go on has still been answered */
+    if (ask && alipay_request(call, query_of(op), &out->request)) {
+        return PH_STEP_NEED_REQUEST;
+    }
+    return PH_STEP_DONE;
+}
+
+static enum ph_channel_step
+step(struct ph_channel_call *call, const struct ph_channel_reply *last,
+     struct ph_channel_out *out)
+{
+    call->state_len = 0; /* every operation can begin anew anywhere */
+    switch (call->op) {
+    case PH_OP_ACCOUNT_REFRESH:
+        return alipay_refresh(call, last, out);
+    case PH_OP_CREATE:
+    case PH_OP_QUERY:
+    case PH_OP_CLOSE:
+    case PH_OP_REVERSE:
+    case PH_OP_REFUND:
+    case PH_OP_REFUND_QUERY:
+        break;
+    default:
+        return PH_STEP_ERROR;
+    }
+    if (last != NULL) {
+        return answer_take(call, last, out);
+    }
+    return call->op == PH_OP_CREATE
+                   && alipay_is_handed_over(call->order->method)
+               ? hand_over(call, out)
+               : request_make(call, call->op, out);
+}
+
+const struct ph_channel ph_channel_alipay = {
+    .abi  = PH_CHANNEL_ABI,
+    .size = sizeof(struct ph_channel),
+    .name = "alipay",
+    .caps = PH_CAP_QUERY | PH_CAP_CLOSE | PH_CAP_REFUND | PH_CAP_NOTICE
+            | PH_CAP_REVERSE | PH_CAP_REPEAT,
+    .methods       = methods,
+    .fields        = alipay_fields,
+    .field_count   = ALIPAY_FIELDS,
+    .codes         = alipay_codes,
+    .code_count    = ALIPAY_CODES,
+    .step          = step,
+    .notice        = alipay_notice,
+    .currencies    = currencies,
+    .deadline_ms   = { [PH_OP_QUERY] = QUERY_DEADLINE_MS },
+    .wire_fields   = wire_fields,
+    .account_open  = alipay_account_open,
+    .account_close = alipay_account_close,
+    .order_check   = alipay_order_check,
+    .expected      = alipay_expected,
+};

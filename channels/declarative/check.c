@@ -1,0 +1,373 @@
+/*
+ * check.c - see check.h.
+ */
+#include "channels/declarative/check.h"
+
+#include "channels/codes.h"
+
+#define HTTPS PH_STR("https://")
+
+static bool
+fault_at(struct compile *c, const char *member, const char *found,
+         const char *expected)
+{
+    (void) compile_enter(c, member);
+    return compile_fault(c, ph_str_z(found), expected);
+}
+
+/* ---- recipes and signatures ---- */
+
+void
+begin_sign(struct compile *c, void *at)
+{
+    (void) c;
+    ((struct declared_sign *) at)->between = PH_STR("&");
+}
+
+bool
+check_sign(struct compile *c, void *at)
+{
+    struct declared_sign *sign = at;
+
+    if (sign->text.is_set == (sign->join != JOIN_NONE)) {
+        return compile_fault(c, PH_STR("join and text, or neither"),
+                             "one of them");
+    }
+    if (sign->join == JOIN_NONE && (sign->head.is_set || sign->tail.is_set)) {
+        return compile_fault(c, PH_STR("head or tail beside text"),
+                             "them with join alone");
+    }
+    sign->uses |= sign->text.uses | sign->head.uses | sign->tail.uses;
+    if (sign->join == JOIN_FIELDS) {
+        sign->uses |= ON_FIELDS;
+    } else if (sign->join != JOIN_NONE) {
+        sign->uses |= ON_TOLD;
+    }
+    return true;
+}
+
+bool
+check_verify(struct compile *c, void *at)
+{
+    const struct declared_verify *verify = at;
+
+    if (!verify->has_key && declared_alg_key(verify->alg) != ARG_NONE) {
+        return fault_at(c, "key", "", "account.KEY");
+    }
+    if (verify->at.is_set != (verify->window_s != 0)) {
+        return compile_fault(c, PH_STR("at or window alone"), "both");
+    }
+    /* a recipe that ends in its own digest would be digested twice */
+    return verify->of == NULL || verify->of->then_count == 0
+           || verify->of->then[verify->of->then_count - 1].row->arg
+                  != ARG_SECRET
+           || fault_at(c, "of", "a recipe that ends in a key's filter",
+                       "one that gives what `alg` is told to check");
+}
+
+/* ---- what is told ---- */
+
+/* A text of ours would agree with whatever we asked: it proves nothing. */
+static bool
+echo_check(struct compile *c, const struct declared_told *told)
+{
+    const struct {
+        const char                     *name;
+        const struct declared_template *from;
+    } rows[] = {
+        { "number", &told->number },
+        { "trade_no", &told->trade_no },
+        { "amount", &told->amount },
+        { "currency", &told->currency },
+        { "seller", &told->seller },
+        { "app", &told->app },
+        { "order_number", &told->order_number },
+    };
+
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        if (rows[i].from->is_set
+            && (rows[i].from->uses & (ON_TOLD | ON_BODY | ON_LET)) == 0)
+        {
+            return fault_at(c, rows[i].name, "a text of ours",
+                            "one that names what was told");
+        }
+    }
+    return true;
+}
+
+bool
+check_action(struct compile *c, void *at)
+{
+    const struct declared_action *action = at;
+
+    return !action->data.is_set || action->fields.count == 0
+           || compile_fault(c, PH_STR("data and fields"), "one of them");
+}
+
+bool
+check_told(struct compile *c, void *at)
+{
+    const struct declared_told *told = at;
+
+    if (told->action != NULL && !told->action->data.is_set
+        && told->action->fields.count == 0)
+    {
+        return fault_at(c, "action", "neither data nor fields", "one of them");
+    }
+    return echo_check(c, told);
+}
+
+bool
+check_refund(struct compile *c, void *at)
+{
+    const struct declared_told *told = at;
+
+    if (told->status == NULL) {
+        return fault_at(c, "status", "", "the state of a refund");
+    }
+    if (!told->number.is_set) {
+        return fault_at(c, "number", "", "our number of the refund");
+    }
+    return echo_check(c, told);
+}
+
+void
+begin_message(struct compile *c, void *at)
+{
+    struct declared_message *message = at;
+
+    c->message = message;
+    c->lets    = &message->lets;
+    c->op      = (enum ph_channel_op) 0;
+}
+
+bool
+check_answer(struct compile *c, void *at)
+{
+    struct declared_message *message = at;
+
+    c->message = NULL;
+    return check_told(c, &message->told);
+}
+
+bool
+check_notice(struct compile *c, void *at)
+{
+    const struct declared_message *message = at;
+    const struct declared_told    *refund  = message->told.refund;
+
+    c->message = NULL;
+    if (!message->told.number.is_set) {
+        return fault_at(c, "number", "", "our number of the payment");
+    }
+    if (message->told.status == NULL) {
+        return fault_at(c, "status", "", "the state of the payment");
+    }
+    if ((refund != NULL) != (message->refund_when != NULL)) {
+        return compile_fault(c, PH_STR("refund or refund_when alone"), "both");
+    }
+    if (refund != NULL && !refund->order_number.is_set) {
+        return fault_at(c, "refund/order_number", "",
+                        "our number of the payment that it is of");
+    }
+    return echo_check(c, &message->told);
+}
+
+/* ---- requests ---- */
+
+void
+begin_request(struct compile *c, void *at)
+{
+    struct declared_request *request = at;
+
+    c->message    = NULL;
+    c->lets       = &request->lets;
+    request->root = PH_STR("xml");
+}
+
+/* "https://" and a host that ends in the plain text */
+static bool
+is_host(struct ph_str literal)
+{
+    struct ph_str head, tail;
+
+    return ph_str_starts(literal, HTTPS)
+           && ph_str_cut(
+               ph_str_make(literal.ptr + HTTPS.len, literal.len - HTTPS.len),
+               '/', &head, &tail)
+           && head.len != 0;
+}
+
+/* A value may lengthen an address, never lead it elsewhere. */
+static bool
+url_check(struct compile *c, const struct declared_template *url)
+{
+    for (size_t i = 0; i < url->count; i++) {
+        const struct declared_piece *piece = &url->pieces[i];
+        size_t                       last  = piece->filter_count;
+
+        if (i == 0) {
+            bool is_base = piece->source.kind == SOURCE_ACCOUNT && last == 0
+                           && c->file->channel.fields[piece->source.index].kind
+                                  == PH_VALUE_URL;
+
+            if (!is_base
+                && (piece->source.kind != SOURCE_NONE
+                    || !is_host(piece->literal))) {
+                return fault_at(c, "url", "another beginning",
+                                "{account.KEY} of kind url, or https://HOST/");
+            }
+            continue;
+        }
+        if (piece->source.kind != SOURCE_NONE
+            && piece->source.kind != SOURCE_ORDER_NUMBER
+            && piece->source.kind != SOURCE_REFUND_NUMBER
+            && (last == 0
+                || strcmp(piece->filters[last - 1].row->name, "url") != 0))
+        {
+            return fault_at(c, "url", "a value as it is", "|url behind it");
+        }
+    }
+    return url->count != 0 || fault_at(c, "url", "", "an address");
+}
+
+static bool
+fields_are_flat(const struct declared_fields *fields)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        if (fields->items[i].count != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+body_check(struct compile *c, const struct declared_request *request)
+{
+    bool is_get = ph_str_eq(request->http, PH_STR("GET"));
+
+    if (request->fields.count != 0
+        && (request->form == FORM_NONE || request->form == FORM_TEMPLATE))
+    {
+        return fault_at(c, "body", "fields without their form",
+                        "form, json or xml");
+    }
+    if (request->fields.count == 0 && request->form != FORM_NONE
+        && request->form != FORM_TEMPLATE)
+    {
+        return fault_at(c, "fields", "", "what is sent in the body");
+    }
+    if (is_get && request->form != FORM_NONE && request->form != FORM_FORM) {
+        return fault_at(c, "body", "a body of a GET",
+                        "form, which goes into the address");
+    }
+    if (request->form == FORM_FORM && !fields_are_flat(&request->fields)) {
+        return fault_at(c, "fields", "fields in fields of a form",
+                        "them in json or xml alone");
+    }
+    if (request->sign != NULL && !request->sign_is_header
+        && (request->form == FORM_NONE || request->form == FORM_TEMPLATE))
+    {
+        return fault_at(c, "sign", "a field without fields",
+                        "fields and their form");
+    }
+    return true;
+}
+
+bool
+check_request(struct compile *c, void *at)
+{
+    const struct declared_request *request = at;
+
+    if (request->is_no_call != (request->action != NULL)) {
+        return compile_fault(c, PH_STR("no_call or action alone"), "both");
+    }
+    if (request->is_no_call && c->op != PH_OP_CREATE) {
+        return fault_at(c, "no_call", "true", "it in create alone");
+    }
+    if (request->is_no_call && !request->action->data.is_set
+        && request->action->fields.count == 0
+        && request->action->type != PH_ACTION_REDIRECT)
+    {
+        return fault_at(c, "action", "neither data nor fields",
+                        "one of them, or the type redirect");
+    }
+    return url_check(c, &request->url) && body_check(c, request);
+}
+
+/* ---- the whole ---- */
+
+static bool
+creates_all(struct compile *c)
+{
+    const struct declared_op *op = &c->file->ops[PH_OP_CREATE];
+
+    for (size_t i = 0; c->file->channel.methods[i] != NULL; i++) {
+        struct ph_str method = ph_str_z(c->file->channel.methods[i]);
+        bool          found  = false;
+
+        for (size_t k = 0; k < op->count; k++) {
+            found |= ph_str_eq(op->items[k].method, method)
+                     || ph_str_eq(op->items[k].method, PH_STR("*"));
+        }
+        if (!found) {
+            (void) compile_enter(c, "create");
+            return fault_at(c, c->file->channel.methods[i], "",
+                            "how a payment by this method begins");
+        }
+    }
+    return true;
+}
+
+static bool
+is_plain(const struct declared_template *template)
+{
+    for (size_t i = 0; i < template->count; i++) {
+        if (template->pieces[i].filter_count != 0) {
+            return false;
+        }
+    }
+    return template->count <= 1;
+}
+
+static bool
+refunds_check(struct compile *c)
+{
+    bool has = c->file->ops[PH_OP_REFUND].count != 0;
+
+    if (has != (c->file->ops[PH_OP_REFUND_QUERY].count != 0)) {
+        return fault_at(c, has ? "refund_query" : "refund", "",
+                        "refund and refund_query together");
+    }
+    return !has || c->file->answer.told.refund != NULL
+           || fault_at(c, "answer/refund", "", "what answers tell of a refund");
+}
+
+bool
+check_file(struct compile *c)
+{
+    size_t at = 0;
+
+    if (!is_plain(&c->file->seller)) {
+        return fault_at(c, "seller", "a template with parts or filters",
+                        "one source alone");
+    }
+    if (!is_plain(&c->file->app)) {
+        return fault_at(c, "app", "a template with parts or filters",
+                        "one source alone");
+    }
+    if (ph_channel_find(c->file->name) != NULL) {
+        return fault_at(c, "name", c->file->channel.name,
+                        "a name that no built-in channel has");
+    }
+    enum ph_codes_fault fault = ph_codes_check(&c->file->channel, &at);
+
+    if (fault != PH_CODES_OK) {
+        (void) compile_enter(c, "answer/error/map");
+        (void) compile_enter(c, c->codes[at].code.ptr);
+        return compile_fault(c, ph_str_z(ph_codes_fault_text(fault)),
+                             "a table without it");
+    }
+    return creates_all(c) && refunds_check(c);
+}

@@ -1,0 +1,411 @@
+/*
+ * declared_int.h - what a file becomes, and what the files of this folder do
+ * with it: grammar.c reads, template.c evaluates, filter.c changes texts,
+ * sign.c signs and verifies, message.c makes requests, answer.c judges.
+ */
+#ifndef PH_DECLARED_INT_H
+#define PH_DECLARED_INT_H
+
+#include "channels/declarative/declared.h"
+#include "channels/pick.h"
+
+#define DECLARED_TEXT_MAX 4096 /* bytes of one text of the file */
+#define DECLARED_NAME_MAX 64   /* of a sign, a let, a key of extra */
+#define DECLARED_LETS_MAX 64
+#define DECLARED_FIELDS_MAX 128 /* of one message, nested ones too */
+#define DECLARED_NEST_MAX 8     /* fields within fields */
+#define DECLARED_FILTERS_MAX 8  /* of one source */
+#define DECLARED_PIECES_MAX 48  /* of one template */
+#define DECLARED_LIST_MAX 64    /* of words in one list */
+#define DECLARED_MAP_MAX 256    /* of rows in one map */
+#define DECLARED_CODES_MAX 512  /* of errors in the file */
+#define DECLARED_VALUE_MAX (64 * 1024)
+#define DECLARED_FUEL (1024 * 1024) /* bytes produced by one call */
+#define DECLARED_WINDOW_MAX 86400   /* s */
+
+/* ---- templates ---- */
+
+/* Rows of sources.def; the bits tell where a source may be named. */
+enum declared_source_kind {
+    SOURCE_NONE = 0,
+#define SOURCE(id, text, rest, bit, about) SOURCE_##id,
+#include "channels/declarative/sources.def"
+#undef SOURCE
+    SOURCES
+};
+
+enum declared_where {
+    ON_ACCOUNT = 1 << 0,
+    ON_ORDER   = 1 << 1,
+    ON_REFUND  = 1 << 2,
+    ON_CLOCK   = 1 << 3,
+    ON_NONCE   = 1 << 4,
+    ON_LET     = 1 << 5,
+    ON_BODY    = 1 << 6, /* what is sent, or what came */
+    ON_TARGET  = 1 << 7, /* method and address of our request */
+    ON_SIGN    = 1 << 8,
+    ON_ANSWER  = 1 << 9,  /* status; of answers only */
+    ON_TOLD    = 1 << 10, /* headers and members of what came */
+    ON_METHOD  = 1 << 11, /* the method and extra: known by the order alone */
+    ON_FIELDS  = 1 << 12  /* the fields of our request, joined */
+};
+
+struct declared_source {
+    enum declared_source_kind kind;
+    size_t                    index; /* of the account's key, of the sign */
+    struct ph_str             name;  /* of what follows the dot */
+};
+
+struct declared_filter {
+    const struct declared_filter_row *row;
+    struct ph_str                     text;
+    int64_t                           number; /* count, places; -1 = none */
+    int                               shape;  /* of times */
+    int                               offset_min;
+    struct declared_source            args[3];
+};
+
+struct declared_piece {
+    struct ph_str           literal; /* when source.kind is SOURCE_NONE */
+    struct declared_source  source;
+    struct declared_filter *filters;
+    size_t                  filter_count;
+};
+
+struct declared_template {
+    bool                   is_set;
+    bool                   is_number; /* in JSON without quotes */
+    uint32_t               uses;      /* bits of declared_where */
+    struct declared_piece *pieces;
+    size_t                 count;
+};
+
+/* ---- what the members of a file become ---- */
+
+struct declared_texts {
+    struct ph_str *items;
+    size_t         count;
+};
+
+struct declared_let {
+    struct ph_str            name;
+    struct declared_template value;
+};
+
+struct declared_lets {
+    struct declared_let *items;
+    size_t               count;
+};
+
+struct declared_field {
+    struct ph_str            name;
+    struct declared_template value;
+    struct ph_str            exact; /* a number, true or false of the file */
+    struct declared_field   *children;
+    size_t                   count; /* of children; 0: a value */
+};
+
+struct declared_fields {
+    struct declared_field *items;
+    size_t                 count;
+};
+
+enum declared_join { JOIN_NONE, JOIN_FIELDS, JOIN_IN, JOIN_INNER };
+enum declared_pair { PAIR_KEY_VALUE, PAIR_KEY, PAIR_VALUE, PAIR_TOGETHER };
+
+struct declared_sign {
+    struct ph_str            name;
+    int                      join;
+    bool                     sorts;
+    struct declared_texts    skip;
+    int                      keeps_empty;
+    int                      pair;
+    struct ph_str            between;
+    struct declared_template head, tail;
+    struct declared_template text; /* instead of a join */
+    struct declared_filter  *then;
+    size_t                   then_count;
+    uint32_t                 uses;
+};
+
+struct declared_word {
+    struct ph_str word;
+    int class; /* enum ph_result_class */
+};
+
+struct declared_map {
+    struct declared_template from;
+    struct declared_word    *items; /* ascending by word */
+    size_t                   count;
+};
+
+struct declared_among {
+    struct declared_template from;
+    struct declared_texts    is;
+};
+
+struct declared_action {
+    int                      type; /* enum ph_action_type */
+    struct declared_template data;
+    struct declared_fields   fields;
+};
+
+/* what an answer or notice tells */
+struct declared_told {
+    struct declared_template number, trade_no, amount, currency, seller, app;
+    struct declared_template paid_at, message, order_number;
+    struct declared_among   *code;
+    struct declared_map     *status;
+    struct declared_template error; /* whence its codes come */
+    struct declared_action  *action;
+    struct declared_told    *refund;
+};
+
+enum declared_form { FORM_NONE, FORM_FORM, FORM_JSON, FORM_XML, FORM_TEMPLATE };
+
+struct declared_same {
+    struct declared_template left, right;
+};
+
+struct declared_verify {
+    bool                        is_none;
+    const struct declared_sign *of;
+    struct declared_template    text;
+    int                         alg; /* row of the algorithms in sign.c */
+    size_t                      key; /* of the account */
+    bool                        has_key;
+    struct declared_template    signature, at;
+    uint32_t                    window_s;
+    struct declared_same       *same;
+    size_t                      same_count;
+};
+
+struct declared_open {
+    struct declared_template from;
+    int                      read;
+};
+
+/* an answer or a notice */
+struct declared_message {
+    int                     read;
+    struct declared_open   *open;
+    struct declared_lets    lets;
+    struct declared_verify *verify;
+    struct declared_told    told;
+    /* of notices */
+    struct declared_template id;
+    struct declared_among   *refund_when, *ignore;
+    struct ph_str            ack_body, ack_type;
+};
+
+struct declared_header {
+    struct ph_str            name;
+    struct declared_template value;
+};
+
+struct declared_request {
+    struct ph_str               method; /* of ours; "*" = all others */
+    struct declared_lets        lets;
+    struct ph_str               http;
+    struct declared_template    url;
+    struct declared_header     *headers;
+    size_t                      header_count;
+    struct declared_fields      fields;
+    int                         form;
+    struct declared_template    body; /* FORM_TEMPLATE */
+    struct ph_str               root; /* FORM_XML */
+    struct declared_template    wrap;
+    const struct declared_sign *sign;
+    bool                        sign_is_header;
+    struct ph_str               sign_name;
+    bool                        is_no_call;
+    struct declared_action     *action;
+    struct declared_told       *told; /* its own, else the general one */
+};
+
+struct declared_op {
+    struct declared_request *items;
+    size_t                   count;
+};
+
+struct declared_title {
+    struct ph_str en, zh;
+};
+
+struct ph_declared {
+    struct ph_channel        channel; /* first; .self = this */
+    struct declared_title    title;
+    struct ph_str            name;
+    struct declared_sign    *signs;
+    size_t                   sign_count;
+    struct declared_op       ops[PH_OP_COUNT];
+    struct declared_message  answer;
+    struct declared_message *notice;
+    struct declared_template seller, app;
+    bool                     repeats;
+    int                      places; /* of all its currencies; -1: they vary */
+};
+
+/* ---- account: parsed keys ---- */
+
+struct declared_key {
+    struct ph_private_key *own;
+    struct ph_public_key  *theirs;
+    struct ph_str          raw; /* of base64: the bytes */
+};
+
+struct declared_keys {
+    size_t              count;
+    struct declared_key at[PH_CHANNEL_FIELDS_MAX];
+    char                memory[]; /* of raw */
+};
+
+void *declared_account_open(const struct ph_channel_account *account,
+                            const struct ph_channel_env *env, uint64_t now_ms,
+                            struct ph_arena *arena, const char **why);
+void  declared_account_close(void *context);
+
+/* ---- evaluation ---- */
+
+enum declared_fault {
+    FAULT_NONE = 0,
+    FAULT_VALUE,      /* a filter refused what it was given */
+    FAULT_UNREADABLE, /* what came is not of its form */
+    FAULT_ROOM,       /* fuel, arena, length of a value */
+    FAULT_CRYPTO
+};
+
+enum declared_state { STATE_NEW = 0, STATE_BEGUN, STATE_MADE };
+
+struct declared_doc {
+    enum declared_state state;
+    struct ph_doc      *doc;
+    struct ph_str       text; /* it was read from */
+    int                 form;
+};
+
+/* One call of step() or notice(). */
+struct declared_run {
+    const struct ph_declared        *file;
+    const struct ph_channel_account *account;
+    const struct declared_keys      *keys;
+    const struct ph_channel_order   *order; /* NULL in notices */
+    struct ph_arena                 *arena;
+    uint64_t                         now_ms;
+    const uint8_t                   *random; /* NULL in notices */
+
+    const struct declared_lets *lets;
+    struct ph_str               let_values[DECLARED_LETS_MAX];
+    uint8_t                     let_states[DECLARED_LETS_MAX];
+
+    /* of ours */
+    const struct declared_fields *fields;
+    struct ph_str                 http, url;
+    struct ph_str                 body; /* ours, or what came */
+
+    /* of theirs */
+    const struct declared_message  *message;
+    unsigned                        status;
+    const struct ph_channel_header *headers;
+    size_t                          header_count;
+    struct declared_doc             in, inner;
+
+    size_t              fuel; /* left */
+    enum declared_fault fault;
+};
+
+void declared_run_free(struct declared_run *run); /* the documents */
+
+/* false with run->fault set; *out lives in run->arena or longer */
+bool declared_text(struct declared_run *run,
+                   const struct declared_template *template,
+                   struct ph_str *out) PH_MUST_CHECK;
+bool declared_source_text(struct declared_run          *run,
+                          const struct declared_source *source,
+                          struct ph_str                *out) PH_MUST_CHECK;
+bool declared_filters_run(struct declared_run          *run,
+                          const struct declared_filter *filters, size_t count,
+                          struct ph_str *value) PH_MUST_CHECK;
+bool declared_fault(struct declared_run *run, enum declared_fault fault);
+
+/* counts what was produced; false: too much */
+bool declared_burn(struct declared_run *run, size_t len) PH_MUST_CHECK;
+
+/* the document, read when it is first asked for; NULL with a fault */
+const struct declared_doc *declared_doc_get(struct declared_run *run,
+                                            bool                 is_inner);
+
+/* in sign.c */
+bool                     declared_sign_text(struct declared_run        *run,
+                                            const struct declared_sign *sign,
+                                            struct ph_str              *out) PH_MUST_CHECK;
+enum ph_rc               declared_verify(struct declared_run          *run,
+                                         const struct declared_verify *verify) PH_MUST_CHECK;
+extern const char *const declared_alg_names[]; /* NULL-terminated */
+/* which key of an account the algorithm takes; ARG_NONE = none */
+int declared_alg_key(int alg);
+
+/* in message.c */
+enum ph_channel_step
+     declared_request_make(struct declared_run           *run,
+                           const struct declared_request *request,
+                           struct ph_channel_request     *out);
+bool declared_fields_json(struct declared_run          *run,
+                          const struct declared_fields *fields,
+                          struct ph_str                *out) PH_MUST_CHECK;
+bool declared_action_make(struct declared_run          *run,
+                          const struct declared_action *action,
+                          struct ph_channel_result     *result) PH_MUST_CHECK;
+
+/* in answer.c */
+enum ph_channel_step declared_step(struct ph_channel_call        *call,
+                                   const struct ph_channel_reply *last,
+                                   struct ph_channel_out         *out);
+enum ph_rc           declared_notice(const struct ph_channel_account *account,
+                                     const struct ph_channel_notice *in, uint64_t now_ms,
+                                     struct ph_arena              *arena,
+                                     struct ph_channel_notice_out *out);
+void                 declared_expected(const struct ph_channel_account *account,
+                                       const struct ph_channel_order   *order,
+                                       struct ph_arena *arena, struct ph_channel_expected *out);
+const char *declared_order_check(const struct ph_channel_account *account,
+                                 const struct ph_channel_order   *order);
+
+/* ---- filters ---- */
+
+enum declared_arg {
+    ARG_NONE,
+    ARG_COUNT,   /* :N */
+    ARG_TEXT,    /* :TEXT */
+    ARG_PLACES,  /* [:N] */
+    ARG_TIME,    /* :SHAPE[+8] */
+    ARG_SECRET,  /* :account.KEY */
+    ARG_PRIVATE, /* a private key */
+    ARG_PUBLIC,  /* a public key or a certificate */
+    ARG_GCM      /* :account.KEY:SOURCE:SOURCE */
+};
+
+struct declared_filter_row {
+    const char       *name;
+    enum declared_arg arg;
+    bool              sees_empty; /* else an empty value stays empty */
+    bool (*run)(struct declared_run *run, const struct declared_filter *filter,
+                struct ph_str in, struct ph_str *out);
+    const char *about;
+};
+
+extern const struct declared_filter_row declared_filters[];
+extern const size_t                     declared_filter_count;
+
+/* times: the shapes that ARG_TIME names, in this order */
+enum declared_shape {
+    SHAPE_UNIX,
+    SHAPE_MS,
+    SHAPE_COMPACT,
+    SHAPE_PLAIN,
+    SHAPE_RFC3339,
+    SHAPES
+};
+extern const char *const declared_shapes[SHAPES];
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * sign.c - recipes of `sign`, and the check of what others signed.
+ */
+#include <string.h>
+
+#include "channels/declarative/filter.h"
+#include "channels/pick_int.h"
+#include "libpayhub/wire/digest.h"
+#include "libpayhub/wire/digest_old.h"
+#include "libpayhub/wire/form.h"
+#include "libpayhub/wire/json_member.h"
+#include "libpayhub/wire/rsa.h"
+
+enum alg_kind { ALG_DIGEST, ALG_HMAC, ALG_KEY };
+
+struct alg {
+    const char   *name;
+    enum alg_kind kind;
+    int           of; /* enum ph_digest_old or ph_rsa_form */
+};
+
+/* clang-format off */
+static const struct alg algs[] = {
+    { "hmac_md5",    ALG_HMAC,   PH_OLD_MD5 },
+    { "hmac_sha256", ALG_HMAC,   PH_OLD_SHA256 },
+    { "md5",         ALG_DIGEST, PH_OLD_MD5 },
+    { "rsa_raw",     ALG_KEY,    PH_RSA_RAW },
+    { "rsa_sha1",    ALG_KEY,    PH_RSA_SHA1 },
+    { "rsa_sha256",  ALG_KEY,    PH_RSA_SHA256 },
+    { "sha256",      ALG_DIGEST, PH_OLD_SHA256 },
+    { "sm2",         ALG_KEY,    PH_SM2_SM3 },
+};
+
+const char *const declared_alg_names[] = {
+    "hmac_md5", "hmac_sha256", "md5", "rsa_raw", "rsa_sha1", "rsa_sha256",
+    "sha256", "sm2", NULL,
+};
+/* clang-format on */
+
+int
+declared_alg_key(int alg)
+{
+    return algs[alg].kind == ALG_KEY    ? ARG_PUBLIC
+           : algs[alg].kind == ALG_HMAC ? ARG_SECRET
+                                        : ARG_NONE;
+}
+
+/* ---- names and values that are joined ---- */
+
+static bool
+is_skipped(const struct declared_sign *sign, struct ph_str name)
+{
+    for (size_t i = 0; i < sign->skip.count; i++) {
+        if (ph_str_eq(sign->skip.items[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+fields_pairs(struct declared_run *run, struct ph_pair *pairs, size_t *count)
+{
+    const struct declared_fields *fields = run->fields;
+
+    *count = 0;
+    for (size_t i = 0; fields != NULL && i < fields->count; i++) {
+        const struct declared_field *field = &fields->items[i];
+        struct ph_pair              *pair  = &pairs[*count];
+
+        if (field->count != 0 || *count == PH_FORM_PAIRS_MAX) {
+            return declared_fault(run, FAULT_VALUE);
+        }
+        pair->name  = field->name;
+        pair->value = field->exact;
+        if (field->exact.len == 0
+            && !declared_text(run, &field->value, &pair->value)) {
+            return false;
+        }
+        ++*count;
+    }
+    return true;
+}
+
+/* a number as it was sent, for that is what was signed */
+static bool
+exact_text(struct declared_run *run, const struct declared_doc *doc,
+           struct ph_str name, struct ph_str *out)
+{
+    return (doc->form == FORM_JSON
+            && ph_json_member(doc->text, name, out) == PH_OK)
+           || declared_fault(run, FAULT_UNREADABLE);
+}
+
+static bool
+value_text(struct declared_run *run, const struct declared_doc *doc,
+           struct ph_str name, const json_t *value, struct ph_str *out)
+{
+    if (json_is_string(value)) {
+        *out = ph_str_make(json_string_value(value), json_string_length(value));
+        return true;
+    }
+    if (json_is_null(value)) {
+        *out = ph_str_make(NULL, 0);
+        return true;
+    }
+    if (json_is_object(value) || json_is_array(value)) {
+        return declared_fault(run, FAULT_UNREADABLE);
+    }
+    return exact_text(run, doc, name, out);
+}
+
+static bool
+doc_pairs(struct declared_run *run, const struct declared_sign *sign,
+          struct ph_pair *pairs, size_t *count)
+{
+    const struct declared_doc *doc
+        = declared_doc_get(run, sign->join == JOIN_INNER);
+
+    *count = 0;
+    if (doc == NULL) {
+        return false;
+    }
+    const json_t *root = ph_doc_root(doc->doc);
+
+    if (json_object_size(root) > PH_FORM_PAIRS_MAX) {
+        return declared_fault(run, FAULT_UNREADABLE);
+    }
+    for (void *at = json_object_iter((json_t *) (uintptr_t) root); at != NULL;
+         at       = json_object_iter_next((json_t *) (uintptr_t) root, at))
+    {
+        struct ph_pair *pair = &pairs[(*count)++];
+
+        pair->name = ph_str_make(json_object_iter_key(at),
+                                 json_object_iter_key_len(at));
+        if (is_skipped(sign, pair->name)) {
+            --*count;
+            continue;
+        }
+        if (!value_text(run, doc, pair->name, json_object_iter_value(at),
+                        &pair->value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void
+pair_add(struct ph_buf *buf, const struct declared_sign *sign,
+         const struct ph_pair *pair)
+{
+    if (sign->pair != PAIR_VALUE) {
+        ph_buf_add(buf, pair->name);
+    }
+    if (sign->pair == PAIR_KEY_VALUE) {
+        ph_buf_byte(buf, '=');
+    }
+    if (sign->pair != PAIR_KEY) {
+        ph_buf_add(buf, pair->value);
+    }
+}
+
+static bool
+join_text(struct declared_run *run, const struct declared_sign *sign,
+          struct ph_str *out)
+{
+    struct ph_pair *pairs
+        = ph_arena_take(run->arena, PH_FORM_PAIRS_MAX * sizeof(*pairs));
+    size_t        count;
+    struct ph_str head, tail;
+    struct ph_buf buf;
+    bool          is_first = true;
+
+    if (pairs == NULL) {
+        return declared_fault(run, FAULT_ROOM);
+    }
+    if (!(sign->join == JOIN_FIELDS ? fields_pairs(run, pairs, &count)
+                                    : doc_pairs(run, sign, pairs, &count))
+        || !declared_text(run, &sign->head, &head)
+        || !declared_text(run, &sign->tail, &tail))
+    {
+        return false;
+    }
+    if (sign->sorts) {
+        ph_pairs_sort(pairs, count);
+    }
+    ph_arena_open(run->arena, &buf);
+    ph_buf_add(&buf, head);
+    for (size_t i = 0; i < count; i++) {
+        if (is_skipped(sign, pairs[i].name)
+            || (pairs[i].value.len == 0 && !sign->keeps_empty))
+        {
+            continue;
+        }
+        ph_buf_add(&buf, is_first ? PH_STR("") : sign->between);
+        pair_add(&buf, sign, &pairs[i]);
+        is_first = false;
+    }
+    ph_buf_add(&buf, tail);
+    return declared_filter_end(run, &buf, out);
+}
+
+bool
+declared_sign_text(struct declared_run *run, const struct declared_sign *sign,
+                   struct ph_str *out)
+{
+    bool ok = sign->join == JOIN_NONE ? declared_text(run, &sign->text, out)
+                                      : join_text(run, sign, out);
+
+    return ok && declared_filters_run(run, sign->then, sign->then_count, out);
+}
+
+/* ---- verifying ---- */
+
+static enum ph_rc
+same_check(struct declared_run *run, const struct declared_verify *verify)
+{
+    for (size_t i = 0; i < verify->same_count; i++) {
+        struct ph_str left, right;
+
+        if (!declared_text(run, &verify->same[i].left, &left)
+            || !declared_text(run, &verify->same[i].right, &right)
+            || left.len == 0 || !ph_str_eq(left, right))
+        {
+            return PH_E_SIGNATURE;
+        }
+    }
+    return PH_OK;
+}
+
+static enum ph_rc
+time_check(struct declared_run *run, const struct declared_verify *verify)
+{
+    uint64_t      at_ms, window_ms = (uint64_t) verify->window_s * 1000;
+    struct ph_str at;
+
+    if (!verify->at.is_set) {
+        return PH_OK;
+    }
+    if (!declared_text(run, &verify->at, &at)
+        || !ph_str_u64(at, UINT64_C(253402300799999), &at_ms))
+    {
+        return PH_E_SIGNATURE;
+    }
+    return at_ms + window_ms < run->now_ms || at_ms > run->now_ms + window_ms
+               ? PH_E_RANGE
+               : PH_OK;
+}
+
+static enum ph_rc
+secret_check(struct declared_run *run, const struct declared_verify *verify,
+             struct ph_str text, struct ph_str signature)
+{
+    const struct alg *alg = &algs[verify->alg];
+    char              memory[PH_OLD_DIGEST_MAX];
+    struct ph_buf     made = PH_BUF_INIT(memory);
+    bool              ok;
+
+    ok = alg->kind == ALG_HMAC
+             ? ph_hmac_raw((enum ph_digest_old) alg->of,
+                           declared_secret(run, verify->key), &text, 1, &made)
+             : ph_digest_raw((enum ph_digest_old) alg->of, &text, 1, &made);
+    if (!ok) {
+        return PH_E_CRYPTO;
+    }
+    ok = ph_same_secret(ph_buf_str(&made), signature);
+    explicit_bzero(memory, sizeof(memory));
+    return ok ? PH_OK : PH_E_SIGNATURE;
+}
+
+enum ph_rc
+declared_verify(struct declared_run *run, const struct declared_verify *verify)
+{
+    const struct alg *alg = &algs[verify->alg];
+    struct ph_str     text, signature;
+    enum ph_rc        rc;
+
+    if (!(verify->of != NULL ? declared_sign_text(run, verify->of, &text)
+                             : declared_text(run, &verify->text, &text))
+        || !declared_text(run, &verify->signature, &signature)
+        || signature.len == 0)
+    {
+        return PH_E_SIGNATURE;
+    }
+    if (alg->kind == ALG_KEY) {
+        const struct ph_public_key *key = run->keys->at[verify->key].theirs;
+
+        rc = key == NULL ? PH_E_CRYPTO
+                         : ph_public_check(key, (enum ph_rsa_form) alg->of,
+                                           &text, 1, signature);
+    } else {
+        rc = secret_check(run, verify, text, signature);
+    }
+    rc = rc == PH_OK ? same_check(run, verify) : rc;
+    return rc == PH_OK ? time_check(run, verify) : rc;
+}
