@@ -146,21 +146,21 @@ ph_codes_check(const struct ph_channel *channel, size_t *at)
 }
 
 const char *
-ph_codes_fault_text(enum ph_codes_fault fault)
+ph_codes_expected(enum ph_codes_fault fault)
 {
     switch (fault) {
     case PH_CODES_OK:
         break;
     case PH_CODES_UNSORTED:
-        return "codes out of order, expected them ascending";
+        return "codes in ascending order";
     case PH_CODES_TWICE:
-        return "two rows of a code for one operation, expected one";
+        return "one row of a code for an operation";
     case PH_CODES_OPS:
-        return "a code for an operation that is none";
+        return "operations of enum ph_channel_op";
     case PH_CODES_RESULT:
-        return "a code of no result class";
+        return "a class of enum ph_result_class";
     case PH_CODES_WORD:
-        return "an error class that is not listed";
+        return "an error class of channels/error_classes.def";
     }
     return "";
 }

@@ -34,6 +34,6 @@ enum ph_codes_fault {
 enum ph_codes_fault ph_codes_check(const struct ph_channel *channel,
                                    size_t                  *at);
 
-const char *ph_codes_fault_text(enum ph_codes_fault fault);
+const char *ph_codes_expected(enum ph_codes_fault fault);
 
 #endif

@@ -164,7 +164,7 @@ codes_ok(const struct ph_channel *channel, struct ph_channel_fault *fault)
     wrong = ph_codes_check(channel, &at);
     return wrong == PH_CODES_OK
            || fault_say(fault, channel->codes[at].code,
-                        ph_codes_fault_text(wrong));
+                        ph_codes_expected(wrong));
 }
 
 static bool

@@ -3,6 +3,7 @@
  */
 #include "channels/alipay/alipay.h"
 #include "channels/channel.h"
+#include "channels/paypal/paypal.h"
 #include "channels/sandbox/sandbox.h"
 #include "channels/stripe/stripe.h"
 #include "channels/unionpay/unionpay.h"
@@ -10,6 +11,7 @@
 
 static const struct ph_channel *const channels[] = {
     &ph_channel_alipay,
+    &ph_channel_paypal,
     &ph_channel_sandbox,
     &ph_channel_stripe,
     &ph_channel_unionpay,

@@ -16,6 +16,7 @@
 #include "cli/channels.h"
 #include "cli/secrets.h"
 #include "libpayhub/io/daemon.h"
+#include "libpayhub/wire/b64.h"
 
 #define KEY_LEN_MAX 64
 #define NAME_LEN_MAX 128
@@ -23,6 +24,7 @@
 #define JSON_MAX 16000 /* of settings, of secrets */
 #define SQL_MAX (8 * JSON_MAX)
 #define RANDOM_LEN 16
+#define DER_SEQUENCE 0x30
 #define READ_MAX (256 * 1024) /* for the adapter to read keys in */
 
 struct account {
@@ -33,66 +35,104 @@ struct account {
     uint64_t      weight;
 
     const struct ph_channel *face; /* the adapter */
+    bool                     has_new_values;
 };
+
+/* The value of a file.  One of a bank's key file is kept as base64. */
+static enum cli_exit
+file_take(const struct ph_channel_field *row, const char *path,
+          struct ph_buf *out)
+{
+    char          memory[CLI_VALUE_FILE_MAX], says[CLI_WHY_MAX];
+    struct ph_buf file = PH_BUF_INIT(memory);
+    struct ph_buf why  = PH_BUF_INIT(says);
+    bool          ok   = row->secret ? cli_secret_file(path, &file, &why)
+                                     : ph_file_read(path, &file, &why);
+
+    if (ok && row->kind == PH_VALUE_PFX && file.len > 0
+        && file.ptr[0] == DER_SEQUENCE)
+    {
+        ph_buf_cut(&file, 0); /* whole: an LF at its end is one of its bytes */
+        ok = ph_file_read(path, &file, &why);
+        ph_b64_encode(out, ph_buf_str(&file));
+    } else {
+        ph_buf_add(out, ph_buf_str(&file));
+    }
+    OPENSSL_cleanse(memory, sizeof(memory));
+    return ok ? CLI_OK
+              : cli_usage("%s: %.*s", row->key, (int) why.len, why.ptr);
+}
+
+/* the field that "key=..." names, given as a secret or not */
+static enum cli_exit
+field_of(const struct account *account, struct ph_str key, bool secret_option,
+         const struct ph_channel_field **row)
+{
+    size_t at = 0;
+
+    if (!ph_channel_field_find(account->face, key, &at)) {
+        return cli_usage("found the unknown key %.*s for channel %.*s",
+                         (int) key.len, key.ptr, (int) account->channel.len,
+                         account->channel.ptr);
+    }
+    *row = &account->face->fields[at];
+    return (*row)->secret == secret_option
+               ? CLI_OK
+               : cli_usage("%s is %s: expected %s", (*row)->key,
+                           (*row)->secret ? "a secret" : "no secret",
+                           (*row)->secret ? "--secret KEY=@FILE"
+                                          : "--set KEY=VALUE");
+}
+
+static enum cli_exit
+value_store(struct account *account, const struct ph_channel_field *row,
+            struct ph_str value)
+{
+    json_t *object = row->secret ? account->secrets : account->settings;
+
+    if (value.len == 0 || ph_str_utf8_count(value) == SIZE_MAX
+        || memchr(value.ptr, '\0', value.len) != NULL)
+    {
+        return cli_usage("%s: expected a value of UTF-8 text", row->key);
+    }
+    if (json_object_get(object, row->key) != NULL) {
+        return cli_usage("found %s twice, expected it once", row->key);
+    }
+    return json_object_set_new(object, row->key,
+                               json_stringn(value.ptr, value.len))
+                   == 0
+               ? CLI_OK
+               : CLI_FAILED;
+}
 
 /* reads "key=value" or "key=@FILE" into one of the two objects */
 static enum cli_exit
 pair_take(struct account *account, const char *text, bool secret_option)
 {
-    char                           memory[CLI_VALUE_FILE_MAX];
-    char                           key_text[KEY_LEN_MAX + 1], says[CLI_WHY_MAX];
-    struct ph_str                  key, value;
+    char                           memory[PH_B64_LEN(CLI_VALUE_FILE_MAX)];
     struct ph_buf                  file = PH_BUF_INIT(memory);
-    struct ph_buf                  why  = PH_BUF_INIT(says);
-    const struct ph_channel_field *row;
-    size_t                         at = 0;
+    struct ph_str                  key, value;
+    const struct ph_channel_field *row = NULL;
 
     if (!ph_str_cut(ph_str_z(text), '=', &key, &value) || key.len > KEY_LEN_MAX)
     {
         return cli_usage("found '%.*s', expected KEY=VALUE",
                          secret_option ? 0 : 64, text);
     }
-    if (!ph_channel_field_find(account->face, key, &at)) {
-        return cli_usage("found the unknown key %.*s for channel %.*s",
-                         (int) key.len, key.ptr, (int) account->channel.len,
-                         account->channel.ptr);
-    }
-    row            = &account->face->fields[at];
-    bool from_file = ph_str_starts(value, PH_STR("@"));
-    if (row->secret != secret_option) {
-        return cli_usage("%s is %s: expected %s", row->key,
-                         row->secret ? "a secret" : "no secret",
-                         row->secret ? "--secret KEY=@FILE"
-                                     : "--set KEY=VALUE");
-    }
-    if (row->secret && !from_file) {
-        return cli_usage("%s: a secret in the command line is seen by every "
+    enum cli_exit code = field_of(account, key, secret_option, &row);
+
+    if (code == CLI_OK && ph_str_starts(value, PH_STR("@"))) {
+        code  = file_take(row, value.ptr + 1, &file);
+        value = ph_buf_str(&file);
+    } else if (code == CLI_OK && row->secret) {
+        code = cli_usage("%s: a secret in the command line is seen by every "
                          "process of this host; put it in a file (0600) and "
                          "say %s=@FILE",
                          row->key, row->key);
     }
-    if (from_file) {
-        bool ok = row->secret ? cli_secret_file(value.ptr + 1, &file, &why)
-                              : ph_file_read(value.ptr + 1, &file, &why);
-        if (!ok) {
-            return cli_usage("%s: %.*s", row->key, (int) why.len, why.ptr);
-        }
-        value = ph_buf_str(&file);
-    }
-    if (value.len == 0 || ph_str_utf8_count(value) == SIZE_MAX
-        || memchr(value.ptr, '\0', value.len) != NULL)
-    {
-        return cli_usage("%s: expected a value of UTF-8 text", row->key);
-    }
-    (void) snprintf(key_text, sizeof(key_text), "%s", row->key);
-    json_t *object = row->secret ? account->secrets : account->settings;
-    bool    twice  = json_object_get(object, key_text) != NULL;
-    int     failed = json_object_set_new(object, key_text,
-                                         json_stringn(value.ptr, value.len));
+    code = code != CLI_OK ? code : value_store(account, row, value);
     OPENSSL_cleanse(memory, sizeof(memory));
-    return twice    ? cli_usage("found %s twice, expected it once", key_text)
-           : failed ? CLI_FAILED
-                    : CLI_OK;
+    return code;
 }
 
 static enum cli_exit
@@ -129,6 +169,34 @@ missing_check(const struct account *account)
     return CLI_OK;
 }
 
+/* What of one object is too long to be stored. */
+static enum cli_exit
+size_check(json_t *object)
+{
+    char       *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
+    size_t      len = text != NULL ? strlen(text) : 0, longest = 0;
+    const char *key, *at                                       = "";
+    json_t     *value;
+
+    json_object_foreach(object, key, value)
+    {
+        if (json_string_length(value) > longest) {
+            longest = json_string_length(value);
+            at      = key;
+        }
+    }
+    if (text != NULL) {
+        OPENSSL_cleanse(text, len);
+    }
+    free(text);
+    return len <= JSON_MAX
+               ? CLI_OK
+               : cli_usage(
+                   "%s: found %zu bytes, and %zu with the values beside "
+                   "it; expected at most %d in all",
+                   at, longest, len, JSON_MAX);
+}
+
 /* Whether the adapter can read what is to be stored. */
 static enum cli_exit
 values_check(struct cli *cli, const struct account *account)
@@ -140,6 +208,8 @@ values_check(struct cli *cli, const struct account *account)
     const char   *why  = NULL;
     enum cli_exit code = missing_check(account);
 
+    code = code != CLI_OK ? code : size_check(account->settings);
+    code = code != CLI_OK ? code : size_check(account->secrets);
     if (code != CLI_OK) {
         return code;
     }
@@ -151,16 +221,21 @@ values_check(struct cli *cli, const struct account *account)
         face.values[i]
             = ph_str_make(json_string_value(value), json_string_length(value));
     }
-    const struct ph_channel_env *env = cli_channel_env(cli);
-
-    if (env == NULL) {
-        return CLI_FAILED;
-    }
     ph_arena_init(&arena, memory, sizeof(memory));
-    if (ph_channel_account_open(&face, env, ph_now_ms(), &arena, &why)) {
-        ph_channel_account_close(&face);
-    } else {
+    why = ph_channel_values_check(face.channel, face.values, &arena);
+    if (why != NULL) {
         code = cli_usage("%s", why);
+    } else {
+        const struct ph_channel_env *env = cli_channel_env(cli);
+
+        if (env == NULL) {
+            code = CLI_FAILED;
+        } else if (ph_channel_account_open(&face, env, ph_now_ms(), &arena,
+                                           &why)) {
+            ph_channel_account_close(&face);
+        } else {
+            code = cli_usage("%s", why);
+        }
     }
     OPENSSL_cleanse(memory, sizeof(memory));
     return code;
@@ -439,7 +514,9 @@ changes_take(const struct cli *cli, struct account *account)
     {
         code = CLI_FAILED;
     }
-    account->weight = change.weight;
+    account->weight         = change.weight;
+    account->has_new_values = json_object_size(change.settings) != 0
+                              || json_object_size(change.secrets) != 0;
     json_decref(change.settings);
     json_decref(change.secrets);
     return code;
@@ -488,7 +565,9 @@ cli_account_set(struct cli *cli)
                ? code
                : cli_channel_find(cli, account.channel, &account.face, NULL);
     code = code != CLI_OK ? code : changes_take(cli, &account);
-    code = code != CLI_OK ? code : values_check(cli, &account);
+    if (code == CLI_OK && account.has_new_values) {
+        code = values_check(cli, &account);
+    }
     if (code == CLI_OK && !account_update(cli, db, &account)) {
         code = CLI_FAILED;
     }

@@ -7,9 +7,6 @@
 #include "channels/load.h"
 #include "libpayhub/io/trust.h"
 
-#pragma weak ph_declared_open
-#pragma weak ph_declared_channel
-
 #define NAMES_MAX 4096 /* bytes of a list of channels */
 
 static void
@@ -24,26 +21,27 @@ const struct ph_channel *
 cli_channel_at(struct cli *cli, size_t i)
 {
     static const struct ph_channel *loaded[PH_CHANNEL_LOADED_MAX];
-    static size_t                   loaded_count, built_in_count, refused;
+    static size_t                   loaded_count, refused;
     static bool                     is_loaded;
+    size_t                          built_in_count = 0;
 
+    while (ph_channel_at(built_in_count) != NULL) {
+        built_in_count++;
+    }
+    if (i < built_in_count) { /* whatever is configured */
+        return ph_channel_at(i);
+    }
     if (!is_loaded && cli_conf(cli)) {
         const struct ph_channel_load load
             = { .folder  = ph_conf_text(&cli->conf, PH_CONF_pay_channel_dir),
                 .owner   = geteuid(),
                 .refused = file_refused };
 
-        while (ph_channel_at(built_in_count) != NULL) {
-            built_in_count++;
-        }
         if (load.folder[0] != '\0') {
             loaded_count
                 = ph_channels_load(&load, loaded, PH_COUNT(loaded), &refused);
         }
         is_loaded = true;
-    }
-    if (i < built_in_count) {
-        return ph_channel_at(i);
     }
     i -= built_in_count;
     return i < loaded_count ? loaded[i] : NULL;
@@ -69,9 +67,8 @@ declared_open(struct ph_str name, struct ph_str body,
               const struct ph_channel **channel)
 {
     char                memory[PH_DECLARED_WHY_MAX];
-    struct ph_buf       why = PH_BUF_INIT(memory);
-    struct ph_declared *declared
-        = ph_declared_open != NULL ? ph_declared_open(body, &why) : NULL;
+    struct ph_buf       why      = PH_BUF_INIT(memory);
+    struct ph_declared *declared = ph_declared_open(body, &why);
 
     if (declared == NULL) {
         cli_say("channel %.*s: %.*s", (int) name.len, name.ptr, (int) why.len,
@@ -125,17 +122,16 @@ cli_channel_find(struct cli *cli, struct ph_str name,
     if (is_withdrawn != NULL) {
         *is_withdrawn = false;
     }
-    if (!cli_conf(cli)) {
-        return CLI_FAILED;
-    }
     for (size_t i = 0; (*channel = cli_channel_at(cli, i)) != NULL; i++) {
         if (ph_str_eq(ph_str_z((*channel)->name), name)) {
             return CLI_OK;
         }
     }
-    return ph_channel_name_ok(name)
-               ? declared_find(cli, name, channel, is_withdrawn)
-               : unknown_say(cli, name);
+    if (!ph_channel_name_ok(name)) {
+        return unknown_say(cli, name);
+    }
+    return cli_conf(cli) ? declared_find(cli, name, channel, is_withdrawn)
+                         : CLI_FAILED;
 }
 
 const struct ph_channel_env *

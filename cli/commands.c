@@ -93,6 +93,11 @@ static const struct cli_option key_list_options[] = {
     { NULL, NULL, false, NULL },
 };
 
+static const struct cli_option channel_add_options[] = {
+    { "no-tapes", NULL, false, "without playing FILE.tapes first" },
+    { NULL, NULL, false, NULL },
+};
+
 static const struct cli_option account_add_options[] = {
     { "name", "NAME", false, "what people call the account" },
     { "set", "KEY=VALUE", true, "a setting; KEY=@FILE reads it from a file" },
@@ -235,6 +240,26 @@ const struct cli_command cli_commands[] = {
       "  payhub route explain --body order.json --app app_1\n"
       "The edge answers; no turn is counted.\n",
       cli_route_explain },
+    { { "channel", "add", NULL }, "FILE", 1, 1, channel_add_options,
+      "a channel that a file declares, live within a second",
+      "  payhub channel add amberbank.json\n"
+      "The tapes of FILE.tapes are played first.  The same name again takes the\n"
+      "place of the file before; its accounts stay.\n",
+      cli_channel_add },
+    { { "channel", "test", NULL }, "FILE", 1, 1, none,
+      "a channel's file against its recorded exchanges",
+      "  payhub channel test amberbank.json\n"
+      "Plays FILE.tapes/*.json.  Exit 2: the file does not compile, or there\n"
+      "are no tapes; 3: a tape plays otherwise, each difference is named.\n",
+      cli_channel_test },
+    { { "channel", "list", NULL }, "", 0, 0, none,
+      "the channels: built in, loaded, declared; how many accounts", NULL,
+      cli_channel_list },
+    { { "channel", "remove", NULL }, "NAME", 1, 1, none,
+      "a declared channel is withdrawn; it may have no account", NULL,
+      cli_channel_remove },
+    { { "channel", "schema", NULL }, "", 0, 0, none,
+      "the JSON schema of such files", NULL, cli_channel_schema },
     { { "channel", "account", "add" }, "CHANNEL", 1, 1, account_add_options,
       "a new account at a channel",
       "  payhub channel account add sandbox --name try \\\n"

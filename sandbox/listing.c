@@ -43,15 +43,27 @@ is_wanted(const struct sb_listing *listing, const char *number)
     return listing->number[0] == '\0' || strcmp(listing->number, number) == 0;
 }
 
+/* the next charge: of one number there is one at most */
+static const struct sb_charge *
+charge_next(struct sb_listing *listing)
+{
+    uint32_t i = listing->next++;
+
+    if (listing->number[0] == '\0') {
+        return sb_books_charge_at(listing->books, i);
+    }
+    return i == 0 ? sb_books_find(listing->books, ph_str_z(listing->number))
+                  : NULL;
+}
+
 /* false = there is no such charge any more */
 static bool
 charge_add(struct sb_listing *listing, struct ph_buf *buf)
 {
-    const struct sb_charge *charge
-        = sb_books_charge_at(listing->books, listing->next++);
+    const struct sb_charge *charge = charge_next(listing);
 
-    if (charge == NULL || !is_wanted(listing, charge->out_trade_no)) {
-        return charge != NULL;
+    if (charge == NULL) {
+        return false;
     }
     item_begin(listing, buf);
     member_text(buf, PH_STR("out_trade_no"), ph_str_z(charge->out_trade_no));
@@ -100,8 +112,11 @@ call_add(struct sb_listing *listing, struct ph_buf *buf)
     const struct sb_call *call
         = sb_books_call_at(listing->books, listing->next++);
 
-    if (call == NULL || !is_wanted(listing, call->out_trade_no)) {
-        return call != NULL;
+    if (call == NULL || listing->without_calls) {
+        return false;
+    }
+    if (!is_wanted(listing, call->out_trade_no)) {
+        return true;
     }
     item_begin(listing, buf);
     member_text(buf, PH_STR("op"), ph_str_z(sb_op_text(call->op)));

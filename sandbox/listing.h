@@ -11,6 +11,7 @@
 struct sb_listing {
     struct sb_books *books;
     char             number[SB_NUMBER_MAX + 1]; /* "" = all */
+    bool             without_calls;
     int              section;
     uint32_t         next;
     bool             has_item; /* a comma comes first */

@@ -329,15 +329,20 @@ listing_give(struct sb_server *server, struct MHD_Connection *connection)
 {
     const char *number = MHD_lookup_connection_value(
         connection, MHD_GET_ARGUMENT_KIND, "out_trade_no");
+    const char *calls = MHD_lookup_connection_value(
+        connection, MHD_GET_ARGUMENT_KIND, "calls");
 
-    if (number != NULL && !ph_str_is_token(ph_str_z(number), SB_NUMBER_MAX)) {
+    if ((number != NULL && !ph_str_is_token(ph_str_z(number), SB_NUMBER_MAX))
+        || (calls != NULL && strcmp(calls, "0") != 0))
+    {
         return refusal_give(connection, 400, PH_STR("bad_request"));
     }
     struct sb_listing *listing = calloc(1, sizeof(*listing));
     if (listing == NULL) {
         return MHD_NO;
     }
-    listing->books = server->world.books;
+    listing->books         = server->world.books;
+    listing->without_calls = calls != NULL;
     if (number != NULL) {
         memcpy(listing->number, number, strlen(number) + 1);
     }

@@ -140,7 +140,9 @@ $(B)/t/test_worker_texts: LIBS_PURE += -ljansson
 $(B)/t/test_verify: $(call obj,cli/signer.c)
 $(B)/t/test_cli_args: $(call obj,cli/args.c)
 $(B)/t/test_cli_texts: $(call obj,cli/sql_split.c cli/gtid.c cli/when.c)
-CHANNEL_TESTS := $(filter $(addprefix $(B)/t/test_,channel_% vectors_% pick%),$(UNIT_TESTS))
+$(B)/t/test_cli_books: $(call obj,cli/books_cut.c cli/spool.c)
+$(B)/t/test_html: $(call obj,channels/html.c)
+CHANNEL_TESTS := $(filter $(addprefix $(B)/t/test_,channel_% vectors_% pick% xml declared%),$(UNIT_TESTS))
 $(CHANNEL_TESTS): $(call obj,$(CHANNEL_SRCS))
 $(CHANNEL_TESTS): LIBS_PURE += -ljansson -lexpat -lz
 

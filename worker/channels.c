@@ -10,10 +10,6 @@
 
 #define BUILT_IN_MAX 32
 
-#pragma weak ph_declared_open
-#pragma weak ph_declared_close
-#pragma weak ph_declared_channel
-
 struct wk_channels {
     struct wk_channel built_in[BUILT_IN_MAX];
     size_t            built_in_count;
@@ -154,7 +150,7 @@ declared_new(struct ph_str name, struct ph_str body,
         ph_buf_add(why, PH_STR("found no memory, expected some"));
         return NULL;
     }
-    declared = ph_declared_open != NULL ? ph_declared_open(body, why) : NULL;
+    declared = ph_declared_open(body, why);
     if (declared != NULL
         && !ph_str_eq(ph_str_z(ph_declared_channel(declared)->name), name))
     {

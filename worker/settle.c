@@ -468,6 +468,8 @@ wk_settle_start(struct wk_settle *settle)
     crash_names(settle);
     settle->arena_mark = settle->arena->len;
     settle->task_id    = wk_id_make(settle->worker, PH_ID_NOTIFY,
-                                    ph_id_shard(settle->attempt_id));
+                                 ph_id_is(settle->attempt_id, PH_ID_ATTEMPT)
+                                        ? ph_id_shard(settle->attempt_id)
+                                        : 0);
     return wk_store_submit(settle->worker->store, &settle->store);
 }

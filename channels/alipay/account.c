@@ -278,7 +278,10 @@ within(const struct ph_cert *cert, uint64_t now_ms)
     uint64_t from_ms, until_ms;
 
     ph_cert_dates(cert, &from_ms, &until_ms);
-    return now_ms < from_ms ? from_ms : now_ms > until_ms ? until_ms : now_ms;
+    if (now_ms >= until_ms) {
+        return until_ms - 1000; /* OpenSSL counts the last second as over */
+    }
+    return now_ms < from_ms ? from_ms : now_ms;
 }
 
 static bool

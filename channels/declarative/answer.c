@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "channels/codes.h"
-#include "channels/declarative/declared_int.h"
+#include "channels/declarative/run.h"
 #include "libpayhub/base/money.h"
 
 #define TIME_MS_MAX UINT64_C(253402300799999)

@@ -18,9 +18,10 @@ fault_at(struct compile *c, const char *member, const char *found,
 /* ---- recipes and signatures ---- */
 
 void
-begin_sign(struct compile *c, void *at)
+begin_sign(struct compile *c, const json_t *value, void *at)
 {
-    (void) c;
+    (void) value;
+    c->has_inner                           = true; /* judged where it is used */
     ((struct declared_sign *) at)->between = PH_STR("&");
 }
 
@@ -132,13 +133,13 @@ check_refund(struct compile *c, void *at)
 }
 
 void
-begin_message(struct compile *c, void *at)
+begin_message(struct compile *c, const json_t *value, void *at)
 {
     struct declared_message *message = at;
 
-    c->message = message;
-    c->lets    = &message->lets;
-    c->op      = (enum ph_channel_op) 0;
+    c->has_inner = json_object_get(value, "open") != NULL;
+    c->lets      = &message->lets;
+    c->op        = (enum ph_channel_op) 0;
 }
 
 bool
@@ -146,7 +147,6 @@ check_answer(struct compile *c, void *at)
 {
     struct declared_message *message = at;
 
-    c->message = NULL;
     return check_told(c, &message->told);
 }
 
@@ -156,7 +156,6 @@ check_notice(struct compile *c, void *at)
     const struct declared_message *message = at;
     const struct declared_told    *refund  = message->told.refund;
 
-    c->message = NULL;
     if (!message->told.number.is_set) {
         return fault_at(c, "number", "", "our number of the payment");
     }
@@ -176,11 +175,12 @@ check_notice(struct compile *c, void *at)
 /* ---- requests ---- */
 
 void
-begin_request(struct compile *c, void *at)
+begin_request(struct compile *c, const json_t *value, void *at)
 {
     struct declared_request *request = at;
 
-    c->message    = NULL;
+    (void) value;
+    c->has_inner  = false;
     c->lets       = &request->lets;
     request->root = PH_STR("xml");
 }
@@ -366,8 +366,7 @@ check_file(struct compile *c)
     if (fault != PH_CODES_OK) {
         (void) compile_enter(c, "answer/error/map");
         (void) compile_enter(c, c->codes[at].code.ptr);
-        return compile_fault(c, ph_str_z(ph_codes_fault_text(fault)),
-                             "a table without it");
+        return compile_fault(c, c->codes[at].code, ph_codes_expected(fault));
     }
     return creates_all(c) && refunds_check(c);
 }

@@ -6,9 +6,9 @@
 
 #include "channels/declarative/compile.h"
 
-void begin_sign(struct compile *c, void *at);
-void begin_message(struct compile *c, void *at);
-void begin_request(struct compile *c, void *at);
+void begin_sign(struct compile *c, const json_t *value, void *at);
+void begin_message(struct compile *c, const json_t *value, void *at);
+void begin_request(struct compile *c, const json_t *value, void *at);
 
 bool check_action(struct compile *c, void *at);
 bool check_sign(struct compile *c, void *at);

@@ -1,30 +1,30 @@
 /*
  * compile.h - how a file becomes a struct ph_declared: a table of kinds and
  * members (grammar.c) that one reader walks, with readers of their own for what
- * is no plain text, word, number or object (own.c, told.c).
+ * is no plain text, word, number or object (own.c, ask.c, proof.c).
  */
 #ifndef PH_DECLARED_COMPILE_H
 #define PH_DECLARED_COMPILE_H
 
-#include "channels/declarative/declared_int.h"
+#include "channels/declarative/run.h"
 #include "channels/pick_int.h"
 
 #define COMPILE_POINTER_MAX 512
 
 struct compile {
-    struct ph_arena               *arena;
-    struct ph_buf                 *why;
-    char                           pointer_memory[COMPILE_POINTER_MAX];
-    struct ph_buf                  pointer; /* of what is read, RFC 6901 */
-    struct ph_declared            *file;
-    uint32_t                       base;  /* sources that are known here */
-    uint32_t                       where; /* and in this member */
-    const struct declared_lets    *lets;
-    const struct declared_message *message; /* whose members are read */
-    enum ph_channel_op             op;     /* whose request is read; 0 = none */
-    size_t                         fields; /* of the message so far */
-    struct ph_channel_code         codes[DECLARED_CODES_MAX];
-    size_t                         code_count;
+    struct ph_arena            *arena;
+    struct ph_buf              *why;
+    char                        pointer_memory[COMPILE_POINTER_MAX];
+    struct ph_buf               pointer; /* of what is read, RFC 6901 */
+    struct ph_declared         *file;
+    uint32_t                    base;  /* sources that are known here */
+    uint32_t                    where; /* and in this member */
+    const struct declared_lets *lets;
+    bool                        has_inner; /* what is read may name {inner.*} */
+    enum ph_channel_op          op;        /* whose request is read; 0 = none */
+    size_t                      fields;    /* of the message so far */
+    struct ph_channel_code      codes[DECLARED_CODES_MAX];
+    size_t                      code_count;
 };
 
 /* "POINTER: found X, expected Y"; gives false */
@@ -40,6 +40,11 @@ size_t compile_enter_at(struct compile *c, size_t i);
 void   compile_leave(struct compile *c, size_t mark);
 
 void *compile_take(struct compile *c, size_t count, size_t size);
+
+#define EACH_MEMBER(value, at)                                                 \
+    for (void *at = json_object_iter((json_t *) (uintptr_t) (value));          \
+         (at) != NULL;                                                         \
+         (at) = json_object_iter_next((json_t *) (uintptr_t) (value), (at)))
 
 /* ---- the table ---- */
 
@@ -85,7 +90,7 @@ struct grammar_kind {
     const char                  *name;
     size_t                       size;
     const struct grammar_member *members; /* ends in a NULL name */
-    void (*begin)(struct compile *c, void *at);
+    void (*begin)(struct compile *c, const json_t *value, void *at);
     bool (*check)(struct compile *c, void *at);
 };
 
@@ -113,6 +118,13 @@ bool compile_template(struct compile *c, const json_t *value,
                       struct declared_template *out) PH_MUST_CHECK;
 bool compile_word(struct compile *c, const json_t *value,
                   const char *const *words, int first, int *out) PH_MUST_CHECK;
+
+/* an object of 1 to `most` members; a member's name, kept (names: or NULL) */
+bool compile_map(struct compile *c, const json_t *value, size_t most,
+                 const char *expected) PH_MUST_CHECK;
+bool compile_key_keep(struct compile *c, const char *key,
+                      const struct grammar_name *names,
+                      struct ph_str             *out) PH_MUST_CHECK;
 
 /* parse.c: texts of the small language */
 bool compile_parse(struct compile *c, struct ph_str text,
@@ -144,7 +156,7 @@ COMPILE_OWN(verify);
 COMPILE_OWN(verify_of);
 COMPILE_OWN(verify_key);
 COMPILE_OWN(same);
-COMPILE_OWN(map);
+COMPILE_OWN(words);
 COMPILE_OWN(error);
 COMPILE_OWN(deadline);
 COMPILE_OWN(wire_fields);

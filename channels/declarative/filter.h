@@ -4,7 +4,7 @@
 #ifndef PH_DECLARED_FILTER_H
 #define PH_DECLARED_FILTER_H
 
-#include "channels/declarative/declared_int.h"
+#include "channels/declarative/run.h"
 
 #define FILTER_FN(name)                                                        \
     bool declared_##name(struct declared_run          *run,                    \

@@ -111,7 +111,7 @@ static const struct grammar_kind kind_code = {
 static const struct grammar_member status_members[] = {
     { .name = "from", .type = G_TEMPLATE, .is_required = true, .more = ON_LET,
       .at = offsetof(struct declared_map, from), .about = "the word of its state" },
-    { .name = "map", .type = G_OWN, .is_required = true, .read = compile_map,
+    { .name = "map", .type = G_OWN, .is_required = true, .read = compile_words,
       .schema = MAP_SCHEMA, .about = "what each word proves; any other: unknown" },
     END_
 };
@@ -289,9 +289,9 @@ static const struct grammar_member reading_members[] = {
     { .name = "read", .type = G_WORD, .is_required = true, .words = forms,
       .first = FORM_FORM, .at = offsetof(struct declared_message, read),
       .about = "the form of the body" },
+    LETS_(declared_message),
     OBJECT_("open", declared_message, open, kind_open,
             "what is packed inside, for {inner.*}"),
-    LETS_(declared_message),
     END_
 };
 static const struct grammar_kind kind_reading = {

@@ -9,11 +9,6 @@
 #define DEADLINE_MAX_MS 60000
 #define PH_VERSION 1
 
-#define EACH_MEMBER(value, at)                                                 \
-    for (void *at = json_object_iter((json_t *) (uintptr_t) (value));          \
-         at != NULL;                                                           \
-         at = json_object_iter_next((json_t *) (uintptr_t) (value), at))
-
 COMPILE_OWN(version)
 {
     (void) at;

@@ -82,7 +82,13 @@ compile_sign_find(struct compile *c, struct ph_str name, uint32_t where,
     return compile_fault(c, name, "the name of a recipe in sign");
 }
 
-/* `rest` lives as long as the file */
+/* our fields are there where our address is */
+static uint32_t
+known_to_sign(uint32_t where)
+{
+    return where | ((where & ON_TARGET) != 0 ? (uint32_t) ON_FIELDS : 0);
+}
+
 static bool
 source_finish(struct compile *c, struct declared_source *out)
 {
@@ -92,10 +98,10 @@ source_finish(struct compile *c, struct declared_source *out)
     case SOURCE_LET:
         return let_find(c, out->name);
     case SOURCE_SIGN:
-        return compile_sign_find(c, out->name, c->where | ON_FIELDS,
+        return compile_sign_find(c, out->name, known_to_sign(c->where),
                                  &out->index);
     case SOURCE_INNER:
-        return c->message == NULL || c->message->open != NULL
+        return c->has_inner
                || compile_fault(c, out->name, "`open`, which makes it");
     case SOURCE_EXTRA:
         return compile_name(c, out->name, &grammar_names_plain);

@@ -150,6 +150,29 @@ compile_name(struct compile *c, struct ph_str text,
 }
 
 bool
+compile_map(struct compile *c, const json_t *value, size_t most,
+            const char *expected)
+{
+    size_t count = json_object_size(value);
+
+    return (json_is_object(value) && count != 0 && count <= most)
+           || compile_fault_type(c, value, expected);
+}
+
+bool
+compile_key_keep(struct compile *c, const char *key,
+                 const struct grammar_name *names, struct ph_str *out)
+{
+    if (names != NULL && !compile_name(c, ph_str_z(key), names)) {
+        return false;
+    }
+    *out = ph_arena_dup(c->arena, ph_str_z(key));
+    return !c->arena->full
+           || compile_fault(c, PH_STR("a file that is too large"),
+                            "one that compiles into 256 KiB");
+}
+
+bool
 compile_texts(struct compile *c, const json_t *value,
               const struct grammar_name *names, struct declared_texts *out)
 {
@@ -383,7 +406,7 @@ compile_object(struct compile *c, const json_t *value,
         }
     }
     if (kind->begin != NULL) {
-        kind->begin(c, at);
+        kind->begin(c, value, at);
     }
     return members_read(c, value, kind, at)
            && (kind->check == NULL || kind->check(c, at));

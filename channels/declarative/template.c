@@ -4,7 +4,7 @@
  * asked for, so nothing of an answer is looked at before its signature but what
  * the signature itself needs.
  */
-#include "channels/declarative/declared_int.h"
+#include "channels/declarative/run.h"
 #include "channels/pick_int.h"
 #include "channels/xml.h"
 

@@ -140,7 +140,7 @@ union_notice_split(struct ph_str body, struct ph_str query,
     if (rc == PH_OK) {
         rc = query_drop(query, arena, pairs, count);
     }
-    return rc == PH_OK && *count == 0 ? PH_E_MISSING : rc;
+    return rc;
 }
 
 /* --- what it says --------------------------------------------------------- */

@@ -54,7 +54,9 @@ add_time(struct fields *fields, const char *name, uint64_t at_ms)
     }
 }
 
-/* The subject without what would end a nested field: &={}[]"' */
+/* what would end a nested field */
+static const char unwanted[] = { '&', '=', '{', '}', '[', ']', '"', '\'' };
+
 static struct ph_str
 plain_subject(struct ph_str subject, struct ph_arena *arena)
 {
@@ -62,7 +64,7 @@ plain_subject(struct ph_str subject, struct ph_arena *arena)
 
     ph_arena_open(arena, &buf);
     for (size_t i = 0; i < subject.len; i++) {
-        if (memchr("&={}[]\"'", subject.ptr[i], 8) == NULL) {
+        if (memchr(unwanted, subject.ptr[i], sizeof(unwanted)) == NULL) {
             ph_buf_byte(&buf, subject.ptr[i]);
         }
     }
@@ -303,9 +305,7 @@ union_request_make(const struct ph_channel_call *call,
     if (!fields_fill(&fields, call)) {
         return PH_STEP_ERROR;
     }
-    if (own->method == UNION_RSA) {
-        add(&fields, "certId", ph_str_make(own->cert_id, own->cert_id_len));
-    }
+    add(&fields, "certId", ph_str_make(own->cert_id, own->cert_id_len));
     if (call->arena->full
         || !union_sign(call->account, fields.pairs, fields.count, call->arena,
                        &signature))

@@ -103,10 +103,16 @@ is_unionpay(const struct union_account *own, const struct ph_cert *cert,
            || (own->takes_test_signer && ph_str_eq(part, test_signer));
 }
 
+struct signed_text {
+    struct ph_str digest;
+    struct ph_str signature; /* base64 */
+    struct ph_str signer;    /* PEM */
+};
+
 /* The message's certificate is UnionPay's, and its key signed the digest. */
 static enum ph_rc
 signer_check(const struct union_account *own, const struct ph_cert *cert,
-             struct ph_str digest, struct ph_str signature, uint64_t now_ms,
+             const struct signed_text *text, uint64_t now_ms,
              struct ph_arena *arena)
 {
     char                        memory[PH_RSA_LEN_MAX];
@@ -120,30 +126,29 @@ signer_check(const struct union_account *own, const struct ph_cert *cert,
         return rc;
     }
     if (key == NULL || !is_unionpay(own, cert, arena)
-        || ph_b64_decode(&raw, signature) != PH_OK)
+        || ph_b64_decode(&raw, text->signature) != PH_OK)
     {
         return PH_E_SIGNATURE;
     }
-    return ph_public_check(key, PH_RSA_SHA256, &digest, 1, ph_buf_str(&raw));
+    return ph_public_check(key, PH_RSA_SHA256, &text->digest, 1,
+                           ph_buf_str(&raw));
 }
 
 static enum ph_rc
-rsa_verify(const struct union_account *own, const struct ph_pair *pairs,
-           size_t count, struct ph_str digest, struct ph_str signature,
+rsa_verify(const struct union_account *own, const struct signed_text *text,
            uint64_t now_ms, struct ph_arena *arena)
 {
-    struct ph_str   pem = ph_pair_find(pairs, count, PH_STR("signPubKeyCert"));
     struct ph_cert *cert;
     enum ph_rc      rc;
 
-    if (pem.len == 0) {
+    if (text->signer.len == 0) {
         return PH_E_MISSING;
     }
-    rc = ph_cert_new(&cert, pem);
+    rc = ph_cert_new(&cert, text->signer);
     if (rc != PH_OK) {
         return rc;
     }
-    rc = signer_check(own, cert, digest, signature, now_ms, arena);
+    rc = signer_check(own, cert, text, now_ms, arena);
     ph_cert_free(cert);
     return rc;
 }
@@ -185,8 +190,11 @@ union_verify(const struct ph_channel_account *account,
         return PH_E_CRYPTO;
     }
     if (own->method == UNION_RSA) {
-        return rsa_verify(own, pairs, count, ph_buf_str(&hex), signature,
-                          now_ms, arena);
+        const struct signed_text all
+            = { ph_buf_str(&hex), signature,
+                ph_pair_find(pairs, count, PH_STR("signPubKeyCert")) };
+
+        return rsa_verify(own, &all, now_ms, arena);
     }
     return ph_same_secret(ph_buf_str(&hex), signature) ? PH_OK : PH_E_SIGNATURE;
 }

@@ -255,6 +255,10 @@ wechat_certificates_read(const struct ph_channel_account *account,
 
     if (rc == PH_OK) {
         rc = list_read(account, reply->body, arena, &list);
+        /* its faults are told from those of the headers */
+        rc = rc == PH_E_RANGE || rc == PH_E_MISSING || rc == PH_E_UNKNOWN
+                 ? PH_E_SYNTAX
+                 : rc;
     }
     if (rc == PH_OK) {
         rc = list_verify(account, &that, reply->body, &list, now_ms);
@@ -263,7 +267,7 @@ wechat_certificates_read(const struct ph_channel_account *account,
         list_add_kept(account, &list, now_ms, true);
         list_sort(&list);
         kept_make(&list, now_ms, arena, kept);
-        rc = kept->value.len == 0 ? PH_E_MISSING
+        rc = kept->value.len == 0 ? PH_E_SYNTAX
              : arena->full        ? PH_E_FULL
                                   : PH_OK;
     }
@@ -325,6 +329,7 @@ wechat_refresh_step(const struct ph_channel_call  *call,
         out->result.error_class = rc == PH_E_RANGE      ? PH_STR("stale")
                                   : rc == PH_E_FULL     ? PH_STR("no_room")
                                   : rc == PH_E_CHECKSUM ? PH_STR("config")
+                                  : rc == PH_E_SYNTAX   ? PH_STR("unreadable")
                                                         : PH_STR("signature");
         out->result.class       = rc == PH_OK ? PH_RESULT_SUCCEEDED
                                               : PH_RESULT_UNKNOWN;

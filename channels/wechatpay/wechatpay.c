@@ -6,9 +6,9 @@
  *   REVERSE  reverse -> query, which decides
  *   REFUND   refund -> refused by the rules of business: -> query of the refund
  *
- * A message that is signed with a certificate that is not here asks for a
- * refresh.  Of queries the operation then begins anew; what may have moved
- * money stays unknown, and the query that follows finds the certificate.
+ * An answer that is signed with a certificate that is not here asks for a
+ * refresh.  A query then begins anew; what may have moved money stays unknown,
+ * and the query that follows finds the certificate.
  */
 #include "channels/wechatpay/wechatpay_int.h"
 
@@ -109,6 +109,17 @@ missing_serial(const struct ph_channel_header *headers, size_t count,
                                         : ph_str_make(NULL, 0);
 }
 
+/* The core begins anew after a refresh only what may be asked twice; of the
+ * rest it believes 401 to have done nothing, which an answer that cannot be
+ * verified does not prove. */
+static bool
+may_refresh(enum ph_channel_op op, unsigned status)
+{
+    bool is_query = op == PH_OP_QUERY || op == PH_OP_REFUND_QUERY;
+
+    return status < 500 && (is_query || status != 401);
+}
+
 /* false: out has what comes of an answer that is not WeChat's */
 static bool
 answer_is_genuine(const struct ph_channel_call  *call,
@@ -123,15 +134,14 @@ answer_is_genuine(const struct ph_channel_call  *call,
     if (rc == PH_OK) {
         return true;
     }
-    wechat_result_clear(&out->result, doubt_class(reply, rc));
     if (rc == PH_E_UNKNOWN) {
         out->hint
             = missing_serial(reply->headers, reply->header_count, call->arena);
-        if (out->hint.len == 0) {
-            out->result.error_class = PH_STR("signature");
-        } else if (call->op == PH_OP_QUERY || call->op == PH_OP_REFUND_QUERY) {
-            *next = PH_STEP_NEED_REFRESH;
-        }
+        rc = out->hint.len != 0 ? rc : PH_E_SIGNATURE;
+    }
+    wechat_result_clear(&out->result, doubt_class(reply, rc));
+    if (rc == PH_E_UNKNOWN && may_refresh(call->op, reply->status)) {
+        *next = PH_STEP_NEED_REFRESH;
     }
     return false;
 }

@@ -57,7 +57,7 @@ struct ph_str ph_cert_cn(const struct ph_cert *cert, struct ph_arena *arena);
 /* Lives as long as the certificate; NULL: a key that rsa.h does not take. */
 const struct ph_public_key *ph_cert_key(const struct ph_cert *cert);
 
-/* Both ends count as inside, as RFC 5280 has it. */
+/* Valid from the first on and before the second; 0 = before 1970. */
 void ph_cert_dates(const struct ph_cert *cert, uint64_t *from_ms,
                    uint64_t *until_ms);
 

@@ -535,7 +535,8 @@ test_chains_of_the_vectors(void **state)
         { KEYS "unionpay/evil.cer", NOW_S, false, PH_E_SIGNATURE },
         { KEYS "unionpay/acpsign.cer", 1795400508, false, PH_E_RANGE },
         { KEYS "unionpay/acpsign.cer", 1795400509, false, PH_OK },
-        { KEYS "unionpay/acpsign.cer", 1953080510, false, PH_E_RANGE },
+        { KEYS "unionpay/acpsign.cer", 1953080508, false, PH_OK },
+        { KEYS "unionpay/acpsign.cer", 1953080509, false, PH_E_RANGE },
         { KEYS "paypal/webhook_cert.pem", NOW_S, false, PH_E_SIGNATURE },
     };
     struct ph_str    root  = t_file(KEYS "unionpay/root.cer");

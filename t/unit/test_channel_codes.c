@@ -45,7 +45,7 @@ every_table_is_sound(void **state)
         if (fault != PH_CODES_OK) {
             fail_msg("%s, row %zu %.*s: %s", channel->name, at,
                      (int) channel->codes[at].code.len,
-                     channel->codes[at].code.ptr, ph_codes_fault_text(fault));
+                     channel->codes[at].code.ptr, ph_codes_expected(fault));
         }
         for (at = 0; at < channel->code_count; at++) {
             const struct ph_channel_code *row = &channel->codes[at];
@@ -152,9 +152,9 @@ bad_tables_are_told(void **state)
         if (ph_codes_check(&channel, &at) != rows[i].fault || at != rows[i].at)
         {
             fail_msg("row %zu: row %zu, %s", i, at,
-                     ph_codes_fault_text(ph_codes_check(&channel, &at)));
+                     ph_codes_expected(ph_codes_check(&channel, &at)));
         }
-        assert_true(strlen(ph_codes_fault_text(rows[i].fault)) > 10);
+        assert_true(strlen(ph_codes_expected(rows[i].fault)) > 10);
     }
 }
 

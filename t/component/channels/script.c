@@ -171,6 +171,7 @@ static void
 result_read(const json_t *said, struct ph_arena *arena,
             struct ph_channel_result *result)
 {
+    struct ph_str shown = member(said, "qr", arena);
     struct ph_buf qr;
 
     *result = (struct ph_channel_result){
@@ -187,9 +188,9 @@ result_read(const json_t *said, struct ph_arena *arena,
         .refunded_total = number_of(said, "refunded_total", -1)
     };
     result->is_hint = json_is_true(json_object_get(said, "is_hint"));
-    if (json_object_get(said, "qr") != NULL) {
+    if (shown.len != 0) {
         ph_arena_open(arena, &qr);
-        ph_buf_json(&qr, member(said, "qr", arena));
+        ph_buf_json(&qr, shown);
         result->action      = PH_ACTION_QR_CODE;
         result->action_data = ph_arena_close(arena, &qr);
     }

@@ -1,0 +1,359 @@
+/*
+ * paypal_notice.c - webhooks of PayPal: their signature, and what they tell.
+ */
+#include <stdio.h>
+#include <zlib.h>
+
+#include "channels/paypal/paypal.h"
+#include "channels/paypal/paypal_int.h"
+#include "libpayhub/base/id.h"
+#include "libpayhub/wire/b64.h"
+#include "libpayhub/wire/rsa.h"
+
+#define HEADER_MAX 128 /* of the id and the time of a transmission */
+#define SIGNATURE_MAX PH_B64_LEN(PH_RSA_LEN_MAX)
+#define CERT_ID_MAX 128
+
+/* ---- where certificates come from ---- */
+
+static bool
+is_cert_path(struct ph_str path)
+{
+    static const struct ph_str head = PH_STR_INIT("/v1/notifications/certs/");
+
+    return ph_str_starts(path, head)
+           && ph_str_is_token(
+               ph_str_make(path.ptr + head.len, path.len - head.len),
+               CERT_ID_MAX);
+}
+
+/* Compared as a whole, byte for byte: no other way to write such an address is
+ * taken, so none has to be understood. */
+bool
+paypal_cert_url_ok(struct ph_str base, struct ph_str url)
+{
+    static const struct ph_str hosts[]
+        = { PH_STR_INIT("https://api.paypal.com"),
+            PH_STR_INIT("https://api-m.paypal.com"),
+            PH_STR_INIT("https://api.sandbox.paypal.com"),
+            PH_STR_INIT("https://api-m.sandbox.paypal.com") };
+
+    if (url.len > PH_CHANNEL_HINT_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < PH_COUNT(hosts); i++) {
+        if (ph_str_starts(url, hosts[i])
+            && is_cert_path(
+                ph_str_make(url.ptr + hosts[i].len, url.len - hosts[i].len)))
+        {
+            return true;
+        }
+    }
+    return ph_rest_is_loopback(base) && ph_str_starts(url, base)
+           && is_cert_path(ph_str_make(url.ptr + base.len, url.len - base.len));
+}
+
+static const struct paypal_cert *
+cert_find(const struct paypal_account *account, struct ph_str url)
+{
+    for (size_t i = 0; i < account->cert_count; i++) {
+        const struct paypal_cert *cert = &account->certs[i];
+
+        if (ph_str_eq(ph_str_make(cert->url, cert->url_len), url)) {
+            return cert;
+        }
+    }
+    return NULL;
+}
+
+/* ---- signature ---- */
+
+struct transmission {
+    struct ph_str id;
+    struct ph_str at;
+    struct ph_str signature; /* base64 */
+    struct ph_str cert_url;
+};
+
+static enum ph_rc
+transmission_read(const struct ph_channel_header *headers, size_t count,
+                  struct transmission *out)
+{
+    struct ph_str algo
+        = ph_channel_header(headers, count, PH_STR("PAYPAL-AUTH-ALGO"));
+
+    out->id
+        = ph_channel_header(headers, count, PH_STR("PAYPAL-TRANSMISSION-ID"));
+    out->at
+        = ph_channel_header(headers, count, PH_STR("PAYPAL-TRANSMISSION-TIME"));
+    out->signature
+        = ph_channel_header(headers, count, PH_STR("PAYPAL-TRANSMISSION-SIG"));
+    out->cert_url
+        = ph_channel_header(headers, count, PH_STR("PAYPAL-CERT-URL"));
+    if (algo.ptr == NULL || out->id.ptr == NULL || out->at.ptr == NULL
+        || out->signature.ptr == NULL || out->cert_url.ptr == NULL)
+    {
+        return PH_E_MISSING;
+    }
+    return ph_str_eq(algo, PH_STR("SHA256withRSA"))
+                   && ph_rest_is_plain(out->id, HEADER_MAX)
+                   && ph_rest_is_plain(out->at, HEADER_MAX)
+                   && out->signature.len <= SIGNATURE_MAX
+               ? PH_OK
+               : PH_E_SYNTAX;
+}
+
+static enum ph_rc
+signature_check(const struct paypal_cert *cert, const struct transmission *told,
+                struct ph_str webhook_id, struct ph_str body)
+{
+    const struct ph_public_key *key = ph_cert_key(cert->certs[0]);
+    char                        raw_memory[PH_RSA_LEN_MAX];
+    char                        sum[16];
+    struct ph_buf               raw = PH_BUF_INIT(raw_memory);
+    const struct ph_str         bar = PH_STR_INIT("|");
+
+    if (ph_b64_decode(&raw, told->signature) != PH_OK) {
+        return PH_E_SYNTAX;
+    }
+    (void) snprintf(sum, sizeof(sum), "%lu",
+                    crc32(0, (const Bytef *) body.ptr, (uInt) body.len));
+    const struct ph_str pieces[]
+        = { told->id, bar, told->at, bar, webhook_id, bar, ph_str_z(sum) };
+
+    return key == NULL ? PH_E_SIGNATURE
+                       : ph_public_check(key, PH_RSA_SHA256, pieces,
+                                         PH_COUNT(pieces), ph_buf_str(&raw));
+}
+
+enum ph_rc
+paypal_webhook_check(const struct ph_channel_account *account,
+                     const struct ph_channel_header *headers, size_t count,
+                     struct ph_str body, uint64_t now_ms)
+{
+    const struct paypal_account *opened = account->context;
+    const struct paypal_cert    *cert;
+    struct transmission          told;
+    char                         memory[512];
+    struct ph_arena              room;
+    enum ph_rc                   rc = transmission_read(headers, count, &told);
+
+    if (rc != PH_OK) {
+        return rc;
+    }
+    if (!paypal_cert_url_ok(opened->base, told.cert_url)) {
+        return PH_E_RANGE;
+    }
+    if (body.len == 0 || body.len > PH_CHANNEL_REPLY_MAX) {
+        return PH_E_SYNTAX;
+    }
+    cert = cert_find(opened, told.cert_url);
+    if (cert == NULL) {
+        return PH_E_UNKNOWN;
+    }
+    ph_arena_init(&room, memory, sizeof(memory));
+    rc = paypal_cert_check(opened, cert->certs, cert->count, now_ms, &room);
+    return rc != PH_OK
+               ? rc
+               : signature_check(cert, &told,
+                                 account->values[PAYPAL_WEBHOOK_ID], body);
+}
+
+/* ---- events ---- */
+
+enum event {
+    EVENT_OTHER = 0, /* nothing to us */
+    EVENT_ORDER,     /* something happened to an order: ask */
+    EVENT_CAPTURED,
+    EVENT_CAPTURE, /* something else happened to a capture: ask */
+    EVENT_REFUND
+};
+
+/* clang-format off */
+static const struct {
+    struct ph_str type;
+    enum event    event;
+} types[] = {
+    { PH_STR_INIT("CHECKOUT.ORDER.APPROVED"), EVENT_ORDER },
+    { PH_STR_INIT("CHECKOUT.ORDER.COMPLETED"), EVENT_ORDER },
+    { PH_STR_INIT("CHECKOUT.ORDER.VOIDED"), EVENT_ORDER },
+    { PH_STR_INIT("CHECKOUT.PAYMENT-APPROVAL.REVERSED"), EVENT_ORDER },
+    { PH_STR_INIT("PAYMENT.CAPTURE.COMPLETED"), EVENT_CAPTURED },
+    { PH_STR_INIT("PAYMENT.CAPTURE.DECLINED"), EVENT_CAPTURE },
+    { PH_STR_INIT("PAYMENT.CAPTURE.DENIED"), EVENT_CAPTURE },
+    { PH_STR_INIT("PAYMENT.CAPTURE.PENDING"), EVENT_CAPTURE },
+    { PH_STR_INIT("PAYMENT.CAPTURE.REFUNDED"), EVENT_REFUND },
+    { PH_STR_INIT("PAYMENT.CAPTURE.REVERSED"), EVENT_REFUND },
+    { PH_STR_INIT("PAYMENT.REFUND.FAILED"), EVENT_REFUND },
+    { PH_STR_INIT("PAYMENT.REFUND.PENDING"), EVENT_REFUND },
+};
+/* clang-format on */
+
+static enum event
+event_of(struct ph_str type)
+{
+    for (size_t i = 0; i < PH_COUNT(types); i++) {
+        if (ph_str_eq(types[i].type, type)) {
+            return types[i].event;
+        }
+    }
+    return EVENT_OTHER;
+}
+
+static void
+hint_set(struct ph_channel_result *result)
+{
+    if (result->class != PH_RESULT_UNKNOWN) {
+        result->class = PH_RESULT_WAIT_USER;
+    }
+    result->error_class = ph_str_make(NULL, 0);
+    result->is_hint     = true;
+}
+
+/* An order's approval is the time to capture; whatever else it is, to ask. */
+static enum ph_rc
+order_event(const struct ph_doc *resource, struct ph_arena *arena,
+            struct ph_channel_notice_out *out)
+{
+    struct paypal_order order;
+
+    if (!paypal_order_read(resource, arena, &order)) {
+        return PH_E_SYNTAX;
+    }
+    if (order.number.len == 0) {
+        out->is_ignored = true;
+        return PH_OK;
+    }
+    out->result          = ph_rest_unknown(ph_str_make(NULL, 0));
+    out->result.class    = PH_RESULT_WAIT_USER;
+    out->result.number   = order.number;
+    out->result.amount   = order.money.amount;
+    out->result.currency = order.money.currency;
+    out->result.seller   = order.seller;
+    hint_set(&out->result);
+    return PH_OK;
+}
+
+static enum ph_rc
+capture_event(const struct ph_doc *resource, enum event event,
+              struct ph_arena *arena, struct ph_channel_notice_out *out)
+{
+    struct paypal_capture capture;
+
+    if (!paypal_capture_read(resource, arena, &capture)) {
+        return PH_E_SYNTAX;
+    }
+    if (capture.id.len == 0) {
+        return PH_E_MISSING;
+    }
+    if (capture.number.len == 0) {
+        out->is_ignored = true; /* made by somebody else with this account */
+        return PH_OK;
+    }
+    out->result = paypal_capture_judge(&capture);
+    if (event != EVENT_CAPTURED || out->result.class != PH_RESULT_SUCCEEDED) {
+        hint_set(&out->result);
+        out->result.trade_no = ph_str_make(NULL, 0);
+    }
+    return PH_OK;
+}
+
+/* Ours carries our refund's number as its invoice; what was refunded by hand
+ * carries none, or the payment's.  It counts when it is done, and only then:
+ * what was told once is not told again. */
+static enum ph_rc
+refund_event(const struct ph_doc *resource, struct ph_arena *arena,
+             struct ph_channel_notice_out *out)
+{
+    struct ph_channel_notice_part *part = &out->parts[0];
+    struct paypal_refund           refund;
+
+    if (!paypal_refund_read(resource, arena, &refund)) {
+        return PH_E_SYNTAX;
+    }
+    if (refund.id.len == 0) {
+        return PH_E_MISSING;
+    }
+    *part = (struct ph_channel_notice_part){
+        .is_refund      = true,
+        .result         = paypal_refund_judge(&refund),
+        .order_trade_no = refund.capture,
+    };
+    if (!ph_id_is(refund.invoice, PH_ID_REFUND)) {
+        part->result.number = refund.id;
+        part->order_number  = ph_id_is(refund.invoice, PH_ID_ATTEMPT)
+                                  ? refund.invoice
+                                  : ph_str_make(NULL, 0);
+        out->is_ignored
+            = part->result.class != PH_RESULT_SUCCEEDED
+              || (part->order_trade_no.len == 0 && part->order_number.len == 0);
+    }
+    out->is_refund  = true;
+    out->result     = part->result;
+    out->part_count = out->is_ignored ? 0 : 1;
+    return PH_OK;
+}
+
+static enum ph_rc
+event_read(const struct ph_doc *doc, struct ph_arena *arena,
+           struct ph_channel_notice_out *out)
+{
+    const struct ph_doc *resource = ph_doc_at(doc, "resource");
+    struct ph_str        type;
+    enum event           event;
+
+    if (!ph_rest_text(doc, "id", arena, &out->id)
+        || !ph_rest_text(doc, "event_type", arena, &type))
+    {
+        return PH_E_SYNTAX;
+    }
+    if (out->id.len == 0 || type.len == 0 || resource == NULL) {
+        return PH_E_MISSING;
+    }
+    event = event_of(type);
+    switch (event) {
+    case EVENT_ORDER:
+        return order_event(resource, arena, out);
+    case EVENT_CAPTURED:
+    case EVENT_CAPTURE:
+        return capture_event(resource, event, arena, out);
+    case EVENT_REFUND:
+        return refund_event(resource, arena, out);
+    case EVENT_OTHER:
+        break;
+    }
+    out->is_ignored = true;
+    return PH_OK;
+}
+
+enum ph_rc
+paypal_notice(const struct ph_channel_account *account,
+              const struct ph_channel_notice *in, uint64_t now_ms,
+              struct ph_arena *arena, struct ph_channel_notice_out *out)
+{
+    struct ph_doc *doc;
+    enum ph_rc rc = paypal_webhook_check(account, in->headers, in->header_count,
+                                         in->body, now_ms);
+
+    *out = (struct ph_channel_notice_out){
+        .result           = ph_rest_unknown(ph_str_make(NULL, 0)),
+        .ack_body         = PH_STR("ok"),
+        .ack_content_type = PH_STR("text/plain"),
+    };
+    if (rc == PH_E_UNKNOWN) {
+        out->needs_refresh = true;
+        out->hint          = ph_arena_dup(
+                     arena, ph_channel_header(in->headers, in->header_count,
+                                              PH_STR("PAYPAL-CERT-URL")));
+    }
+    if (rc != PH_OK) {
+        return rc;
+    }
+    rc = ph_doc_json(&doc, in->body);
+    if (rc != PH_OK) {
+        return rc;
+    }
+    rc = event_read(doc, arena, out);
+    ph_doc_free(doc);
+    return arena->full ? PH_E_FULL : rc;
+}

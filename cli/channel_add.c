@@ -1,0 +1,219 @@
+/*
+ * channel_add.c - `payhub channel add FILE`: a declared channel, live.
+ *
+ * The file is compiled and its tapes are played before a row is written.
+ * Accounts that the channel has already must still be whole by the new file.
+ */
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "channels/fields.h"
+#include "cli/channel_file.h"
+#include "cli/channels.h"
+#include "cli/secrets.h"
+#include "libpayhub/wire/digest.h"
+
+#define SECRETS_MAX 16000
+#define SQL_MAX (4 * PH_DECLARED_FILE_MAX)
+
+/* ---- accounts that there are ---- */
+
+static bool
+has_key(const json_t *settings, const json_t *secrets,
+        const struct ph_channel_field *field)
+{
+    return json_is_string(
+        json_object_get(field->secret ? secrets : settings, field->key));
+}
+
+/* the first key that the account lacks; NULL = it is whole */
+static const char *
+key_lacking(const struct ph_channel *channel, const json_t *settings,
+            const json_t *secrets)
+{
+    for (size_t i = 0; i < channel->field_count; i++) {
+        if (channel->fields[i].required
+            && !has_key(settings, secrets, &channel->fields[i]))
+        {
+            return channel->fields[i].key;
+        }
+    }
+    return NULL;
+}
+
+static enum cli_exit
+account_check(struct cli *cli, const struct ph_channel *channel, MYSQL_ROW row,
+              const unsigned long *lengths)
+{
+    static char   plain[SECRETS_MAX];
+    struct ph_buf text = PH_BUF_INIT(plain);
+    json_t       *settings, *secrets;
+    const char   *lacking;
+
+    if (!cli_unseal(cli, &text, "channel_account", row[0], "secrets",
+                    ph_str_make(row[2], lengths[2])))
+    {
+        return CLI_FAILED;
+    }
+    settings = json_loads(row[1], JSON_REJECT_DUPLICATES, NULL);
+    secrets  = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
+    OPENSSL_cleanse(plain, sizeof(plain));
+    lacking = key_lacking(channel, settings, secrets);
+    json_decref(settings);
+    json_decref(secrets);
+    return lacking == NULL
+               ? CLI_OK
+               : cli_usage("account %s has no %s, which the file asks for: set "
+                           "it first, or make it optional",
+                           row[0], lacking);
+}
+
+static enum cli_exit
+accounts_check(struct cli *cli, MYSQL *db, const struct ph_channel *channel)
+{
+    char          memory[512];
+    struct ph_buf sql  = PH_BUF_INIT(memory);
+    enum cli_exit code = CLI_OK;
+
+    ph_buf_add(&sql, PH_STR("SELECT id,settings,secrets FROM channel_account "
+                            "WHERE channel="));
+    cli_sql_quote(db, &sql, ph_str_z(channel->name));
+    ph_buf_add(&sql, PH_STR(" ORDER BY id LIMIT 10000"));
+    MYSQL_RES *rows = cli_sql_rows(db, ph_buf_str(&sql));
+
+    if (rows == NULL) {
+        return CLI_FAILED;
+    }
+    for (MYSQL_ROW row;
+         code == CLI_OK && (row = mysql_fetch_row(rows)) != NULL;) {
+        code = account_check(cli, channel, row, mysql_fetch_lengths(rows));
+    }
+    mysql_free_result(rows);
+    return code;
+}
+
+/* ---- the row ---- */
+
+static bool
+row_write(MYSQL *db, const struct ph_channel *channel, struct ph_str body)
+{
+    static char   memory[SQL_MAX];
+    uint8_t       digest[PH_SHA256_LEN];
+    struct ph_buf sql = PH_BUF_INIT(memory);
+
+    if (!ph_sha256(&body, 1, digest)) {
+        return false;
+    }
+    ph_buf_add(&sql, PH_STR("INSERT INTO channel_file (name,body,digest,status,"
+                            "created_at,updated_at) VALUES ("));
+    cli_sql_quote(db, &sql, ph_str_z(channel->name));
+    /* as hexadecimal: it is longer than a quoted text may be */
+    ph_buf_add(&sql, PH_STR(",CONVERT("));
+    cli_sql_bytes(&sql, body);
+    ph_buf_add(&sql, PH_STR(" USING utf8mb4),"));
+    cli_sql_bytes(&sql, ph_str_make((const char *) digest, sizeof(digest)));
+    ph_buf_add(&sql, PH_STR(",'active',UTC_TIMESTAMP(3),UTC_TIMESTAMP(3)) ON "
+                            "DUPLICATE KEY UPDATE body=VALUES(body),"
+                            "digest=VALUES(digest),status='active',"
+                            "updated_at=UTC_TIMESTAMP(3),ver=ver+1"));
+    if (sql.full) {
+        cli_say("found a file that makes too long a statement");
+        return false;
+    }
+    return cli_sql_run(db, PH_STR("START TRANSACTION"))
+           && cli_sql_run(db, ph_buf_str(&sql))
+           && cli_sql_audit(db, "channel.add", ph_str_z(channel->name),
+                            PH_STR(""))
+           && cli_sql_run(db, PH_STR("COMMIT"));
+}
+
+/* a shared object of pay.channel_dir may have the name or a method */
+static enum cli_exit
+taken_check(struct cli *cli, const struct ph_channel *channel)
+{
+    const struct ph_channel *other;
+
+    for (size_t i = 0; (other = cli_channel_at(cli, i)) != NULL; i++) {
+        if (strcmp(other->name, channel->name) == 0) {
+            return cli_usage("found the name %s, expected one that no channel "
+                             "of this installation has",
+                             channel->name);
+        }
+        for (size_t k = 0; other->methods[k] != NULL; k++) {
+            for (size_t m = 0; channel->methods[m] != NULL; m++) {
+                if (strcmp(other->methods[k], channel->methods[m]) == 0) {
+                    return cli_usage("found the method %s, which is %s's",
+                                     channel->methods[m], other->name);
+                }
+            }
+        }
+    }
+    return CLI_OK;
+}
+
+static enum cli_exit
+file_add(struct cli *cli, const struct cli_channel_file *file)
+{
+    const struct ph_channel *channel = ph_declared_channel(file->declared);
+    enum cli_exit            code    = taken_check(cli, channel);
+    MYSQL                   *db;
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    db = cli_sql_open(cli);
+    if (db == NULL) {
+        return CLI_FAILED;
+    }
+    code = accounts_check(cli, db, channel);
+    if (code == CLI_OK && !row_write(db, channel, file->body)) {
+        code = CLI_FAILED;
+    }
+    mysql_close(db);
+    return code;
+}
+
+static json_t *
+methods_list(const struct ph_channel *channel)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; channel->methods[i] != NULL; i++) {
+        (void) json_array_append_new(list, json_string(channel->methods[i]));
+    }
+    return list;
+}
+
+enum cli_exit
+cli_channel_add(struct cli *cli)
+{
+    static struct cli_channel_file file;
+    const char                    *path  = cli->args.words[0];
+    json_t                        *tapes = json_array();
+    enum cli_exit                  code  = cli_channel_file_open(&file, path);
+
+    if (code != CLI_OK) {
+        json_decref(tapes);
+        return code;
+    }
+    if (!cli_args_has(&cli->args, "no-tapes")) {
+        code = cli_channel_tapes(cli, &file, path, tapes);
+        if (code == CLI_DIFFERS
+            || (code == CLI_USAGE && json_array_size(tapes) != 0)) {
+            cli_say("%s: its tapes do not play; `payhub channel test` shows "
+                    "where",
+                    path);
+        }
+    }
+    code = code == CLI_OK ? file_add(cli, &file) : code;
+    if (code == CLI_OK) {
+        const struct ph_channel *channel = ph_declared_channel(file.declared);
+
+        cli_out(cli, json_pack("{s:s, s:o, s:I}", "channel", channel->name,
+                               "methods", methods_list(channel), "tapes",
+                               (json_int_t) json_array_size(tapes)));
+    }
+    ph_declared_close(file.declared);
+    json_decref(tapes);
+    return code;
+}
