@@ -281,25 +281,31 @@ table_copy(const struct ph_channel *theirs, struct ph_channel_fault *fault)
     return ours;
 }
 
+/* The object's table; the object stays. */
+static const struct ph_channel *
+object_open(const char *path, struct ph_channel_fault *fault)
+{
+    void                    *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const struct ph_channel *theirs
+        = object != NULL ? dlsym(object, PH_CHANNEL_SYMBOL) : NULL;
+
+    if (object == NULL) {
+        (void) fault_say(fault, ph_str_z(dlerror()), "a shared object");
+    } else if (theirs == NULL) {
+        (void) fault_say(fault, PH_STR("no symbol " PH_CHANNEL_SYMBOL),
+                         "a const struct ph_channel of that name");
+    }
+    /* cppcheck-suppress resourceLeak ; its code may be running somewhere */
+    return theirs;
+}
+
 static const struct ph_channel *
 object_take(const char *path, const struct ph_channel *const *list,
             size_t count, struct ph_channel_fault *fault)
 {
-    void                    *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    const struct ph_channel *theirs;
-    struct ph_channel       *ours;
+    const struct ph_channel *theirs = object_open(path, fault);
+    struct ph_channel *ours = theirs != NULL ? table_copy(theirs, fault) : NULL;
 
-    if (object == NULL) {
-        (void) fault_say(fault, ph_str_z(dlerror()), "a shared object");
-        return NULL;
-    }
-    theirs = dlsym(object, PH_CHANNEL_SYMBOL);
-    if (theirs == NULL) {
-        (void) fault_say(fault, PH_STR("no symbol " PH_CHANNEL_SYMBOL),
-                         "a const struct ph_channel of that name");
-        return NULL;
-    }
-    ours = table_copy(theirs, fault);
     if (ours == NULL) {
         return NULL;
     }

@@ -10,7 +10,7 @@
 
 #include "channels/exchange.h"
 
-#define PH_DOC_VALUES_MAX 16384 /* in one document; more is refused unread */
+#define PH_DOC_VALUES_MAX 8192 /* in one document; more is refused unread */
 
 struct ph_doc; /* opaque */
 

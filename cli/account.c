@@ -63,25 +63,28 @@ file_take(const struct ph_channel_field *row, const char *path,
               : cli_usage("%s: %.*s", row->key, (int) why.len, why.ptr);
 }
 
-/* the field that "key=..." names, given as a secret or not */
-static enum cli_exit
-field_of(const struct account *account, struct ph_str key, bool secret_option,
-         const struct ph_channel_field **row)
+/* the field that "key=..." names, given as a secret or not; NULL = said why */
+static const struct ph_channel_field *
+field_of(const struct account *account, struct ph_str key, bool secret_option)
 {
     size_t at = 0;
 
     if (!ph_channel_field_find(account->face, key, &at)) {
-        return cli_usage("found the unknown key %.*s for channel %.*s",
+        (void) cli_usage("found the unknown key %.*s for channel %.*s",
                          (int) key.len, key.ptr, (int) account->channel.len,
                          account->channel.ptr);
+        return NULL;
     }
-    *row = &account->face->fields[at];
-    return (*row)->secret == secret_option
-               ? CLI_OK
-               : cli_usage("%s is %s: expected %s", (*row)->key,
-                           (*row)->secret ? "a secret" : "no secret",
-                           (*row)->secret ? "--secret KEY=@FILE"
-                                          : "--set KEY=VALUE");
+    const struct ph_channel_field *row = &account->face->fields[at];
+
+    if (row->secret != secret_option) {
+        (void) cli_usage("%s is %s: expected %s", row->key,
+                         row->secret ? "a secret" : "no secret",
+                         row->secret ? "--secret KEY=@FILE"
+                                     : "--set KEY=VALUE");
+        return NULL;
+    }
+    return row;
 }
 
 static enum cli_exit
@@ -109,23 +112,26 @@ value_store(struct account *account, const struct ph_channel_field *row,
 static enum cli_exit
 pair_take(struct account *account, const char *text, bool secret_option)
 {
-    char                           memory[PH_B64_LEN(CLI_VALUE_FILE_MAX)];
-    struct ph_buf                  file = PH_BUF_INIT(memory);
-    struct ph_str                  key, value;
-    const struct ph_channel_field *row = NULL;
+    char          memory[PH_B64_LEN(CLI_VALUE_FILE_MAX)];
+    struct ph_buf file = PH_BUF_INIT(memory);
+    struct ph_str key, value;
+    enum cli_exit code = CLI_OK;
 
     if (!ph_str_cut(ph_str_z(text), '=', &key, &value) || key.len > KEY_LEN_MAX)
     {
         return cli_usage("found '%.*s', expected KEY=VALUE",
                          secret_option ? 0 : 64, text);
     }
-    enum cli_exit code = field_of(account, key, secret_option, &row);
+    const struct ph_channel_field *row = field_of(account, key, secret_option);
 
-    if (code == CLI_OK && ph_str_starts(value, PH_STR("@"))) {
+    if (row == NULL) {
+        return CLI_USAGE;
+    }
+    if (ph_str_starts(value, PH_STR("@"))) {
         code  = file_take(row, value.ptr + 1, &file);
         value = ph_buf_str(&file);
-    } else if (code == CLI_OK && row->secret) {
-        code = cli_usage("%s: a secret in the command line is seen by every "
+    } else if (row->secret) {
+        return cli_usage("%s: a secret in the command line is seen by every "
                          "process of this host; put it in a file (0600) and "
                          "say %s=@FILE",
                          row->key, row->key);
@@ -492,6 +498,33 @@ account_load(struct cli *cli, MYSQL *db, struct account *account,
     return CLI_OK;
 }
 
+/* --unset KEY: out of the stored ones */
+static enum cli_exit
+unset_take(const struct cli *cli, struct account *account)
+{
+    size_t      at = 0, row = 0;
+    const char *key;
+
+    while ((key = cli_args_next(&cli->args, "unset", &at)) != NULL) {
+        json_t *object = account->settings;
+
+        if (!ph_channel_field_find(account->face, ph_str_z(key), &row)) {
+            return cli_usage("--unset: found %s, expected a key of channel %s",
+                             key, account->face->name);
+        }
+        if (account->face->fields[row].secret) {
+            object = account->secrets;
+        }
+        if (json_object_del(object, key) != 0) {
+            return cli_usage("--unset: found %s, expected a key that the "
+                             "account has",
+                             key);
+        }
+        account->has_new_values = true;
+    }
+    return CLI_OK;
+}
+
 /* the options' pairs over the stored ones: a key may be given once */
 static enum cli_exit
 changes_take(const struct cli *cli, struct account *account)
@@ -565,6 +598,7 @@ cli_account_set(struct cli *cli)
                ? code
                : cli_channel_find(cli, account.channel, &account.face, NULL);
     code = code != CLI_OK ? code : changes_take(cli, &account);
+    code = code != CLI_OK ? code : unset_take(cli, &account);
     if (code == CLI_OK && account.has_new_values) {
         code = values_check(cli, &account);
     }

@@ -202,11 +202,9 @@ book_read(struct cli_books *books, size_t i)
         code = CLI_FAILED;
     } else if (http.status != 0 && http.status != 200) {
         cli_say("%s: expected 200 (HTTP %ld)", url, http.status);
-    } else if (it.cut.why != NULL) {
-        cli_say("%s: %s", url, it.cut.why);
-    } else if (outcome != CLI_HTTP_ANSWERED) {
+    } else if (outcome != CLI_HTTP_ANSWERED && it.cut.why == NULL) {
         cli_say("%s: %s (HTTP %ld)", url, http.error, http.status);
-    } else if (!cli_books_cut_whole(&it.cut)) {
+    } else if (it.cut.why != NULL || !cli_books_cut_whole(&it.cut)) {
         cli_say("%s: %s", url, it.cut.why);
     } else {
         code = CLI_OK;

@@ -66,10 +66,12 @@ static enum cli_exit
 declared_open(struct ph_str name, struct ph_str body,
               const struct ph_channel **channel)
 {
-    char                memory[PH_DECLARED_WHY_MAX];
-    struct ph_buf       why      = PH_BUF_INIT(memory);
-    struct ph_declared *declared = ph_declared_open(body, &why);
+    static struct ph_declared *declared; /* the one that a command needs */
+    char                       memory[PH_DECLARED_WHY_MAX];
+    struct ph_buf              why = PH_BUF_INIT(memory);
 
+    ph_declared_close(declared);
+    declared = ph_declared_open(body, &why);
     if (declared == NULL) {
         cli_say("channel %.*s: %.*s", (int) name.len, name.ptr, (int) why.len,
                 why.ptr);

@@ -110,6 +110,7 @@ static const struct cli_option account_add_options[] = {
 static const struct cli_option account_set_options[] = {
     { "set", "KEY=VALUE", true, "the same as a KEY=VALUE word" },
     { "secret", "KEY=@FILE", true, "a secret, from a file only" },
+    { "unset", "KEY", true, "a value that the account needs no more" },
     { "weight", "N", false, "share among accounts, 0-1000" },
     { NULL, NULL, false, NULL },
 };

@@ -164,7 +164,7 @@ question_ask(MYSQL *db, size_t leader, bool *broken)
 static bool
 checks_run(MYSQL *db, bool webhooks, struct cli_breaches *breaches)
 {
-    bool broken[PH_COUNT(checks)];
+    bool broken[PH_COUNT(checks)] = { false };
 
     for (size_t i = 0; i < PH_COUNT(checks); i++) {
         size_t leader = leader_of(i);

@@ -130,13 +130,13 @@ ngx_http_payhub_route_account_find(ngx_http_payhub_routes_t *routes,
 
 
 static void
-ngx_http_payhub_route_methods(ngx_http_payhub_routes_t *routes,
-    struct ph_route_list *list, json_t *methods)
+ngx_http_payhub_route_list(ngx_http_payhub_routes_t *routes,
+    struct ph_route_list *list, json_t *told)
 {
     size_t          n;
     struct ph_str  *items;
 
-    n = ngx_min(json_array_size(methods), PH_ROUTE_LIST_MAX);
+    n = ngx_min(json_array_size(told), PH_ROUTE_LIST_MAX);
 
     items = ph_arena_take(&routes->arena, (n + 1) * sizeof(struct ph_str));
     if (items == NULL) {
@@ -144,7 +144,7 @@ ngx_http_payhub_route_methods(ngx_http_payhub_routes_t *routes,
     }
 
     for (list->count = 0; list->count < n; list->count++) {
-        json_t  *item = json_array_get(methods, list->count);
+        json_t  *item = json_array_get(told, list->count);
 
         items[list->count] = ph_arena_dup(&routes->arena,
                                      ph_str_make(json_string_value(item),
@@ -225,8 +225,13 @@ ngx_http_payhub_route_account_told(ngx_http_payhub_routes_t *routes,
     }
 
     if (account->methods.count == 0) {
-        ngx_http_payhub_route_methods(routes, &account->methods,
-                                      json_object_get(item, "methods"));
+        ngx_http_payhub_route_list(routes, &account->methods,
+                                   json_object_get(item, "methods"));
+    }
+
+    if (account->currencies.count == 0) {
+        ngx_http_payhub_route_list(routes, &account->currencies,
+                                   json_object_get(item, "currencies"));
     }
 
     account->is_drained |= json_is_true(json_object_get(item, "drained"));

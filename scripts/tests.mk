@@ -3,7 +3,8 @@
 #   make unit           every t/unit/test_*.c, in order, stops at the first fault
 #   make fuzz-replay    every corpus through its target, without libFuzzer
 #   make fuzz           every target for FUZZ_SECONDS by libFuzzer (clang)
-#   make docs           docs/configuration.md, errors.md, states.md from tables
+#   make docs           docs/configuration.md, errors.md, states.md and the schema
+#                       of channel files from tables
 
 UNIT_SRCS  := $(sort $(wildcard t/unit/test_*.c))
 UNIT_TESTS := $(patsubst t/unit/%.c,$(B)/t/%,$(UNIT_SRCS))
@@ -64,8 +65,9 @@ $(B)/t/make-docs: $(call obj,scripts/docs/main.c scripts/docs/docs.c) $(B)/libpa
 	@echo "  LD   $@"
 	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
 
-docs: $(B)/t/make-docs
+docs: $(B)/t/make-docs $(B)/payhub
 	$(B)/t/make-docs docs
+	$(B)/payhub channel schema >docs/schema/channel.schema.json
 
 $(B)/bench/hmac: $(call obj,bench/hmac.c) $(B)/libpayhub.a
 	@mkdir -p $(@D)
@@ -145,6 +147,7 @@ $(B)/t/test_html: $(call obj,channels/html.c)
 CHANNEL_TESTS := $(filter $(addprefix $(B)/t/test_,channel_% vectors_% pick% xml declared%),$(UNIT_TESTS))
 $(CHANNEL_TESTS): $(call obj,$(CHANNEL_SRCS))
 $(CHANNEL_TESTS): LIBS_PURE += -ljansson -lexpat -lz
+$(B)/t/test_declared_files: $(call obj,cli/tape.c)
 
 # The call engine behind a line protocol, for t/component/call/call.test.
 $(B)/t/call-driver: $(call obj,t/component/call/driver.c worker/address.c \

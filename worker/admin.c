@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "libpayhub/base/crc32c.h"
+#include "libpayhub/domain/route.h"
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
 #include "worker/account.h"
@@ -86,6 +87,27 @@ accounts_mark(const struct wk_admin *admin, struct ph_buf *out)
     ph_buf_u64(out, ph_crc32c(0, breaker_text(admin)));
 }
 
+/* Those of its channel.  More than an edge keeps are told by none: every one,
+ * and the worker chooses. */
+static void
+currencies_write(struct ph_buf *out, const char *const *currencies)
+{
+    size_t count = 0;
+
+    while (currencies != NULL && currencies[count] != NULL) {
+        count++;
+    }
+    if (count == 0 || count > PH_ROUTE_LIST_MAX) {
+        return;
+    }
+    ph_buf_add(out, PH_STR(",\"currencies\":["));
+    for (size_t i = 0; i < count; i++) {
+        ph_buf_add(out, i != 0 ? PH_STR(",") : PH_STR(""));
+        ph_buf_json(out, ph_str_z(currencies[i]));
+    }
+    ph_buf_byte(out, ']');
+}
+
 static void
 account_write(const struct wk_admin *admin, struct ph_buf *out,
               const struct wk_account *account)
@@ -107,7 +129,9 @@ account_write(const struct wk_admin *admin, struct ph_buf *out,
         ph_buf_add(out, i != 0 ? PH_STR(",") : PH_STR(""));
         ph_buf_json(out, ph_str_z(methods[i]));
     }
-    ph_buf_add(out, PH_STR("],\"breaker\":"));
+    ph_buf_byte(out, ']');
+    currencies_write(out, account->channel->currencies);
+    ph_buf_add(out, PH_STR(",\"breaker\":"));
     ph_buf_json(out, breaker_text(admin));
     wk_admin_success_write(admin->success, account->face.id, out);
     ph_buf_byte(out, '}');

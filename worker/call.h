@@ -17,6 +17,7 @@
 #include <uv.h>
 
 #include "channels/channel.h"
+#include "libpayhub/base/buf.h"
 #include "libpayhub/base/conf.h"
 
 enum wk_call_outcome {
@@ -56,6 +57,10 @@ struct wk_call {
 /* NULL = said why in the log.  @owns: caller, wk_calls_free(). */
 struct wk_calls *wk_calls_new(uv_loop_t            *loop,
                               const struct ph_conf *conf) PH_MUST_CHECK;
+
+/* What pay.proxy_auth_file holds is a login; false: *why. */
+bool wk_call_proxy_check(const struct ph_conf *conf,
+                         struct ph_buf        *why) PH_MUST_CHECK;
 
 /* false = the engine is full (pay.max_inflight): not started, not sent */
 bool wk_call_start(struct wk_calls *calls, struct wk_call *call) PH_MUST_CHECK;

@@ -84,6 +84,17 @@ call_proxy_close(struct call_lane *lane)
     lane->proxy = lane->proxy_login = NULL;
 }
 
+bool
+wk_call_proxy_check(const struct ph_conf *conf, struct ph_buf *why)
+{
+    const char *file = ph_conf_text(conf, PH_CONF_pay_proxy_auth_file);
+    char        login[LOGIN_MAX];
+    const bool  is_good = file[0] == '\0' || login_read(file, login, why);
+
+    OPENSSL_cleanse(login, sizeof(login));
+    return is_good;
+}
+
 #define SET(option, value)                                                     \
     (ok = ok && curl_easy_setopt(slot->easy, (option), (value)) == CURLE_OK)
 

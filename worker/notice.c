@@ -317,7 +317,9 @@ notice_part(struct notice *notice)
                                   .notice_id  = once_only_id(notice, is_ours),
                                   .headers    = notice->headers_text,
                                   .body       = notice->request->frame.body };
-    if (is_refund) {
+    if (notice->block->arena.full) {
+        part_failed(notice);
+    } else if (is_refund) {
         refund_settle(notice, is_ours);
     } else {
         payment_settle(notice, is_ours);

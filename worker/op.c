@@ -15,7 +15,6 @@
 #include "worker/wire_log.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define OP_DEADLINES 3 /* all calls of an operation, in those of one */
 #define HTTP_UNAUTHORIZED 401
 
 /* crash points around the call of an operation; NULL = none */
@@ -71,6 +70,10 @@ op_end(struct wk_op *op)
         result_keep(op);
         wk_account_release(op->fresh);
         op->fresh = NULL;
+        if (op->arena->full)
+        { /* a text that is missing compares with nothing */
+            op->result.class = PH_RESULT_UNKNOWN;
+        }
     }
     op->done(op);
 }
@@ -310,14 +313,15 @@ call_ms(const struct wk_op *op)
 void
 wk_op_start(struct wk_op *op)
 {
-    op->call_ms      = call_ms(op);
-    op->started_ns   = ph_monotonic_ns();
-    op->deadline_ns  = op->started_ns + op->call_ms * OP_DEADLINES * NS_PER_MS;
-    op->has_digest   = false;
-    op->config_error = PH_ERROR_NONE;
-    op->is_our_lack  = false;
-    op->is_uncalled  = false;
-    op->times        = (struct wk_op_times){ 0 };
+    op->call_ms    = call_ms(op);
+    op->started_ns = ph_monotonic_ns();
+    op->deadline_ns
+        = op->started_ns + op->call_ms * WK_OP_DEADLINES * NS_PER_MS;
+    op->has_digest       = false;
+    op->config_error     = PH_ERROR_NONE;
+    op->is_our_lack      = false;
+    op->is_uncalled      = false;
+    op->times            = (struct wk_op_times){ 0 };
     op->may_have_arrived = false;
     op->had_arrived      = false;
     op->was_refreshed    = false;

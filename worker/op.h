@@ -33,6 +33,10 @@ struct wk_op_times {
     uint64_t first_byte_us; /* from the request's end to the answer's begin */
 };
 
+/* All that an operation does takes so many deadlines of one call at most, with
+ * a refresh in it. */
+#define WK_OP_DEADLINES 3
+
 struct wk_op {
     /* set by the caller */
     struct wk_worker       *worker;

@@ -8,6 +8,7 @@
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
 #include "libpayhub/io/redis_login.h"
+#include "worker/call.h"
 #include "worker/crash.h"
 
 static const struct {
@@ -145,7 +146,9 @@ wk_options_check(struct wk_options *options, const struct ph_conf *conf,
         return conf_refuse(options, conf, PH_CONF_pay_breaker,
                            wk_breaker_fault(conf));
     }
-    if ((options->check_only && !redis_files_check(conf, &why))
+    if ((options->check_only
+         && (!redis_files_check(conf, &why)
+             || !wk_call_proxy_check(conf, &why)))
         || !ph_seal_keys_load(conf, keys, key_count, &why))
     {
         (void) fprintf(stderr, "payhub-worker: %.*s\n", (int) why.len, why.ptr);

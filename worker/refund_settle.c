@@ -12,6 +12,7 @@
 #include "worker/expected.h"
 #include "worker/hook.h"
 #include "worker/notify.h"
+#include "worker/op.h"
 #include "worker/refund_view.h"
 
 /* ---- on a store thread ---- */
@@ -83,7 +84,8 @@ settle_rules(const struct wk_refund_settle *settle,
     rules.not_found_final_ms = wk_conf(worker, PH_CONF_janitor_not_found_final);
     if (evidence->fence == 0) { /* a first call may be on its way yet */
         rules.not_found_final_ms
-            += 2 * wk_conf(worker, PH_CONF_pay_channel_deadline);
+            += (1 + WK_OP_DEADLINES)
+               * wk_conf(worker, PH_CONF_pay_channel_deadline);
     }
     if (ph_conf_times(worker->conf, PH_CONF_janitor_unknown_schedule, times)
         > 0) {

@@ -10,6 +10,7 @@
 #include "libpayhub/io/log.h"
 #include "worker/expected.h"
 #include "worker/hook.h"
+#include "worker/op.h"
 #include "worker/payment_view.h"
 #include "worker/refund_auto.h"
 #include "worker/till.h"
@@ -249,10 +250,12 @@ settle_rules(const struct wk_settle *settle, const struct wk_evidence *evidence,
 
     rules.not_found_final_ms = wk_conf(worker, PH_CONF_janitor_not_found_final);
     if (evidence->fence == 0) {
-        /* Without a lock a create may still be under way somewhere: it leaves
-         * within one deadline of its rows and may arrive within another. */
+        /* Without a lock a create may still be under way somewhere: it begins
+         * within one deadline of its rows, and op.h bounds what it does then.
+         */
         rules.not_found_final_ms
-            += 2 * wk_conf(worker, PH_CONF_pay_channel_deadline);
+            += (1 + WK_OP_DEADLINES)
+               * wk_conf(worker, PH_CONF_pay_channel_deadline);
     }
     if (ph_conf_times(worker->conf, PH_CONF_janitor_unknown_schedule, times)
         > 0) {

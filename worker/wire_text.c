@@ -141,52 +141,92 @@ leaf(struct wire *wire, struct ph_str name, json_t *value)
     }
 }
 
-static void walk(struct wire *wire, struct ph_str name, json_t *value,
-                 unsigned depth);
+/* ---- the tree, without recursion ---- */
 
-/* Names are the peer's: one of other letters is not repeated. */
-static void
-member(struct wire *wire, const char *key, json_t *value, unsigned depth)
+struct level {
+    json_t       *value; /* an object or an array */
+    void         *at;    /* of an object: the next member */
+    size_t        i;     /* of an array: the next element */
+    size_t        path_len;
+    struct ph_str name;
+};
+
+static struct level
+level_of(const struct wire *wire, struct ph_str name, json_t *value)
 {
-    const size_t  mark = wire->path_len;
-    struct ph_str name = ph_str_z(key);
+    return (struct level){ .value    = value,
+                           .at       = json_object_iter(value),
+                           .path_len = wire->path_len,
+                           .name     = name };
+}
+
+/* Names are the peer's: one of other letters is not repeated.  false = the path
+ * is too long, and what is there is passed over. */
+static bool
+path_add(struct wire *wire, const char *key, struct ph_str *name)
+{
     struct ph_buf path;
 
-    if (!ph_str_is_token(name, WK_WIRE_NAME_MAX)) {
-        name = PH_STR("?");
+    *name = ph_str_z(key);
+    if (!ph_str_is_token(*name, WK_WIRE_NAME_MAX)) {
+        *name = PH_STR("?");
     }
     ph_buf_init(&path, wire->path, sizeof(wire->path));
-    path.len = mark;
-    if (mark != 0) {
+    path.len = wire->path_len;
+    if (path.len != 0) {
         ph_buf_byte(&path, '.');
     }
-    ph_buf_add(&path, name);
-    if (!path.full) {
-        wire->path_len = path.len;
-        walk(wire, name, value, depth);
+    ph_buf_add(&path, *name);
+    wire->path_len = path.len;
+    return !path.full;
+}
+
+/* The next value of the level, NULL = no more; of an array the first few. */
+static json_t *
+level_next(struct wire *wire, struct level *level, struct ph_str *name)
+{
+    json_t *value;
+
+    wire->path_len = level->path_len;
+    *name          = level->name;
+    if (json_is_array(level->value)) {
+        return level->i < ELEMENTS_MAX
+                   ? json_array_get(level->value, level->i++)
+                   : NULL;
     }
-    wire->path_len = mark;
+    while (level->at != NULL) {
+        const char *key = json_object_iter_key(level->at);
+
+        value     = json_object_iter_value(level->at);
+        level->at = json_object_iter_next(level->value, level->at);
+        if (path_add(wire, key, name)) {
+            return value;
+        }
+        wire->path_len = level->path_len;
+    }
+    return NULL;
 }
 
 static void
-walk(struct wire *wire, struct ph_str name, json_t *value, unsigned depth)
+walk(struct wire *wire, json_t *root)
 {
-    if (json_is_object(value) && depth < WK_WIRE_DEPTH_MAX) {
-        void *at = json_object_iter(value);
+    struct level  levels[WK_WIRE_DEPTH_MAX];
+    size_t        depth = 1;
+    struct ph_str name  = PH_STR("");
 
-        for (; at != NULL && wire->leaves < WK_WIRE_LEAVES_MAX;
-             at = json_object_iter_next(value, at))
+    levels[0] = level_of(wire, name, root);
+    while (depth != 0 && wire->leaves < WK_WIRE_LEAVES_MAX) {
+        json_t *value = level_next(wire, &levels[depth - 1], &name);
+
+        if (value == NULL) {
+            depth--;
+        } else if ((json_is_object(value) || json_is_array(value))
+                   && depth < WK_WIRE_DEPTH_MAX)
         {
-            member(wire, json_object_iter_key(at), json_object_iter_value(at),
-                   depth + 1);
+            levels[depth++] = level_of(wire, name, value);
+        } else {
+            leaf(wire, name, value);
         }
-    } else if (json_is_array(value) && depth < WK_WIRE_DEPTH_MAX) {
-        for (size_t i = 0; i < json_array_size(value) && i < ELEMENTS_MAX; i++)
-        {
-            walk(wire, name, json_array_get(value, i), depth + 1);
-        }
-    } else {
-        leaf(wire, name, value);
     }
 }
 
@@ -211,7 +251,7 @@ wk_wire_body(struct ph_buf *out, struct ph_str body, const char *const *fields,
                 out->size - out->len < 2 * sizeof(names)
                     ? (out->size - out->len) / 2
                     : sizeof(names));
-    walk(&wire, PH_STR(""), (json_t *) doc, 0);
+    walk(&wire, (json_t *) doc);
     ph_doc_free(doc);
     if (wire.hidden.len != 0) {
         const size_t mark = out->len;

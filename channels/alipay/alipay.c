@@ -12,6 +12,7 @@
 #include "channels/alipay/alipay_int.h"
 
 #define QUERY_DEADLINE_MS 5000
+#define STATE_CLOSED 'c' /* a refund was refused by ACQ.TRADE_HAS_CLOSE */
 
 static const char *const methods[]
     = { "alipay_qr",  "alipay_bar",   "alipay_page", "alipay_wap",
@@ -49,44 +50,69 @@ hand_over(struct ph_channel_call *call, struct ph_channel_out *out)
     return alipay_hand_over(call, &out->result) ? PH_STEP_DONE : PH_STEP_ERROR;
 }
 
-/* After a refund that was answered, "no such refund" is no proof of anything:
- * the two came too close. */
+/*
+ * A refund that was refused or asked for again, and then "no such refund".  Of
+ * a trade that Alipay calls closed both together are proof: it was paid, so all
+ * of it went back another way, and this refund is none of that.  Otherwise the
+ * two came too close.
+ */
 static void
-second_judge(enum ph_channel_op op, struct ph_channel_result *result)
+second_judge(const struct ph_channel_call *call, bool was_closed,
+             struct ph_channel_result *result)
 {
-    if (op == PH_OP_REFUND && result->class == PH_RESULT_NOT_FOUND) {
+    if (call->op != PH_OP_REFUND || result->class != PH_RESULT_NOT_FOUND) {
+        return;
+    }
+    if (was_closed && ph_str_eq(result->channel_code, PH_STR("10000"))) {
+        result->class          = PH_RESULT_FAILED;
+        result->error_class    = PH_STR("closed");
+        result->refunded_total = call->order->amount;
+    } else {
         result->class       = PH_RESULT_UNKNOWN;
         result->error_class = PH_STR("in_progress");
     }
 }
 
 static enum ph_channel_step
-answer_take(struct ph_channel_call *call, const struct ph_channel_reply *last,
-            struct ph_channel_out *out)
+first_take(struct ph_channel_call *call, const struct ph_channel_reply *last,
+           struct ph_channel_out *out)
 {
-    bool               is_second = call->step > 1;
-    enum ph_channel_op op        = is_second ? query_of(call->op) : call->op;
-    bool               needs_refresh, ask;
+    bool needs_refresh, ask;
 
-    alipay_answer_read(call, op, last, out, &needs_refresh, &ask);
+    alipay_answer_read(call, call->op, last, out, &needs_refresh, &ask);
     if (needs_refresh) {
         return PH_STEP_NEED_REFRESH;
     }
-    if (is_second) {
-        second_judge(call->op, &out->result);
+    /* an operation that cannot go on has still been answered */
+    if (!ask || !alipay_request(call, query_of(call->op), &out->request)) {
         return PH_STEP_DONE;
     }
-    /* an operation that cannot go on has still been answered */
-    if (ask && alipay_request(call, query_of(op), &out->request)) {
-        return PH_STEP_NEED_REQUEST;
+    if (ph_str_eq(out->result.channel_code, PH_STR("ACQ.TRADE_HAS_CLOSE"))) {
+        call->state[0]  = STATE_CLOSED;
+        call->state_len = 1;
     }
-    return PH_STEP_DONE;
+    return PH_STEP_NEED_REQUEST;
+}
+
+static enum ph_channel_step
+second_take(struct ph_channel_call *call, const struct ph_channel_reply *last,
+            bool was_closed, struct ph_channel_out *out)
+{
+    bool needs_refresh, ask;
+
+    alipay_answer_read(call, query_of(call->op), last, out, &needs_refresh,
+                       &ask);
+    second_judge(call, was_closed, &out->result);
+    return needs_refresh ? PH_STEP_NEED_REFRESH : PH_STEP_DONE;
 }
 
 static enum ph_channel_step
 step(struct ph_channel_call *call, const struct ph_channel_reply *last,
      struct ph_channel_out *out)
 {
+    bool was_closed = call->step > 1 && call->state_len == 1
+                      && call->state[0] == STATE_CLOSED;
+
     call->state_len = 0; /* every operation can begin anew anywhere */
     switch (call->op) {
     case PH_OP_ACCOUNT_REFRESH:
@@ -102,7 +128,8 @@ step(struct ph_channel_call *call, const struct ph_channel_reply *last,
         return PH_STEP_ERROR;
     }
     if (last != NULL) {
-        return answer_take(call, last, out);
+        return call->step > 1 ? second_take(call, last, was_closed, out)
+                              : first_take(call, last, out);
     }
     return call->op == PH_OP_CREATE
                    && alipay_is_handed_over(call->order->method)

@@ -11,7 +11,15 @@ static bool
 fault_at(struct compile *c, const char *member, const char *found,
          const char *expected)
 {
-    (void) compile_enter(c, member);
+    char          name[64];
+    struct ph_str path = ph_str_z(member), part;
+
+    while (ph_str_next(&path, '/', &part)) {
+        struct ph_buf buf = PH_BUF_INIT(name);
+
+        ph_buf_add(&buf, part);
+        (void) compile_enter(c, ph_buf_z(&buf));
+    }
     return compile_fault(c, ph_str_z(found), expected);
 }
 
@@ -364,7 +372,7 @@ check_file(struct compile *c)
     enum ph_codes_fault fault = ph_codes_check(&c->file->channel, &at);
 
     if (fault != PH_CODES_OK) {
-        (void) compile_enter(c, "answer/error/map");
+        ph_buf_add(&c->pointer, PH_STR("/answer/error/map"));
         (void) compile_enter(c, c->codes[at].code.ptr);
         return compile_fault(c, c->codes[at].code, ph_codes_expected(fault));
     }

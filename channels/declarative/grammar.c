@@ -105,7 +105,7 @@ static const struct grammar_kind kind_code = {
 
 #define MAP_SCHEMA                                                             \
     "{\"type\":\"object\",\"minProperties\":1,\"maxProperties\":256,"          \
-    "\"propertyNames\":{\"minLength\":1},"                                     \
+    "\"propertyNames\":{\"type\":\"string\",\"minLength\":1},"                                     \
     "\"additionalProperties\":{\"$ref\":\"#/$defs/class\"}}"
 
 static const struct grammar_member status_members[] = {
@@ -240,7 +240,7 @@ static const struct grammar_kind kind_refund = {
     "\"required\":[\"from\",\"map\"],\"properties\":{"                         \
     "\"from\":{\"$ref\":\"#/$defs/template\"},"                                \
     "\"map\":{\"type\":\"object\",\"minProperties\":1,\"maxProperties\":256,"  \
-    "\"propertyNames\":{\"minLength\":1},"                                     \
+    "\"propertyNames\":{\"type\":\"string\",\"minLength\":1},"                                     \
     "\"additionalProperties\":{\"$ref\":\"#/$defs/code_row\"}}}}"
 
 static const struct grammar_member told_members[] = {
@@ -361,7 +361,7 @@ static const struct grammar_member request_members[] = {
       .about = "what is sent; those without a value are not" },
     { .name = "body", .type = G_OWN, .read = compile_body, .more = ON_LET,
       .schema = "{\"anyOf\":[{\"enum\":[\"form\",\"json\",\"xml\"]},"
-                "{\"allOf\":[{\"$ref\":\"#/$defs/template\"},{\"pattern\":\"[{]\"}]}]}",
+                "{\"allOf\":[{\"$ref\":\"#/$defs/template\"},{\"type\":\"string\",\"pattern\":\"[{]\"}]}]}",
       .about = "the form of the fields, or a template" },
     { .name = "root", .type = G_TEXT, .names = &grammar_names_field,
       .at = offsetof(struct declared_request, root), .about = "of XML: the outermost element" },

@@ -55,20 +55,32 @@ bool
 compile_fault_type(struct compile *c, const json_t *found, const char *expected)
 {
     static const struct ph_str names[] = {
-        [JSON_OBJECT]  = PH_STR_INIT("an object"),
-        [JSON_ARRAY]   = PH_STR_INIT("a list"),
-        [JSON_STRING]  = PH_STR_INIT("a text"),
-        [JSON_INTEGER] = PH_STR_INIT("a number"),
-        [JSON_REAL]    = PH_STR_INIT("a number with a fraction"),
-        [JSON_TRUE]    = PH_STR_INIT("true"),
-        [JSON_FALSE]   = PH_STR_INIT("false"),
-        [JSON_NULL]    = PH_STR_INIT("null"),
+        [JSON_OBJECT] = PH_STR_INIT("an object"),
+        [JSON_ARRAY]  = PH_STR_INIT("a list"),
+        [JSON_STRING] = PH_STR_INIT("a text"),
+        [JSON_REAL]   = PH_STR_INIT("a number with a fraction"),
+        [JSON_TRUE]   = PH_STR_INIT("true"),
+        [JSON_FALSE]  = PH_STR_INIT("false"),
+        [JSON_NULL]   = PH_STR_INIT("null"),
     };
 
     if (json_is_string(found) && json_string_length(found) != 0) {
         return compile_fault(
             c, ph_str_make(json_string_value(found), json_string_length(found)),
             expected);
+    }
+    if (json_is_integer(found)) {
+        char          digits[24];
+        struct ph_buf buf = PH_BUF_INIT(digits);
+
+        ph_buf_i64(&buf, json_integer_value(found));
+        return compile_fault(c, ph_buf_str(&buf), expected);
+    }
+    if (json_is_array(found) && json_array_size(found) == 0) {
+        return compile_fault(c, PH_STR("an empty list"), expected);
+    }
+    if (json_is_object(found) && json_object_size(found) == 0) {
+        return compile_fault(c, PH_STR("an empty object"), expected);
     }
     return compile_fault(c, names[json_typeof(found)], expected);
 }
@@ -332,6 +344,9 @@ member_read(struct compile *c, const json_t *object,
     }
     c->base  = row->base != 0 ? row->base : base;
     c->where = c->base | row->more;
+    if (row->type == G_OBJECT || row->type == G_INLINE) {
+        c->base = c->where; /* its members know as much */
+    }
     if (!value_read(c, value, row, at)) {
         return false;
     }

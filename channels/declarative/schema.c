@@ -297,7 +297,7 @@ plain_add(struct ph_buf *buf)
              "{\"enum\": [\"must\", \"may\"]}}}},\n"
              "    \"operation\": {\"type\": \"object\", \"minProperties\": 1, "
              "\"maxProperties\": 64,\n"
-             "      \"propertyNames\": {\"pattern\": "
+             "      \"propertyNames\": {\"type\": \"string\", \"pattern\": "
              "\"^([*]|[a-z][a-z0-9_]{1,31})$\"},\n"
              "      \"additionalProperties\": {\"$ref\": "
              "\"#/$defs/request\"}},\n");

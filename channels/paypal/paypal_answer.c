@@ -373,7 +373,7 @@ paypal_error_judge(unsigned status, struct ph_str body, enum ph_channel_op op,
     const struct ph_channel_code *row;
     struct refusal                refusal;
 
-    if (status >= 500) {
+    if (status < 400 || status >= 500) {
         result.error_class = PH_STR("channel_error");
         return result;
     }

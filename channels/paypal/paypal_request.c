@@ -135,33 +135,34 @@ post_make(const struct ph_channel_call *call, struct ph_str url,
     return request_end(call, request);
 }
 
-static void
-context_add(struct ph_buf *buf, const struct ph_channel_order *order,
-            struct ph_arena *arena)
+static struct ph_str
+context_text(const struct ph_channel_order *order, struct ph_arena *arena)
 {
     struct ph_str cancel_url
         = ph_channel_extra_text(order, "cancel_url", arena);
+    struct ph_buf buf;
 
-    ph_buf_add(buf, PH_STR("\"payment_source\":{\"paypal\":{"
-                           "\"experience_context\":{"));
-    text_add(buf, "return_url", order->return_url);
-    text_add(buf, "cancel_url",
+    ph_arena_open(arena, &buf);
+    ph_buf_add(&buf, PH_STR("\"payment_source\":{\"paypal\":{"
+                            "\"experience_context\":{"));
+    text_add(&buf, "return_url", order->return_url);
+    text_add(&buf, "cancel_url",
              cancel_url.len != 0 ? cancel_url : order->return_url);
-    text_add(buf, "user_action", PH_STR("PAY_NOW"));
-    ph_buf_add(buf, PH_STR("}}}"));
+    text_add(&buf, "user_action", PH_STR("PAY_NOW"));
+    ph_buf_add(&buf, PH_STR("}}}"));
+    return ph_arena_close(arena, &buf);
 }
 
 bool
 paypal_create_make(const struct ph_channel_call *call,
                    struct ph_channel_request    *request)
 {
-    const struct ph_channel_order *order = call->order;
+    const struct ph_channel_order *order   = call->order;
+    struct ph_str                  context = context_text(order, call->arena);
     struct ph_str                  body;
-    char                           memory[4096];
-    struct ph_buf                  context = PH_BUF_INIT(memory), buf;
+    struct ph_buf                  buf;
     bool                           ok;
 
-    context_add(&context, order, call->arena);
     ph_arena_open(call->arena, &buf);
     ph_buf_add(&buf, PH_STR("{\"intent\":\"CAPTURE\",\"purchase_units\":[{"
                             "\"reference_id\":\"default\","));
@@ -170,10 +171,10 @@ paypal_create_make(const struct ph_channel_call *call,
     text_add(&buf, "custom_id", order->attempt_id);
     text_add(&buf, "invoice_id", order->attempt_id);
     ph_buf_add(&buf, PH_STR("}],"));
-    ph_buf_add(&buf, ph_buf_str(&context));
+    ph_buf_add(&buf, context);
     ph_buf_byte(&buf, '}');
     body = ph_arena_close(call->arena, &buf);
-    return ok && !context.full
+    return ok
            && post_make(call,
                         url_text(call, "/v2/checkout/orders", PH_STR(""), ""),
                         body, order->attempt_id, request);

@@ -91,8 +91,7 @@ amount_take(const struct ph_doc *doc, const char *name, struct ph_str currency,
 
     *out = -1;
     return rc == PH_E_MISSING
-           || (rc == PH_OK && theirs >= 0
-               && stripe_amount_read(currency, theirs, out));
+           || (rc == PH_OK && stripe_amount_read(currency, theirs, out));
 }
 
 static bool
@@ -269,7 +268,7 @@ stripe_error_judge(unsigned status, struct ph_str body, enum ph_channel_op op,
     const struct ph_channel_code *row;
     bool is_read = stripe_error_read(body, arena, &error);
 
-    if (status >= 500) {
+    if (status < 400 || status >= 500) {
         result.error_class = PH_STR("channel_error");
         return result;
     }

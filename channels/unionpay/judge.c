@@ -135,6 +135,9 @@ orig_judge(const struct ph_channel_call *call, const struct union_said *said,
 
         result_set(result, is_whole ? PH_RESULT_SUCCEEDED : PH_RESULT_UNKNOWN,
                    is_whole ? PH_STR("") : PH_STR("amount"));
+    } else if (IS_CODE(said->orig_code, "05") && is_refund(call->op)) {
+        /* taken on, and not done yet */
+        result_set(result, PH_RESULT_WAIT_USER, PH_STR(""));
     } else if (row == NULL) {
         result_set(result, PH_RESULT_UNKNOWN, PH_STR("unknown_code"));
     } else if (!row->is_refusal) {

@@ -337,6 +337,16 @@ static const struct public_texts publics[2] = {
 };
 /* clang-format on */
 
+/* what is no RSA key would verify nothing, and say so too late */
+static bool
+public_is_rsa(const struct ph_public_key *key)
+{
+    char          memory[PH_RSA_LEN_MAX];
+    struct ph_buf out = PH_BUF_INIT(memory);
+
+    return ph_public_encrypt(key, PH_RSA_OAEP, PH_STR("payhub"), &out);
+}
+
 static const char *
 public_open(struct wechat_account *account, const struct ph_str *values,
             size_t at)
@@ -359,6 +369,7 @@ public_open(struct wechat_account *account, const struct ph_str *values,
         return texts->same;
     }
     if (ph_public_key_new(&account->publics[at], key) != PH_OK
+        || !public_is_rsa(account->publics[at])
         || !wechat_key_put(&account->keys[account->key_count], id,
                            account->publics[at]))
     {
@@ -416,8 +427,7 @@ wechat_account_open(const struct ph_channel_account *account,
     (void) now_ms;
     (void) arena;
     if (opened == NULL) {
-        *why = "base_url: found no memory, expected some";
-        return NULL;
+        return NULL; /* no memory: nothing is wrong with a value */
     }
     opened->is_partner
         = ph_str_eq(values[WECHAT_SERVICE_PROVIDER], PH_STR("yes"))

@@ -9,6 +9,8 @@
 #include "channels/wechatpay/wechatpay_int.h"
 
 #define PATH_MAX_LEN 64
+#define KEPT_NONE                                                              \
+    "none" /* in place of a bundle: we have asked, and that is all */
 #define STATUS_OK 200
 #define STATUS_FORBIDDEN 403
 #define STATUS_NOT_FOUND 404
@@ -295,6 +297,9 @@ refused_keep(const struct ph_channel_call *call, struct ph_channel_kept *kept)
 
     list_add_kept(call->account, &list, call->now_ms, false);
     kept_make(&list, call->now_ms, call->arena, kept);
+    if (kept->value.len == 0) {
+        kept->value = PH_STR(KEPT_NONE);
+    }
     kept->refresh_at_ms = call->now_ms + WECHAT_REFRESH_REFUSED_MS;
     if (kept->expires_at_ms < kept->refresh_at_ms) {
         kept->expires_at_ms = kept->refresh_at_ms;

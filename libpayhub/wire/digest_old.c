@@ -75,9 +75,7 @@ ph_digest_hex(enum ph_digest_old kind, const struct ph_str *pieces,
 }
 
 static bool
-hmac_make(EVP_MAC_CTX *ctx, const char *name, struct ph_str key,
-          const struct ph_str *pieces, size_t count,
-          uint8_t sum[EVP_MAX_MD_SIZE], size_t *len)
+hmac_begin(EVP_MAC_CTX *ctx, const char *name, struct ph_str key)
 {
     char       digest[16];
     OSSL_PARAM params[2];
@@ -89,14 +87,17 @@ hmac_make(EVP_MAC_CTX *ctx, const char *name, struct ph_str key,
     params[1] = OSSL_PARAM_construct_end();
 
     /* a NULL key would mean: the one from before */
-    if (EVP_MAC_init(ctx,
-                     key.len != 0 ? (const unsigned char *) key.ptr
-                                  : (const unsigned char *) "",
-                     key.len, params)
-        != 1)
-    {
-        return false;
-    }
+    return EVP_MAC_init(ctx,
+                        key.len != 0 ? (const unsigned char *) key.ptr
+                                     : (const unsigned char *) "",
+                        key.len, params)
+           == 1;
+}
+
+static bool
+hmac_end(EVP_MAC_CTX *ctx, const struct ph_str *pieces, size_t count,
+         uint8_t sum[EVP_MAX_MD_SIZE], size_t *len)
+{
     for (size_t i = 0; i < count; i++) {
         if (EVP_MAC_update(ctx, (const unsigned char *) pieces[i].ptr,
                            pieces[i].len)
@@ -116,8 +117,8 @@ ph_hmac_raw(enum ph_digest_old kind, struct ph_str key,
     size_t       len = 0;
     EVP_MAC     *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     EVP_MAC_CTX *ctx = mac != NULL ? EVP_MAC_CTX_new(mac) : NULL;
-    bool         ok  = ctx != NULL
-              && hmac_make(ctx, names[kind], key, pieces, count, sum, &len);
+    bool         ok  = ctx != NULL && hmac_begin(ctx, names[kind], key)
+              && hmac_end(ctx, pieces, count, sum, &len);
 
     EVP_MAC_CTX_free(ctx);
     EVP_MAC_free(mac);

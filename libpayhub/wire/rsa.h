@@ -56,8 +56,7 @@ bool ph_private_sign(const struct ph_private_key *key, enum ph_rsa_form form,
  * another kind than the form signs nothing: PH_E_SIGNATURE. */
 enum ph_rc ph_public_check(const struct ph_public_key *key,
                            enum ph_rsa_form form, const struct ph_str *pieces,
-                           size_t        count,
-                           struct ph_str signature) PH_MUST_CHECK;
+                           size_t count, struct ph_str signature) PH_MUST_CHECK;
 
 enum ph_rsa_padding {
     PH_RSA_V15,

@@ -14,6 +14,7 @@
 static struct ph_channel_account plain, cert, aes;
 static struct ph_channel_order   order;
 static uint8_t                   state[PH_CHANNEL_STATE_MAX], random_bytes[32];
+static size_t                    state_len; /* as the first step left it */
 
 static inline int
 set_up(void **unused)
@@ -97,14 +98,15 @@ body_of(const char *member, const char *value, const char *more)
 static inline struct ph_channel_call
 call_of(enum ph_channel_op op, unsigned step)
 {
-    return (struct ph_channel_call){ .op      = op,
-                                     .step    = step,
-                                     .account = &plain,
-                                     .order   = &order,
-                                     .arena   = &t_arena,
-                                     .now_ms  = T_NOW_MS,
-                                     .random  = random_bytes,
-                                     .state   = state };
+    return (struct ph_channel_call){ .op        = op,
+                                     .step      = step,
+                                     .account   = &plain,
+                                     .order     = &order,
+                                     .arena     = &t_arena,
+                                     .now_ms    = T_NOW_MS,
+                                     .random    = random_bytes,
+                                     .state     = state,
+                                     .state_len = state_len };
 }
 
 static struct ph_channel_out out;
@@ -116,8 +118,12 @@ told(enum ph_channel_op op, unsigned step, unsigned status, const char *body)
     const struct ph_channel_reply reply
         = { .status = status, .body = ph_str_z(body) };
 
-    out = (struct ph_channel_out){ 0 };
-    return ph_channel_alipay.step(&call, &reply, &out);
+    out                       = (struct ph_channel_out){ 0 };
+    enum ph_channel_step next = ph_channel_alipay.step(&call, &reply, &out);
+    if (step == 1) {
+        state_len = call.state_len;
+    }
+    return next;
 }
 
 /* the answer to the first request of `op`, signed */

@@ -37,6 +37,10 @@
 #define REFUNDED(status, more)                                                 \
     "{\"id\":\"1JU\",\"status\":\"" status "\",\"invoice_id\":\"" REFUND       \
     "\",\"amount\":{\"currency_code\":\"USD\",\"value\":\"7.00\"}" more "}"
+#define UP(id)                                                                 \
+    ",\"links\":[{\"rel\":\"self\",\"href\":\"https://a/v2/payments/refunds/"  \
+    "1JU\"},{\"rel\":\"up\",\"href\":\"https://a/v2/payments/captures/" id     \
+    "\"}]"
 #define REFUSAL(name, issue)                                                   \
     "{\"name\":\"" name "\",\"message\":\"it says why\",\"details\":[{"        \
     "\"issue\":\"" issue "\",\"description\":\"more of it\"}]}"

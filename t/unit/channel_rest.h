@@ -123,6 +123,22 @@ answer(unsigned status, const char *body)
     return answer_with(status, ph_str_z(body), NULL, 0);
 }
 
+/* `count` times `piece` between head and tail; lives until the next call */
+static inline struct ph_str
+long_text(const char *head, const char *piece, size_t count, const char *tail)
+{
+    static char   text[11 * 1024 * 1024];
+    struct ph_buf buf = PH_BUF_INIT(text);
+
+    ph_buf_add(&buf, ph_str_z(head));
+    for (size_t i = 0; i < count; i++) {
+        ph_buf_add(&buf, ph_str_z(piece));
+    }
+    ph_buf_add(&buf, ph_str_z(tail));
+    assert_false(buf.full);
+    return ph_buf_str(&buf);
+}
+
 /* ---- what was asked ---- */
 
 static inline void

@@ -483,11 +483,12 @@ an_account_adds_what_it_is_for(void **unused)
 static void
 long_texts_are_cut_between_characters(void **unused)
 {
-    static char text[256 * 3 + 1], want[128 * 3 + 64];
+    static char   text[256 * 3], want[128 * 3 + 64];
+    struct ph_buf buf = PH_BUF_INIT(text);
 
     (void) unused;
     for (size_t i = 0; i < 256; i++) {
-        memcpy(text + 3 * i, "\xe8\x8c\xb6", 3);
+        ph_buf_add(&buf, PH_STR("\xe8\x8c\xb6"));
     }
     order.description   = ph_str_make(text, 129 * 3);
     order.subject       = PH_STR("s");

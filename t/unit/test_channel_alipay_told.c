@@ -355,6 +355,44 @@ a_refund_that_was_asked_for_again_asks(void **unused)
     proves(PH_RESULT_UNKNOWN, "in_progress");
 }
 
+/* Paid, closed, and no refund of ours: all of it went back another way. */
+static void
+a_refund_of_a_closed_trade_fails_by_two_answers(void **unused)
+{
+    static const char refused[] = "{\"code\":\"40004\",\"sub_code\":"
+                                  "\"ACQ.TRADE_HAS_CLOSE\"}";
+    static const char none[]    = "{\"code\":\"10000\",\"msg\":\"Success\"}";
+    static const char missing[] = "{\"code\":\"40004\",\"sub_code\":"
+                                  "\"ACQ.TRADE_NOT_EXIST\"}";
+    static const char found[]
+        = "{\"code\":\"10000\"," NUMBERED ",\"out_request_no\":\"" REFUND
+          "\",\"refund_status\":\"REFUND_SUCCESS\",\"refund_amount\":\"7.00\"}";
+    const char *member = "alipay_trade_fastpay_refund_query_response";
+
+    (void) unused;
+    assert_int_equal(answered(PH_OP_REFUND, refused), PH_STEP_NEED_REQUEST);
+    told(PH_OP_REFUND, 2, 200, body_of(member, none, ""));
+    proves(PH_RESULT_FAILED, "closed");
+    assert_true(out.result.refunded_total == 8888);
+    told(PH_OP_REFUND, 2, 200, body_of(member, found, ""));
+    proves(PH_RESULT_SUCCEEDED, "");
+    told(PH_OP_REFUND, 2, 200, body_of(member, missing, ""));
+    proves(PH_RESULT_UNKNOWN, "in_progress");
+    told(PH_OP_REFUND, 2, 500, body_of(member, none, ""));
+    proves(PH_RESULT_UNKNOWN, "channel_error");
+    /* not yet, while the query may not see it */
+    order.refund_ms = T_NOW_MS - 1;
+    told(PH_OP_REFUND, 2, 200, body_of(member, none, ""));
+    proves(PH_RESULT_UNKNOWN, "in_progress");
+    order.refund_ms = T_NOW_MS - 60000;
+    /* and not after another refusal */
+    assert_int_equal(answered(PH_OP_REFUND, "{\"code\":\"40004\",\"sub_code\":"
+                                            "\"ACQ.TRADE_STATUS_ERROR\"}"),
+                     PH_STEP_NEED_REQUEST);
+    told(PH_OP_REFUND, 2, 200, body_of(member, none, ""));
+    proves(PH_RESULT_UNKNOWN, "in_progress");
+}
+
 /* A query within ten seconds of the refund knows nothing yet. */
 static void
 a_young_refund_is_not_missed(void **unused)
@@ -382,6 +420,7 @@ main(void)
         TEST(refusals_are_of_the_order_that_they_name),
         TEST(a_close_that_was_refused_asks),
         TEST(a_refund_that_was_asked_for_again_asks),
+        TEST(a_refund_of_a_closed_trade_fails_by_two_answers),
         TEST(a_young_refund_is_not_missed),
     };
 

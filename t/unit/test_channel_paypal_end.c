@@ -170,7 +170,7 @@ static const struct refusal {
     { 422, "UNPROCESSABLE_ENTITY", "Instrument_declined", "NUUUUU" },
     { 500, "INTERNAL_SERVER_ERROR", "X", "UUUUUU" },
     { 503, "UNPROCESSABLE_ENTITY", "INSTRUMENT_DECLINED", "UUUUUU" },
-    { 301, "RESOURCE_NOT_FOUND", "X", "UGUGUU" },
+    { 301, "RESOURCE_NOT_FOUND", "X", "UUUUUU" },
 };
 
 enum {

@@ -173,6 +173,10 @@ a_create_shows_the_client_secret(void **state)
     assert_true(out.result.amount == 1050);
     assert_int_equal(out.result.action, PH_ACTION_CLIENT_SECRET);
     same_text(out.result.action_data, "\"pi_1_secret_x\"");
+    /* and the row knows of it, whatever else is told */
+    assert_int_equal(begin(PH_OP_QUERY), PH_STEP_NEED_REQUEST);
+    asked("GET", INTENTS "/pi_1?expand%5B0%5D=latest_charge", "idempotency-key",
+          NULL);
 }
 
 static void

@@ -227,21 +227,6 @@ a_refusal_that_cannot_be_read_proves_nothing(void **state)
 
 /* ---- hostile answers ---- */
 
-static struct ph_str
-long_text(const char *head, const char *piece, size_t count, const char *tail)
-{
-    static char   text[11 * 1024 * 1024];
-    struct ph_buf buf = PH_BUF_INIT(text);
-
-    ph_buf_add(&buf, ph_str_z(head));
-    for (size_t i = 0; i < count; i++) {
-        ph_buf_add(&buf, ph_str_z(piece));
-    }
-    ph_buf_add(&buf, ph_str_z(tail));
-    assert_false(buf.full);
-    return ph_buf_str(&buf);
-}
-
 #define PAID_OF(amount)                                                        \
     "{\"id\":\"pi_1\",\"currency\":\"usd\",\"status\":\"succeeded\","          \
     "\"metadata\":{\"out_trade_no\":\"" ATTEMPT "\"},\"amount\":1050,"         \

@@ -169,6 +169,9 @@ orig_want(const char *code, bool is_refund, bool is_over)
     if (strcmp(code, "00") == 0 || strcmp(code, "A6") == 0) {
         return S;
     }
+    if (is_refund && strcmp(code, "05") == 0) {
+        return W; /* taken on, not done */
+    }
     (void) snprintf(padded, sizeof(padded), " %s ", code);
     if (strlen(code) != 2 || strstr(pay, padded) == NULL) {
         return U;

@@ -320,6 +320,9 @@ test_partial(void **state)
         { "{\"trade_state\":\"SUCCESS\"}", UNKNOWN, "no_number" },
         { "{\"trade_state\":\"CLOSED\"}", UNKNOWN, "no_number" },
         { "{\"trade_state\":\"PAYERROR\"}", UNKNOWN, "no_number" },
+        { "{\"appid\":\"" APPID "\",\"mchid\":\"" MCHID
+          "\",\"trade_state\":\"CLOSED\"}",
+          UNKNOWN, "no_number" },
         { "{" NAMED "}", UNKNOWN, "no_number" },
         { "{" NAMED ",\"trade_state\":\"SUCCESS\"}", UNKNOWN, "no_number" },
         { "{" NAMED ",\"trade_state\":\"SUCCESS\",\"amount\":{}}", UNKNOWN,

@@ -26,6 +26,13 @@ no_text(void)
 
 /* ---- values ---- */
 
+/* by: openssl genpkey -algorithm SM2 | openssl pkey -pubout */
+#define SM2_KEY                                                                \
+    "-----BEGIN PUBLIC KEY-----\n"                                             \
+    "MFkwEwYHKoZIzj0CAQYIKoEcz1UBgi0DQgAE7CfJy1inw5rxmxGhxOj2Lqmwk491\n"       \
+    "6Um+a26TMMcbeMbHUv8qqyVZvPSr51pWgHOvMKKzOZRUR6vNgFAEJyAbSQ==\n"           \
+    "-----END PUBLIC KEY-----\n"
+
 /* one value changed; `why` = the beginning of what is said, NULL = it opens */
 static const struct value_row {
     enum wechat_field field;
@@ -60,6 +67,7 @@ static const struct value_row {
     { WECHAT_PUBLIC_KEY_ID, "", false, "public_key_id: found public_key or its id" },
     { WECHAT_PUBLIC_KEY, "", false, "public_key_id: found public_key or its id" },
     { WECHAT_PUBLIC_KEY, "words", false, "public_key: found no RSA key" },
+    { WECHAT_PUBLIC_KEY, SM2_KEY, false, "public_key: found no RSA key" },
     { WECHAT_PUBLIC_KEY_ID, "0190000919", false, "public_key_id: found something else" },
     { WECHAT_OLD_PUBLIC_KEY_ID, "PUB_KEY_ID_1", false, "old_public_key_id: found old_public_key" },
     { WECHAT_SERVICE_PROVIDER, "maybe", false, "service_provider: found maybe, expected yes or no" },
@@ -357,6 +365,27 @@ test_rotation(void **state)
     believes(NEXT, "wxpub_pkcs8.pem", true);
 }
 
+/* One that ended long ago is listed, and not kept. */
+static void
+test_ended(void **state)
+{
+    struct listed listed[] = {
+        { OLD, cert_make(OLD, "platform1_pkcs8.pem", -400 * 86400, -86401),
+          APIV3_KEY },
+        { NEW, cert_make(NEW, "platform2_pkcs8.pem", -86400, 86400),
+          APIV3_KEY },
+    };
+
+    (void) state;
+    certificates_only();
+    assert_int_equal(
+        refresh(200, list_make(listed, 2), NEW, "platform2_pkcs8.pem", 0),
+        PH_STEP_DONE);
+    kept_take();
+    const struct wechat_account *opened = account.context;
+    assert_int_equal(opened->key_count, 1);
+}
+
 /* all of them ran out: nothing is asked under keys that nobody has any more */
 static void
 test_all_expired(void **state)
@@ -408,8 +437,13 @@ test_switch(void **state)
     assert_int_equal(refresh(404, PH_STR(""), PUBLIC_ID, "wxpub_pkcs8.pem", 0),
                      PH_STEP_DONE);
     assert_int_equal(out.result.class, PH_RESULT_SUCCEEDED);
-    assert_int_equal(out.kept.value.len, 0);
+    same_text(out.kept.value, "none"); /* kept, so that it has its time */
+    kept_take();
+    assert_int_equal(begin(PH_OP_CREATE), PH_STEP_NEED_REQUEST);
     believes(SERIAL_1, "platform1_pkcs8.pem", false);
+    assert_int_equal(refresh(404, PH_STR(""), PUBLIC_ID, "wxpub_pkcs8.pem", 0),
+                     PH_STEP_DONE);
+    same_text(out.kept.value, "none");
 
     /* one public key after another, both live */
     values[WECHAT_OLD_PUBLIC_KEY_ID] = PH_STR(PUBLIC_ID);
@@ -576,6 +610,7 @@ main(void)
         cmocka_unit_test_setup(test_merchant_cert, setup),
         cmocka_unit_test_setup(test_first, setup),
         cmocka_unit_test_setup(test_rotation, setup),
+        cmocka_unit_test_setup(test_ended, setup),
         cmocka_unit_test_setup(test_all_expired, setup),
         cmocka_unit_test_setup(test_switch, setup),
         cmocka_unit_test_setup(test_refused, setup),

@@ -381,6 +381,25 @@ test_signatures(void **state)
     assert_false(told.needs_refresh);
 }
 
+/* What was signed as nonce and body is not taken with the cut elsewhere. */
+static void
+test_cut_elsewhere(void **state)
+{
+    struct ph_str body  = event_make(&usual);
+    struct ph_str nonce = PH_STR("c5ac7061fccab6bf3e254dcf98995b8c\nx");
+    struct ph_buf buf;
+    struct wire   wire;
+
+    (void) state;
+    ph_arena_open(&texts, &buf);
+    ph_buf_add(&buf, PH_STR("x\n"));
+    ph_buf_add(&buf, body);
+    wire_make(&wire, SERIAL_1, "platform1_pkcs8.pem", NOW_S,
+              ph_arena_close(&texts, &buf));
+    wire.headers[H_NONCE].value = nonce;
+    assert_int_equal(notice_by(body, &wire), PH_E_SYNTAX);
+}
+
 /* every byte of a notice counts */
 static void
 test_each_byte(void **state)
@@ -447,6 +466,7 @@ main(void)
         cmocka_unit_test_setup(test_sealed, setup),
         cmocka_unit_test_setup(test_bodies, setup),
         cmocka_unit_test_setup(test_signatures, setup),
+        cmocka_unit_test_setup(test_cut_elsewhere, setup),
         cmocka_unit_test_setup(test_each_byte, setup),
         cmocka_unit_test_setup(test_partner_notice, setup),
     };

@@ -232,6 +232,16 @@ test_base_path(void **state)
     EVP_MD_CTX_free(ctx);
 }
 
+static void
+tea_fill(char *to, size_t characters)
+{
+    static const char tea[3] = { '\xe8', '\x8c', '\xb6' };
+
+    for (size_t i = 0; i < characters; i++) {
+        memcpy(to + sizeof(tea) * i, tea, sizeof(tea));
+    }
+}
+
 /* texts are cut between characters, and quoted */
 static void
 test_texts(void **state)
@@ -241,12 +251,8 @@ test_texts(void **state)
 
     (void) state;
     order_usual("wechat_native");
-    for (size_t i = 0; i < 128; i++) {
-        memcpy(subject + 3 * i, "茶", 3);
-    }
-    for (size_t i = 0; i < 64; i++) {
-        memcpy(reason + 3 * i, "茶", 3);
-    }
+    tea_fill(subject, 128);
+    tea_fill(reason, 64);
     order.subject       = ph_str_make(subject, 128 * 3);
     order.refund_reason = ph_str_make(reason, 64 * 3);
     assert_int_equal(begin(PH_OP_CREATE), PH_STEP_NEED_REQUEST);

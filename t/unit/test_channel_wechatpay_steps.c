@@ -449,11 +449,12 @@ static char big[PH_CHANNEL_REPLY_MAX];
 static size_t
 deep_make(size_t depth)
 {
-    size_t len = 0;
+    static const char level[5] = { '{', '"', 'a', '"', ':' };
+    size_t            len      = 0;
 
     for (size_t i = 0; i < depth; i++) {
-        memcpy(big + len, "{\"a\":", 5);
-        len += 5;
+        memcpy(big + len, level, sizeof(level));
+        len += sizeof(level);
     }
     big[len++] = '1';
     memset(big + len, '}', depth);

@@ -217,6 +217,36 @@ static const struct {
       "http://HOST or https://HOST, no / at the end" },
     { "[pay]\npublic_url = http:///x",
       "http://HOST or https://HOST, no / at the end" },
+    { "[pay]\nproxy = proxy.example:3128",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = https://proxy:3128",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = socks5://proxy:1080",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = http://proxy",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = http://proxy:",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = http://proxy:0",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = http://proxy:65536",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = http://proxy:3128/",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = http://u:p@proxy:3128",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = http://:3128",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = http://a b:1",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = http://[::1:1",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = http://::1:1",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = http://pro_xy:1x",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
+    { "[pay]\nproxy = HTTP://proxy:1",
+      "http://HOST:PORT or socks5h://HOST:PORT" },
     { "[admin]\napi_url = http://:80",
       "http://HOST or https://HOST, no / at the end" },
     { "[store]\nsocket =", "an absolute path" },
@@ -408,6 +438,32 @@ test_time_text(void **state)
     }
 }
 
+static void
+test_proxies_taken(void **state)
+{
+    static const char *const texts[] = { "",
+                                         "http://proxy.example:3128",
+                                         "http://10.0.0.1:1",
+                                         "socks5h://p-1:65535",
+                                         "http://[::1]:8080",
+                                         "socks5h://[2001:db8::1]:1080" };
+    static struct ph_conf    conf;
+    char                     memory[512], line_memory[128];
+    struct ph_buf            why  = PH_BUF_INIT(memory);
+    struct ph_buf            line = PH_BUF_INIT(line_memory);
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(texts); i++) {
+        ph_buf_cut(&line, 0);
+        ph_buf_add(&line, PH_STR("[pay]\nproxy = "));
+        ph_buf_add(&line, ph_str_z(texts[i]));
+        if (parse(&conf, ph_buf_str(&line), &why) != PH_OK) {
+            fail_msg("%.*s", (int) why.len, why.ptr);
+        }
+        assert_string_equal(ph_conf_text(&conf, PH_CONF_pay_proxy), texts[i]);
+    }
+}
+
 int
 main(void)
 {
@@ -416,6 +472,7 @@ main(void)
         cmocka_unit_test(test_taken),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_wrong_values),
+        cmocka_unit_test(test_proxies_taken),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_environment),
         cmocka_unit_test(test_environment_names),

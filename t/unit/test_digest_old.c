@@ -14,8 +14,8 @@ static const char *const abc[KINDS] = {
     [PH_OLD_SHA256]
     = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
     [PH_OLD_SHA512]
-    = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
-      "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f",
+    = ("ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+       "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"),
     [PH_OLD_SM3]
     = "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0",
 };
@@ -27,8 +27,8 @@ static const char *const jefe[KINDS] = {
     [PH_OLD_SHA256]
     = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843",
     [PH_OLD_SHA512]
-    = "164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
-      "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737",
+    = ("164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554"
+       "9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737"),
     [PH_OLD_SM3]
     = "2e87f1d16862e6d964b50a5200bf2b10b764faa9680a296a2405f24bec39f882",
 };

@@ -172,6 +172,7 @@ tells(struct ph_str line, const char *value, size_t len)
 
 /* A text of six bytes and more under another name stands nowhere. */
 static void
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the vectors are */
 no_secret(const json_t *value, const char *name, struct ph_str line)
 {
     const char *key;
@@ -233,6 +234,7 @@ body_look(const json_t *body)
 
 /* Every text of a vector file under these names is a message. */
 static void
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the vectors are */
 bodies_find(const json_t *value, const char *name)
 {
     static const char *const names[]

@@ -1,7 +1,5 @@
-/*
- * vectors.h - t/data/vectors/, or the folder PAYHUB_VECTORS where it has the
- * file; and a request as others would send it, compared with ours key by key.
- */
+/* vectors.h - t/data/vectors/, or the folder PAYHUB_VECTORS where it has the
+ * file; and a request as others send it, compared with ours key by key. */
 #ifndef T_VECTORS_H
 #define T_VECTORS_H
 
@@ -162,10 +160,8 @@ json_walk(const struct wire *wire, const char *path, const json_t *theirs,
     assert_true(theirs == NULL || json_is_string(theirs));
     assert_true(ours == NULL || json_is_string(ours));
     wire_differ(wire, "body", ph_str_z(path),
-                theirs == NULL ? ph_str_make(NULL, 0)
-                               : ph_str_z(json_string_value(theirs)),
-                ours == NULL ? ph_str_make(NULL, 0)
-                             : ph_str_z(json_string_value(ours)));
+                ph_str_z(json_string_value(theirs)), /* NULL gives none */
+                ph_str_z(json_string_value(ours)));
 }
 
 static inline void
@@ -178,8 +174,8 @@ wire_json(const struct wire *wire, struct ph_str theirs, struct ph_str ours)
                               : json_loadb(ours.ptr, ours.len,
                                            JSON_REJECT_DUPLICATES, NULL);
 
-    assert_int_equal(theirs.len != 0, a != NULL);
-    assert_int_equal(ours.len != 0, b != NULL);
+    assert_true((theirs.len != 0) == (a != NULL)
+                && (ours.len != 0) == (b != NULL));
     if (a != NULL || b != NULL) {
         json_walk(wire, "", a, b);
     }
@@ -238,16 +234,15 @@ wire_same(const struct wire *wire, const json_t *row, const char *base,
     }
 }
 
-/* a row of the table that no request needed any more would hide the next */
+/* a row that is met by nothing would hide the next difference */
 static inline void
 wire_all_met(const struct difference *known, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (!known[i].is_met) {
+        if (!known[i].is_met || known[i].reason == NULL) {
             fail_msg("no difference any more: row %zu, %s", known[i].row,
                      known[i].key);
         }
-        assert_true(strlen(known[i].reason) > 0);
     }
 }
 

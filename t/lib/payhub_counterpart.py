@@ -1,0 +1,62 @@
+"""A channel's counterpart: a node program of t/counterparts that checks what
+payhub sends by the channel's own SDK and signs what it answers."""
+
+import json
+import os
+import subprocess
+import urllib.request
+
+import payhub_npm
+
+TREE = os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))))
+FOLDER = os.path.join(TREE, "t", "counterparts")
+KEYS = os.path.join(TREE, "t", "data", "vectors", "keys")
+
+
+class Counterpart:
+    """One program; the keys are those of t/data/vectors/keys."""
+
+    def __init__(self, name):
+        modules = payhub_npm.modules(FOLDER)
+        # a module is found from where the program lies: so it lies beside them
+        for file in ("lib.mjs", f"{name}.mjs"):
+            with open(os.path.join(FOLDER, file), "rb") as source, \
+                    open(os.path.join(modules, file), "wb") as copy:
+                copy.write(source.read())
+        self.child = subprocess.Popen(
+            ["node", os.path.join(modules, f"{name}.mjs"),
+             os.path.join(KEYS, name)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        line = self.child.stdout.readline()
+        assert line, f"{name}.mjs ended before it listened"
+        self.port = json.loads(line)["port"]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def ask(self, door, **asked):
+        request = urllib.request.Request(
+            self.url + door, data=json.dumps(asked).encode())
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return json.loads(reply.read())
+
+    def knob(self, op, fault, times=1, **more):
+        self.ask("/_knob", op=op, fault=fault, times=times, **more)
+
+    def pay(self, number, **more):
+        """The payer pays; what the gateway answered to the notices."""
+        return self.ask("/_pay", number=number, **more)
+
+    def notice(self, number, refund=None, bend=None, copies=1):
+        return self.ask("/_notice", number=number, refund=refund, bend=bend,
+                        copies=copies)
+
+    def books(self):
+        return self.ask("/_books")
+
+    def seen(self):
+        """{seen, refused, notices}; refused has to stay empty."""
+        return self.ask("/_seen")
+
+    def end(self):
+        self.child.stdin.close()
+        self.child.wait(timeout=10)

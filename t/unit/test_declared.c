@@ -1,0 +1,548 @@
+/*
+ * test_declared.c - a declared channel's requests, answers and notices beyond
+ * what its tapes hold: hostile answers, unsigned ones, operations without a
+ * call, what a file must not be able to do.
+ */
+#include "t/unit/declared.h"
+
+#include "channels/codes.h"
+#include "channels/declarative/declared_int.h"
+#include "libpayhub/wire/digest.h"
+
+#define ROOM (256 * 1024)
+#define KEY "a key of the amber bank"
+
+static char memory[ROOM] __attribute__((aligned(16)));
+static char body[1200 * 1024];
+
+static void
+account_open(struct declared_case *c)
+{
+    const char *why = NULL;
+
+    ph_arena_init(&c->arena, memory, sizeof(memory));
+    order_set(c);
+    c->order.method = PH_STR("amberbank_qr");
+    c->account
+        = (struct ph_channel_account){ .channel = ph_declared_channel(c->file),
+                                       .values
+                                       = { PH_STR("https://bank.example.com"),
+                                           PH_STR("shop-7"), PH_STR(KEY) } };
+    if (!ph_channel_account_open(&c->account, NULL, NOW_MS, &c->arena, &why)) {
+        fail_msg("%s", why);
+    }
+}
+
+static void
+bank_open(struct declared_case *c)
+{
+    if (file_open(c, bank_json()) == NULL) {
+        fail_msg("%s", c->why);
+    }
+    account_open(c);
+}
+
+static void
+case_close(struct declared_case *c)
+{
+    ph_channel_account_close(&c->account);
+    ph_declared_close(c->file);
+}
+
+/* the object with the bank's signature over its sorted members added */
+static struct ph_str
+signed_text(const char *text)
+{
+    json_t       *root = json_loads(text, 0, NULL);
+    static char   joined[8192];
+    struct ph_buf buf = PH_BUF_INIT(joined);
+    uint8_t       mac[PH_SHA256_LEN];
+    char          hex_text[80];
+    struct ph_buf hex  = PH_BUF_INIT(hex_text);
+    char         *dump = json_dumps(root, JSON_SORT_KEYS);
+    json_t       *sorted;
+    const char   *key;
+    json_t       *value;
+
+    assert_non_null(dump);
+    sorted = json_loads(dump, 0, NULL);
+    json_object_foreach(sorted, key, value)
+    {
+        ph_buf_add(&buf, buf.len != 0 ? PH_STR("&") : PH_STR(""));
+        ph_buf_add(&buf, ph_str_z(key));
+        ph_buf_byte(&buf, '=');
+        if (json_is_integer(value)) {
+            ph_buf_i64(&buf, json_integer_value(value));
+        } else {
+            ph_buf_add(&buf, ph_str_z(json_string_value(value)));
+        }
+    }
+    struct ph_str message = ph_buf_str(&buf);
+
+    assert_true(ph_hmac_once(PH_STR(KEY), &message, 1, mac));
+    ph_buf_hex(&hex, ph_str_make((const char *) mac, sizeof(mac)));
+    (void) json_object_set_new(root, "sign", json_string(ph_buf_z(&hex)));
+    free(dump);
+    dump              = json_dumps(root, JSON_COMPACT);
+    struct ph_str out = ph_str_make(body, strlen(dump));
+    memcpy(body, dump, out.len);
+    free(dump);
+    json_decref(root);
+    json_decref(sorted);
+    return out;
+}
+
+#define TOLD(more)                                                             \
+    "{\"at\":1795429230,\"code\":\"0\",\"no\":\"" NUMBER                       \
+    "\",\"bank_no\":\"B\",\"sum\":\"88.88\",\"cur\":\"CNY\","                  \
+    "\"shop\":\"shop-7\"" more "}"
+
+static const struct ph_channel_result *
+answer(struct declared_case *c, enum ph_channel_op op, unsigned status,
+       struct ph_str text)
+{
+    struct ph_channel_reply reply = { .status = status, .body = text };
+
+    ph_arena_reset(&c->arena);
+    assert_int_equal(op_step(c, op, &reply), PH_STEP_DONE);
+    return &c->out.result;
+}
+
+/* ---- the table ---- */
+
+static void
+the_table_is_whole(void **unused)
+{
+    struct declared_case     c;
+    const struct ph_channel *channel;
+    size_t                   at = 0;
+
+    (void) unused;
+    bank_open(&c);
+    channel = ph_declared_channel(c.file);
+    assert_int_equal(channel->abi, PH_CHANNEL_ABI);
+    assert_int_equal(channel->size, sizeof(*channel));
+    assert_string_equal(channel->name, "amberbank");
+    assert_string_equal(channel->methods[0], "amberbank_qr");
+    assert_string_equal(channel->methods[1], "amberbank_bar");
+    assert_null(channel->methods[2]);
+    assert_int_equal(channel->caps, PH_CAP_QUERY | PH_CAP_CLOSE | PH_CAP_REFUND
+                                        | PH_CAP_NOTICE | PH_CAP_REPEAT);
+    assert_int_equal(ph_codes_check(channel, &at), PH_CODES_OK);
+    assert_int_equal(channel->code_count, 3);
+    assert_int_equal(channel->field_count, 3);
+    assert_true(channel->fields[2].secret);
+    assert_false(channel->fields[1].secret);
+    assert_int_equal(channel->extra_count, 1);
+    assert_string_equal(channel->extra[0].key, "auth_code");
+    assert_string_equal(channel->extra[0].methods, "amberbank_bar");
+    assert_true(channel->extra[0].is_required);
+    t_same(ph_declared_title(c.file, "en"), PH_STR("Amber Bank"));
+    assert_null(channel->order_check(&c.account, &c.order));
+    c.order.currency = PH_STR("JPY");
+    assert_non_null(channel->order_check(&c.account, &c.order));
+    struct ph_channel_expected expected;
+    channel->expected(&c.account, &c.order, &c.arena, &expected);
+    t_same(expected.seller, PH_STR("shop-7"));
+    t_same(expected.app, PH_STR(""));
+    case_close(&c);
+}
+
+static void
+what_it_has_not_it_does_not_do(void **unused)
+{
+    struct declared_case c;
+
+    (void) unused;
+    bank_open(&c);
+    assert_int_equal(op_step(&c, PH_OP_REVERSE, NULL), PH_STEP_ERROR);
+    assert_int_equal(op_step(&c, PH_OP_ACCOUNT_REFRESH, NULL), PH_STEP_ERROR);
+    case_close(&c);
+}
+
+/* ---- hostile answers ---- */
+
+struct hostile {
+    const char *about;
+    const char *text;
+    bool        is_signed;
+    unsigned    status;
+    enum ph_result_class class;
+    const char *error_class;
+};
+
+/* clang-format off */
+static const struct hostile hostiles[] = {
+    { "paid", TOLD(",\"state\":\"PAID\""), true, 200, PH_RESULT_SUCCEEDED, "" },
+    { "empty", "", false, 200, PH_RESULT_UNKNOWN, "signature" },
+    { "HTML", "<html></html>", false, 200, PH_RESULT_UNKNOWN, "signature" },
+    { "cut", "{\"no\":\"" NUMBER "\",\"sta", false, 200, PH_RESULT_UNKNOWN, "signature" },
+    { "byte order mark", "\xef\xbb\xbf{}", false, 200, PH_RESULT_UNKNOWN, "signature" },
+    { "a list", "[]", false, 200, PH_RESULT_UNKNOWN, "signature" },
+    { "no signature", TOLD(",\"state\":\"PAID\""), false, 200, PH_RESULT_UNKNOWN, "signature" },
+    { "a short signature", TOLD(",\"state\":\"PAID\",\"sign\":\"00\""), false, 200,
+      PH_RESULT_UNKNOWN, "signature" },
+    { "no hex", TOLD(",\"state\":\"PAID\",\"sign\":\"zz\""), false, 200,
+      PH_RESULT_UNKNOWN, "signature" },
+    { "a signature that is a number", TOLD(",\"state\":\"PAID\",\"sign\":7"), false, 200,
+      PH_RESULT_UNKNOWN, "signature" },
+    { "a fault of theirs", TOLD(",\"state\":\"PAID\""), true, 503, PH_RESULT_UNKNOWN,
+      "channel_error" },
+    { "an unsigned fault", "busy", false, 502, PH_RESULT_UNKNOWN, "channel_error" },
+    { "an unknown state", TOLD(",\"state\":\"LOST\""), true, 200, PH_RESULT_UNKNOWN,
+      "unknown_code" },
+    { "a state in small letters", TOLD(",\"state\":\"paid\""), true, 200, PH_RESULT_UNKNOWN,
+      "unknown_code" },
+    { "no state", TOLD(""), true, 200, PH_RESULT_UNKNOWN, "unknown_code" },
+    { "a state that is a list", TOLD(",\"state\":[\"PAID\"]"), false, 200, PH_RESULT_UNKNOWN,
+      "signature" },
+    { "stale", "{\"at\":1795428929,\"code\":\"0\",\"no\":\"" NUMBER "\",\"sum\":\"88.88\","
+      "\"state\":\"PAID\"}", true, 200, PH_RESULT_UNKNOWN, "stale" },
+    { "at the edge", "{\"at\":1795428930,\"code\":\"0\",\"no\":\"" NUMBER "\",\"sum\":\"88.88\","
+      "\"state\":\"PAID\"}", true, 200, PH_RESULT_SUCCEEDED, "" },
+    { "from the future", "{\"at\":1795429531,\"code\":\"0\",\"no\":\"" NUMBER "\",\"sum\":\"88.88\","
+      "\"state\":\"PAID\"}", true, 200, PH_RESULT_UNKNOWN, "stale" },
+    { "without a time", "{\"code\":\"0\",\"no\":\"" NUMBER "\",\"sum\":\"88.88\",\"state\":\"PAID\"}",
+      true, 200, PH_RESULT_UNKNOWN, "signature" },
+    { "paid without a number", "{\"at\":1795429230,\"code\":\"0\",\"sum\":\"88.88\",\"state\":\"PAID\"}",
+      true, 200, PH_RESULT_UNKNOWN, "no_number" },
+    { "closed without a number", "{\"at\":1795429230,\"code\":\"0\",\"state\":\"SHUT\"}",
+      true, 200, PH_RESULT_UNKNOWN, "no_number" },
+    { "paid without an amount", "{\"at\":1795429230,\"code\":\"0\",\"no\":\"" NUMBER
+      "\",\"state\":\"PAID\"}", true, 200, PH_RESULT_UNKNOWN, "no_number" },
+    { "three decimals", "{\"at\":1795429230,\"code\":\"0\",\"no\":\"" NUMBER
+      "\",\"sum\":\"88.880\",\"state\":\"PAID\"}", true, 200, PH_RESULT_UNKNOWN, "unreadable" },
+    { "an exponent", "{\"at\":1795429230,\"code\":\"0\",\"no\":\"" NUMBER
+      "\",\"sum\":\"8.888e1\",\"state\":\"PAID\"}", true, 200, PH_RESULT_UNKNOWN, "unreadable" },
+    { "a minus", "{\"at\":1795429230,\"code\":\"0\",\"no\":\"" NUMBER
+      "\",\"sum\":\"-88.88\",\"state\":\"PAID\"}", true, 200, PH_RESULT_UNKNOWN, "unreadable" },
+    { "a blank", "{\"at\":1795429230,\"code\":\"0\",\"no\":\"" NUMBER
+      "\",\"sum\":\" 88.88\",\"state\":\"PAID\"}", true, 200, PH_RESULT_UNKNOWN, "unreadable" },
+    { "too much", "{\"at\":1795429230,\"code\":\"0\",\"no\":\"" NUMBER
+      "\",\"sum\":\"10000000000000.00\",\"state\":\"PAID\"}", true, 200, PH_RESULT_UNKNOWN, "unreadable" },
+    { "a code that nobody knows", "{\"at\":1795429230,\"code\":\"7\",\"no\":\"" NUMBER
+      "\",\"sum\":\"88.88\",\"state\":\"PAID\"}", true, 200, PH_RESULT_UNKNOWN, "unknown_code" },
+    { "a code of a create", "{\"at\":1795429230,\"code\":\"POOR\"}", true, 200, PH_RESULT_UNKNOWN,
+      "unknown_code" },
+    { "no such order", "{\"at\":1795429230,\"code\":\"NO_SUCH\"}", true, 200, PH_RESULT_NOT_FOUND,
+      "not_found" },
+};
+/* clang-format on */
+
+static void
+hostile_answers_prove_nothing(void **unused)
+{
+    struct declared_case c;
+
+    (void) unused;
+    bank_open(&c);
+    for (size_t i = 0; i < PH_COUNT(hostiles); i++) {
+        const struct hostile *row = &hostiles[i];
+        struct ph_str         text
+            = row->is_signed ? signed_text(row->text) : ph_str_z(row->text);
+        const struct ph_channel_result *result
+            = answer(&c, PH_OP_QUERY, row->status, text);
+
+        if (result->class != row->class
+            || !ph_str_eq(result->error_class, ph_str_z(row->error_class)))
+        {
+            fail_msg("%s: class %d, %.*s", row->about, result->class,
+                     (int) result->error_class.len, result->error_class.ptr);
+        }
+        if (result->class == PH_RESULT_UNKNOWN) {
+            assert_int_equal(result->action, PH_ACTION_NONE);
+        }
+    }
+    case_close(&c);
+}
+
+static struct ph_str
+big_text(const char *head, const char *unit, size_t times, const char *tail)
+{
+    struct ph_buf buf = PH_BUF_INIT(body);
+
+    ph_buf_add(&buf, ph_str_z(head));
+    for (size_t i = 0; i < times; i++) {
+        ph_buf_add(&buf, ph_str_z(unit));
+    }
+    ph_buf_add(&buf, ph_str_z(tail));
+    assert_false(buf.full);
+    return ph_buf_str(&buf);
+}
+
+static void
+large_answers_prove_nothing(void **unused)
+{
+    static const struct {
+        const char *head, *unit, *tail;
+        size_t      times;
+    } rows[] = {
+        { "", "{\"a\":", "1", 100 },
+        { "", "{\"a\":", "1", 100000 },
+        { "{\"a\":", "[", "", 100000 },
+        { "{\"a\":[1", ",1", "]}", 50000 },
+        { "{\"a\":\"", "xxxxxxxxxx", "\"}", 100000 },
+        { "{\"a\":\"", "xxxxxxxxxx", "\"}", 20000 },
+        { "{\"sign\":\"", "0000000000", "\"}", 20000 },
+    };
+    struct declared_case c;
+
+    (void) unused;
+    bank_open(&c);
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct ph_str text
+            = big_text(rows[i].head, rows[i].unit, rows[i].times, rows[i].tail);
+
+        assert_int_equal(answer(&c, PH_OP_QUERY, 200, text)->class,
+                         PH_RESULT_UNKNOWN);
+    }
+    case_close(&c);
+}
+
+/* whatever room is left, a half result is none */
+static void
+a_full_arena_proves_nothing(void **unused)
+{
+    struct declared_case c;
+    struct ph_str        text;
+    bool                 was_unknown = false, was_paid = false;
+
+    (void) unused;
+    bank_open(&c);
+    text = signed_text(TOLD(",\"state\":\"PAID\",\"qr\":\"x\""));
+    for (size_t size = 0; size < 40000; size += 97) {
+        struct ph_channel_reply reply = { .status = 200, .body = text };
+
+        ph_arena_init(&c.arena, memory, size);
+        assert_int_equal(op_step(&c, PH_OP_QUERY, &reply), PH_STEP_DONE);
+        if (c.out.result.class == PH_RESULT_SUCCEEDED) {
+            assert_int_equal(c.out.result.amount, 8888);
+            t_same(c.out.result.currency, PH_STR("CNY"));
+            t_same(c.out.result.seller, PH_STR("shop-7"));
+            was_paid = true;
+        } else {
+            assert_int_equal(c.out.result.class, PH_RESULT_UNKNOWN);
+            was_unknown = true;
+        }
+        ph_arena_init(&c.arena, memory, size);
+        enum ph_channel_step step = op_step(&c, PH_OP_CREATE, NULL);
+        assert_true(
+            step == PH_STEP_ERROR
+            || (step == PH_STEP_NEED_REQUEST && c.out.request.body.len > 200));
+    }
+    assert_true(was_unknown && was_paid);
+    case_close(&c);
+}
+
+/* ---- unsigned channels ---- */
+
+static void
+unsigned_answers_only_wait(void **unused)
+{
+    static const struct {
+        const char *text;
+        enum ph_result_class class;
+    } rows[] = {
+        { TOLD(",\"state\":\"PAID\""), PH_RESULT_UNKNOWN },
+        { TOLD(",\"state\":\"DEAD\""), PH_RESULT_UNKNOWN },
+        { TOLD(",\"state\":\"SHUT\""), PH_RESULT_UNKNOWN },
+        { "{\"code\":\"NO_SUCH\"}", PH_RESULT_UNKNOWN },
+        { TOLD(",\"state\":\"OPEN\""), PH_RESULT_WAIT_USER },
+    };
+    struct declared_case c;
+    json_t              *root = bank_json();
+
+    (void) unused;
+    (void) json_object_set_new(json_object_get(root, "answer"), "verify",
+                               json_string("none: the bank signs nothing"));
+    assert_non_null(file_open(&c, root));
+    account_open(&c);
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        assert_int_equal(
+            answer(&c, PH_OP_QUERY, 200, ph_str_z(rows[i].text))->class,
+            rows[i].class);
+    }
+    case_close(&c);
+}
+
+/* ---- requests ---- */
+
+static void
+a_payer_s_page_needs_no_call(void **unused)
+{
+    struct declared_case c;
+    json_t              *root   = bank_json();
+    json_t              *create = json_loads(
+                     "{\"*\":{\"http\":\"GET\",\"url\":\"{account.base_url}/pay?v=1\","
+                                  "\"body\":\"form\",\"fields\":{\"no\":\"{order.number}\","
+                                  "\"t\":\"{order.subject}\",\"none\":\"{order.return_url}\"},"
+                                  "\"sign\":{\"as\":\"field sign\",\"of\":\"ours\"},"
+                                  "\"no_call\":true,\"action\":{\"type\":\"redirect\"}}}",
+                     0, NULL);
+
+    (void) unused;
+    (void) json_object_set_new(root, "create", create);
+    if (file_open(&c, root) == NULL) {
+        fail_msg("%s", c.why);
+    }
+    account_open(&c);
+    c.order.subject = PH_STR("a b&c\xe8\x8c\xb6");
+    assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_DONE);
+    assert_int_equal(c.out.result.class, PH_RESULT_WAIT_USER);
+    assert_int_equal(c.out.result.action, PH_ACTION_REDIRECT);
+    t_same(c.out.result.number, PH_STR(NUMBER));
+    static const struct ph_str head
+        = PH_STR_INIT("\"https://bank.example.com/pay?v=1&no=" NUMBER
+                      "&t=a%20b%26c%E8%8C%B6&sign=");
+    assert_int_equal(c.out.result.action_data.len, head.len + 64 + 1);
+    assert_memory_equal(c.out.result.action_data.ptr, head.ptr, head.len);
+    case_close(&c);
+}
+
+static json_t *
+request_of(const char *text)
+{
+    json_t *root = bank_json();
+
+    (void) json_object_set_new(root, "create", json_loads(text, 0, NULL));
+    return root;
+}
+
+/* what values could do to headers, addresses and XML */
+static void
+values_stay_values(void **unused)
+{
+    static const struct {
+        const char   *request;
+        struct ph_str subject;
+        const char   *url, *body; /* NULL = no request is made */
+    } rows[] = {
+        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"headers\":"
+          "{\"X\":\"{order.subject}\"}}}",
+          PH_STR_INIT("a\r\nEvil: 1"), NULL, NULL },
+        { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/"
+          "{order.subject|url}\"}}",
+          PH_STR_INIT("../@evil?#"), "https://h/..%2F%40evil%3F%23", "" },
+        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"xml\","
+          "\"root\":\"r\",\"fields\":{\"a\":\"{order.subject}\",\"b\":{\"c\":"
+          "\"{order.return_url}\"},\"d\":7,\"e\":{\"f\":true}}}}",
+          PH_STR_INIT("<x>&"), "https://h/",
+          "<?xml version=\"1.0\" encoding=\"UTF-8\"?><r><a>&lt;x&gt;&amp;</a>"
+          "<d>7</d><e><f>true</f></e></r>" },
+        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"xml\","
+          "\"fields\":{\"a\":\"{order.subject}\"}}}",
+          PH_STR_INIT("\x01"), NULL, NULL },
+        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"json\","
+          "\"fields\":{\"a\":\"{order.subject}\",\"b\":{\"c\":\"{order.amount|"
+          "number}\",\"d\":\"{order.amount}\"},\"e\":{\"f\":{\"g\":\""
+          "{order.return_url}\"}}}}}",
+          PH_STR_INIT("\"\\"), "https://h/",
+          "{\"a\":\"\\\"\\\\\",\"b\":{\"c\":8888,\"d\":\"8888\"}}" },
+        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"json\","
+          "\"fields\":{\"a\":\"{order.subject}\"}}}",
+          PH_STR_INIT("\xff"), NULL, NULL },
+        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"form\","
+          "\"fields\":{\"a\":\"{order.subject}\",\"b\":1}}}",
+          PH_STR_INIT("x y&b=2"), "https://h/", "a=x+y%26b%3D2&b=1" },
+        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":"
+          "\"{{{order.subject}}}\"}}",
+          PH_STR_INIT("{x}"), "https://h/", "{{x}}" },
+    };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct declared_case c;
+
+        if (file_open(&c, request_of(rows[i].request)) == NULL) {
+            fail_msg("%s", c.why);
+        }
+        account_open(&c);
+        c.order.subject = rows[i].subject;
+        if (rows[i].url == NULL) {
+            assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_ERROR);
+        } else {
+            assert_int_equal(op_step(&c, PH_OP_CREATE, NULL),
+                             PH_STEP_NEED_REQUEST);
+            t_same(c.out.request.url, ph_str_z(rows[i].url));
+            t_same(c.out.request.body, ph_str_z(rows[i].body));
+        }
+        case_close(&c);
+    }
+}
+
+/* the same call twice gives the same bytes: nothing is kept in between */
+static void
+a_repeat_is_the_same(void **unused)
+{
+    struct declared_case c;
+    static char          first[4096];
+
+    (void) unused;
+    bank_open(&c);
+    assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_NEED_REQUEST);
+    size_t len = c.out.request.body.len;
+    assert_true(len < sizeof(first));
+    memcpy(first, c.out.request.body.ptr, len);
+    assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_NEED_REQUEST);
+    t_same(c.out.request.body, ph_str_make(first, len));
+    case_close(&c);
+}
+
+/* ---- notices ---- */
+
+static void
+a_strange_notice_is_asked_about(void **unused)
+{
+    struct declared_case         c;
+    struct ph_channel_notice     in = { .body = { NULL, 0 } };
+    struct ph_channel_notice_out out;
+
+    (void) unused;
+    bank_open(&c);
+    in.body = signed_text(TOLD(",\"event\":\"e\",\"state\":\"FROZEN\""));
+    assert_int_equal(ph_declared_channel(c.file)->notice(
+                         &c.account, &in, NOW_MS, &c.arena, &out),
+                     PH_OK);
+    assert_int_equal(out.result.class, PH_RESULT_WAIT_USER);
+    assert_true(out.result.is_hint);
+    for (size_t i = 0; i < PH_COUNT(hostiles); i++) {
+        if (hostiles[i].is_signed) {
+            continue;
+        }
+        in.body = ph_str_z(hostiles[i].text);
+        assert_int_not_equal(ph_declared_channel(c.file)->notice(
+                                 &c.account, &in, NOW_MS, &c.arena, &out),
+                             PH_OK);
+    }
+    in.body = signed_text(TOLD(",\"state\":\"PAID\"")); /* no event */
+    assert_int_equal(ph_declared_channel(c.file)->notice(
+                         &c.account, &in, NOW_MS, &c.arena, &out),
+                     PH_E_MISSING);
+    case_close(&c);
+}
+
+static int
+digests(void **unused)
+{
+    (void) unused;
+    return ph_digest_init() ? 0 : -1;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_table_is_whole),
+        cmocka_unit_test(what_it_has_not_it_does_not_do),
+        cmocka_unit_test(hostile_answers_prove_nothing),
+        cmocka_unit_test(large_answers_prove_nothing),
+        cmocka_unit_test(a_full_arena_proves_nothing),
+        cmocka_unit_test(unsigned_answers_only_wait),
+        cmocka_unit_test(a_payer_s_page_needs_no_call),
+        cmocka_unit_test(values_stay_values),
+        cmocka_unit_test(a_repeat_is_the_same),
+        cmocka_unit_test(a_strange_notice_is_asked_about),
+    };
+
+    return cmocka_run_group_tests(tests, digests, NULL);
+}
