@@ -253,6 +253,9 @@ ph_channel_account_open(struct ph_channel_account   *account,
     }
     *why             = "its keys cannot be read";
     account->context = channel->account_open(account, env, now_ms, arena, why);
+    if (account->context != NULL) {
+        *why = NULL;
+    }
     return account->context != NULL;
 }
 

@@ -10,8 +10,8 @@
 #include "worker/store.h"
 
 #define ACCOUNT_STAMP_MAX 192
-/* opened by one job; what is left is the next one's */
-#define ACCOUNT_OPEN_MAX 256
+/* opened by one job, some milliseconds each; what is left is the next one's */
+#define ACCOUNT_OPEN_MAX 64
 #define ACCOUNT_CHANNEL_MAX 32 /* bytes of a channel's name */
 
 /* An account as the tables have it; one that cannot be used is remembered, so

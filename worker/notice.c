@@ -442,7 +442,7 @@ notice_on_refresh(struct wk_refresh *refresh, enum wk_refresh_answer answer)
 {
     struct notice *notice = refresh->data;
 
-    if (answer != WK_REFRESHED) {
+    if (answer != WK_REFRESHED || refresh->fresh == NULL) {
         notice_away(notice, "its key is not known yet", REFRESH_AGAIN_S);
         return;
     }

@@ -211,7 +211,7 @@ op_on_refresh(struct wk_refresh *refresh, enum wk_refresh_answer answer)
 {
     struct wk_op *op = refresh->data;
 
-    if (answer != WK_REFRESHED) {
+    if (answer != WK_REFRESHED || refresh->fresh == NULL) {
         op_fail(op, "refresh", "the account could not be refreshed");
         return;
     }

@@ -252,6 +252,9 @@ static const struct grammar_member sign_use_members[] = {
       .type        = G_TEXT,
       .is_required = true,
       .at          = offsetof(struct sign_text, as),
+      .schema      = "{\"type\":\"string\",\"pattern\":\"^(field [A-Za-z_]"
+                     "[A-Za-z0-9_.\\\\[\\\\]-]{0,63}|header [A-Za-z][A-Za-z0-9-]"
+                     "{0,63})$\"}",
       .about       = "field NAME, or header NAME" },
     { .name        = "of",
       .type        = G_TEXT,

@@ -82,7 +82,7 @@ struct grammar_member {
     uint32_t                   more;
     const struct grammar_name *names;
     bool (*read)(struct compile *c, const json_t *value, void *at);
-    const char *schema; /* of G_OWN */
+    const char *schema; /* of G_OWN, and of texts with a form */
     const char *about;
 };
 

@@ -398,7 +398,7 @@ const struct grammar_kind grammar_request = {
       .schema = OP_SCHEMA, .about = about_ }
 #define TEXTS_SCHEMA                                                           \
     "{\"type\":\"array\",\"minItems\":1,\"maxItems\":64,\"items\":"            \
-    "{\"type\":\"string\"}}"
+    "{\"$ref\":\"#/$defs/field\"}}"
 
 static const struct grammar_member file_members[] = {
     { .name = "payhub", .type = G_OWN, .is_required = true, .read = compile_version,

@@ -48,7 +48,9 @@ value_add(struct ph_buf *buf, const struct grammar_member *row)
 {
     switch (row->type) {
     case G_TEXT:
-        if (row->names != NULL) {
+        if (row->schema != NULL) {
+            ph_buf_add(buf, ph_str_make(row->schema, strlen(row->schema) - 1));
+        } else if (row->names != NULL) {
             pattern_add(buf, row->names->pattern);
         } else {
             add(buf, "{\"type\": \"string\", \"maxLength\": 4096");

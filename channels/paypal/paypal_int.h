@@ -192,6 +192,10 @@ enum ph_rc paypal_webhook_check(const struct ph_channel_account *account,
                                 size_t count, struct ph_str body,
                                 uint64_t now_ms) PH_MUST_CHECK;
 
+/* A body whose signature was right. */
+enum ph_rc paypal_event_read(struct ph_str body, struct ph_arena *arena,
+                             struct ph_channel_notice_out *out);
+
 enum ph_rc paypal_notice(const struct ph_channel_account *account,
                          const struct ph_channel_notice *in, uint64_t now_ms,
                          struct ph_arena              *arena,

@@ -295,7 +295,7 @@ refund_event(const struct ph_doc *resource, struct ph_arena *arena,
 }
 
 static enum ph_rc
-event_read(const struct ph_doc *doc, struct ph_arena *arena,
+event_take(const struct ph_doc *doc, struct ph_arena *arena,
            struct ph_channel_notice_out *out)
 {
     const struct ph_doc *resource = ph_doc_at(doc, "resource");
@@ -327,33 +327,38 @@ event_read(const struct ph_doc *doc, struct ph_arena *arena,
 }
 
 enum ph_rc
-paypal_notice(const struct ph_channel_account *account,
-              const struct ph_channel_notice *in, uint64_t now_ms,
-              struct ph_arena *arena, struct ph_channel_notice_out *out)
+paypal_event_read(struct ph_str body, struct ph_arena *arena,
+                  struct ph_channel_notice_out *out)
 {
     struct ph_doc *doc;
-    enum ph_rc rc = paypal_webhook_check(account, in->headers, in->header_count,
-                                         in->body, now_ms);
+    enum ph_rc     rc = ph_doc_json(&doc, body);
 
     *out = (struct ph_channel_notice_out){
         .result           = ph_rest_unknown(ph_str_make(NULL, 0)),
         .ack_body         = PH_STR("ok"),
         .ack_content_type = PH_STR("text/plain"),
     };
+    if (rc != PH_OK) {
+        return rc;
+    }
+    rc = event_take(doc, arena, out);
+    ph_doc_free(doc);
+    return arena->full ? PH_E_FULL : rc;
+}
+
+enum ph_rc
+paypal_notice(const struct ph_channel_account *account,
+              const struct ph_channel_notice *in, uint64_t now_ms,
+              struct ph_arena *arena, struct ph_channel_notice_out *out)
+{
+    enum ph_rc rc = paypal_webhook_check(account, in->headers, in->header_count,
+                                         in->body, now_ms);
+
     if (rc == PH_E_UNKNOWN) {
         out->needs_refresh = true;
         out->hint          = ph_arena_dup(
                      arena, ph_channel_header(in->headers, in->header_count,
                                               PH_STR("PAYPAL-CERT-URL")));
     }
-    if (rc != PH_OK) {
-        return rc;
-    }
-    rc = ph_doc_json(&doc, in->body);
-    if (rc != PH_OK) {
-        return rc;
-    }
-    rc = event_read(doc, arena, out);
-    ph_doc_free(doc);
-    return arena->full ? PH_E_FULL : rc;
+    return rc != PH_OK ? rc : paypal_event_read(in->body, arena, out);
 }

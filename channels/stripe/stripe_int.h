@@ -131,6 +131,11 @@ enum ph_rc stripe_webhook_check(struct ph_str secrets, struct ph_str header,
                                 struct ph_str body,
                                 uint64_t      now_ms) PH_MUST_CHECK;
 
+/* A body whose signature was right. */
+enum ph_rc stripe_event_read(const struct stripe_account *account,
+                             struct ph_str body, struct ph_arena *arena,
+                             struct ph_channel_notice_out *out);
+
 enum ph_rc stripe_notice(const struct ph_channel_account *account,
                          const struct ph_channel_notice *in, uint64_t now_ms,
                          struct ph_arena              *arena,

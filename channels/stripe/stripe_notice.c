@@ -218,7 +218,7 @@ mode_fits(const struct ph_doc *doc, const struct stripe_account *account)
 }
 
 static enum ph_rc
-event_read(const struct ph_doc *doc, const struct stripe_account *account,
+event_take(const struct ph_doc *doc, const struct stripe_account *account,
            struct ph_arena *arena, struct ph_channel_notice_out *out)
 {
     const struct ph_doc *object = ph_doc_at(doc, "data.object");
@@ -251,29 +251,36 @@ event_read(const struct ph_doc *doc, const struct stripe_account *account,
 }
 
 enum ph_rc
-stripe_notice(const struct ph_channel_account *account,
-              const struct ph_channel_notice *in, uint64_t now_ms,
-              struct ph_arena *arena, struct ph_channel_notice_out *out)
+stripe_event_read(const struct stripe_account *account, struct ph_str body,
+                  struct ph_arena *arena, struct ph_channel_notice_out *out)
 {
     struct ph_doc *doc;
-    struct ph_str  header = ph_channel_header(in->headers, in->header_count,
-                                              PH_STR("Stripe-Signature"));
-    enum ph_rc rc = stripe_webhook_check(account->values[STRIPE_WEBHOOK_SECRET],
-                                         header, in->body, now_ms);
+    enum ph_rc     rc = ph_doc_json(&doc, body);
 
-    if (rc != PH_OK) {
-        return rc;
-    }
-    rc = ph_doc_json(&doc, in->body);
-    if (rc != PH_OK) {
-        return rc;
-    }
     *out = (struct ph_channel_notice_out){
         .result           = ph_rest_unknown(ph_str_make(NULL, 0)),
         .ack_body         = PH_STR("ok"),
         .ack_content_type = PH_STR("text/plain"),
     };
-    rc = event_read(doc, account->context, arena, out);
+    if (rc != PH_OK) {
+        return rc;
+    }
+    rc = event_take(doc, account, arena, out);
     ph_doc_free(doc);
     return arena->full ? PH_E_FULL : rc;
+}
+
+enum ph_rc
+stripe_notice(const struct ph_channel_account *account,
+              const struct ph_channel_notice *in, uint64_t now_ms,
+              struct ph_arena *arena, struct ph_channel_notice_out *out)
+{
+    struct ph_str header = ph_channel_header(in->headers, in->header_count,
+                                             PH_STR("Stripe-Signature"));
+    enum ph_rc rc = stripe_webhook_check(account->values[STRIPE_WEBHOOK_SECRET],
+                                         header, in->body, now_ms);
+
+    return rc != PH_OK
+               ? rc
+               : stripe_event_read(account->context, in->body, arena, out);
 }

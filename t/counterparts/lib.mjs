@@ -6,10 +6,14 @@
  *   name      of the channel
  *   read      (request) -> {op, number, refund, ...} or null for no such path;
  *             throws Refused when the channel's own SDK refuses the request
- *   perform   (asked, books) -> plain answer; the only place that moves money
+ *   perform   (asked, books) -> plain answer; the only place that moves money.
+ *             asked.fault is the knob's word: a channel may have some of its own
  *   dress     (answer, asked, bend) -> {status, headers, body}; bend names the
  *             fault of the answer, or is undefined
- *   notice    (order, refund, bend) -> {headers, body} for the order's address
+ *   notice    (order, refund, bend) -> {headers, body} for the order's address;
+ *             the bend "replay" never reaches it: the last one is sent again
+ *   door      (path, asked, counterpart) -> answer of a door of its own, or
+ *             undefined; may be absent
  * request is {method, target, headers, body (Buffer)}.
  */
 import http from 'node:http'
@@ -96,14 +100,16 @@ export class Counterpart {
     this.channel = channel
     this.books = new Books()
     this.knobs = [] /* {op, fault, times, ms} */
-    this.noticeKnobs = [] /* {fault, times} */
+    this.sent = new Map() /* the last notice by "number/refund" */
     this.refused = [] /* what the SDK did not accept */
     this.notices = [] /* {number, refund, bend, status, body} */
     this.seen = [] /* {op, number, fault} */
   }
 
-  take (op) {
-    const at = this.knobs.findIndex(knob => knob.op === op || knob.op === '*')
+  /* A knob may name whose order it means: by our number, or by an amount. */
+  take (asked) {
+    const at = this.knobs.findIndex(knob => (knob.op === asked.op || knob.op === '*') &&
+      ['number', 'amount'].every(key => knob[key] === undefined || String(knob[key]) === String(asked[key])))
     if (at < 0) {
       return undefined
     }
@@ -120,8 +126,9 @@ export class Counterpart {
     if (asked === null) {
       return { status: 404, headers: {}, body: 'no such path' }
     }
-    const knob = this.take(asked.op)
+    const knob = this.take(asked)
     const fault = knob?.fault
+    asked.fault = fault
     this.seen.push({ op: asked.op, number: asked.number, fault })
     if (BEFORE.has(fault)) {
       return this.broken(fault)
@@ -166,7 +173,9 @@ export class Counterpart {
     if (!url) {
       return []
     }
-    const made = this.channel.notice(order, refund, bend)
+    const key = `${order.number}/${refund?.number ?? ''}`
+    const made = bend === 'replay' ? this.sent.get(key) : this.channel.notice(order, refund, bend)
+    this.sent.set(key, made)
     const told = await Promise.all(Array.from({ length: copies }, async () => {
       const answer = await fetch(made.url ?? url, { method: 'POST', headers: made.headers, body: made.body })
       return { number: order.number, refund: refund?.number, bend, status: answer.status, body: await answer.text() }
@@ -196,12 +205,16 @@ export class Counterpart {
         const refund = asked.refund && order.refunds.get(asked.refund)
         return await this.notify(order, refund, asked.bend, asked.copies)
       }
+      case '/_set': {
+        const { number, ...fields } = asked
+        return Object.assign(this.books.order(number), fields)
+      }
       case '/_books':
         return this.books
       case '/_seen':
         return { seen: this.seen, refused: this.refused, notices: this.notices }
       default:
-        return { error: 'no such door' }
+        return this.channel.door?.(path, asked, this) ?? { error: 'no such door' }
     }
   }
 

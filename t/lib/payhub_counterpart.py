@@ -3,6 +3,7 @@ payhub sends by the channel's own SDK and signs what it answers."""
 
 import json
 import os
+import shutil
 import subprocess
 import urllib.request
 
@@ -21,9 +22,9 @@ class Counterpart:
         modules = payhub_npm.modules(FOLDER)
         # a module is found from where the program lies: so it lies beside them
         for file in ("lib.mjs", f"{name}.mjs"):
-            with open(os.path.join(FOLDER, file), "rb") as source, \
-                    open(os.path.join(modules, file), "wb") as copy:
-                copy.write(source.read())
+            made = os.path.join(modules, file)
+            shutil.copyfile(os.path.join(FOLDER, file), f"{made}.{os.getpid()}")
+            os.replace(f"{made}.{os.getpid()}", made)
         self.child = subprocess.Popen(
             ["node", os.path.join(modules, f"{name}.mjs"),
              os.path.join(KEYS, name)],
@@ -49,6 +50,10 @@ class Counterpart:
     def notice(self, number, refund=None, bend=None, copies=1):
         return self.ask("/_notice", number=number, refund=refund, bend=bend,
                         copies=copies)
+
+    def set(self, number, **fields):
+        """What an order is from now on, in the counterpart's own words."""
+        return self.ask("/_set", number=number, **fields)
 
     def books(self):
         return self.ask("/_books")

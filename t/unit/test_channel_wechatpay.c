@@ -345,6 +345,42 @@ test_partial(void **state)
     }
 }
 
+/* What speaks of something else says so, and the core compares. */
+static void
+test_others(void **state)
+{
+    static const struct {
+        const char *body, *number, *seller, *app, *currency;
+    } rows[] = {
+        { "{\"appid\":\"" APPID "\",\"mchid\":\"" MCHID
+          "\",\"out_trade_no\":\"A0\",\"trade_state\":\"SUCCESS\","
+          "\"amount\":{\"total\":100,\"currency\":\"CNY\"}}",
+          "A0", MCHID, APPID, "CNY" },
+        { "{\"appid\":\"wxother\",\"mchid\":\"1\",\"out_trade_no\":\"" ATTEMPT
+          "\",\"trade_state\":\"SUCCESS\",\"amount\":{\"total\":100,"
+          "\"currency\":\"USD\"}}",
+          ATTEMPT, "1", "wxother", "USD" },
+        { "{\"sp_appid\":\"wxsp\",\"sp_mchid\":\"2\",\"sub_mchid\":\"3\","
+          "\"out_trade_no\":\"" ATTEMPT
+          "\",\"trade_state\":\"SUCCESS\",\"amount\":{\"total\":100}}",
+          ATTEMPT, "2/3", "wxsp", "" },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        done(PH_OP_QUERY, 200, rows[i].body);
+        proves(SUCCEEDED, "");
+        same_text(out.result.number, rows[i].number);
+        same_text(out.result.seller, rows[i].seller);
+        same_text(out.result.app, rows[i].app);
+        same_text(out.result.currency, rows[i].currency);
+    }
+    struct ph_channel_expected expected;
+    wechat_expected(&account, &order, &arena, &expected);
+    same_text(expected.seller, MCHID);
+    same_text(expected.app, APPID);
+}
+
 /* ---- amounts ---- */
 
 static void
@@ -550,6 +586,7 @@ main(void)
         cmocka_unit_test_setup(test_order_states, setup),
         cmocka_unit_test_setup(test_refund_states, setup),
         cmocka_unit_test_setup(test_partial, setup),
+        cmocka_unit_test_setup(test_others, setup),
         cmocka_unit_test_setup(test_amounts, setup),
         cmocka_unit_test_setup(test_actions, setup),
         cmocka_unit_test_setup(test_no_action, setup),
