@@ -38,7 +38,8 @@ struct account {
     bool                     has_new_values;
 };
 
-/* The value of a file.  One of a bank's key file is kept as base64. */
+/* The value of a file, less one LF at its end.  A bank's key file is kept as
+ * base64. */
 static enum cli_exit
 file_take(const struct ph_channel_field *row, const char *path,
           struct ph_buf *out)
@@ -56,6 +57,9 @@ file_take(const struct ph_channel_field *row, const char *path,
         ok = ph_file_read(path, &file, &why);
         ph_b64_encode(out, ph_buf_str(&file));
     } else {
+        if (file.len > 0 && file.ptr[file.len - 1] == '\n' && !row->secret) {
+            file.len--; /* a secret has lost it already */
+        }
         ph_buf_add(out, ph_buf_str(&file));
     }
     OPENSSL_cleanse(memory, sizeof(memory));

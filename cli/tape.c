@@ -10,7 +10,7 @@
 #include "channels/pick.h"
 
 #define ARENA_MAX (256 * 1024) /* as a worker has it */
-#define SHOWN_MAX 2048 /* bytes of a text that differs */
+#define SHOWN_MAX 2048         /* bytes of a text that differs */
 #define NONCE_LEN 16
 
 struct tape {

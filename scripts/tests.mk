@@ -190,7 +190,16 @@ LIST_QUERY_SRCS := $(addprefix worker/,list_query.c payment_method.c time_text.c
 $(B)/t/test_worker_list $(B)/t/replay_list_query: $(call obj,$(LIST_QUERY_SRCS))
 build/fuzz/fuzz_list_query: $(call fuzz_obj,$(LIST_QUERY_SRCS))
 
-# The judge of the field scanner is a parser.
+# The judge of the field scanner, and of a member's place, is a parser.
 $(B)/t/replay_scan build/fuzz/fuzz_scan: LIBS_PURE += -ljansson
+$(B)/t/replay_json_member build/fuzz/fuzz_json_member: LIBS_PURE += -ljansson
+
+# What channels are told.
+FUZZ_CHANNEL  := alipay cert declared declared_file paypal stripe unionpay \
+                 wechatpay xml
+CHANNEL_FUZZ  := $(FUZZ_CHANNEL:%=build/fuzz/fuzz_%)
+$(FUZZ_CHANNEL:%=$(B)/t/replay_%): $(call obj,$(CHANNEL_SRCS))
+$(FUZZ_CHANNEL:%=$(B)/t/replay_%) $(CHANNEL_FUZZ): LIBS_PURE += -ljansson -lexpat -lz
+$(CHANNEL_FUZZ): $(call fuzz_obj,$(CHANNEL_SRCS))
 
 -include scripts/check.mk

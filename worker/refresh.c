@@ -24,11 +24,11 @@
 #define LEASE_S 15
 #define POLL_MS 100
 #define POLLS_A_FETCH 10  /* then the lease is looked at again */
+#define POLLS_ALONE 20    /* of a flight that nobody waits for */
 #define POLLS_MAX 600     /* of a flight */
 #define FLIGHTS_MAX 1024  /* accounts at once */
 #define DUE_STARTS_MAX 16 /* of one look */
 #define DUE_AGAIN_NS UINT64_C(30000000000)
-#define ACCOUNT_ID_MAX 32
 
 enum lease {
     LEASE_OURS,
@@ -514,7 +514,9 @@ flight_poll(void *data)
     if (flight_has_come(flight)) {
         flight_end(flight, WK_REFRESHED);
     } else if (flight->polls >= POLLS_MAX
-               || (flight->waiters == NULL && !flight->is_due))
+               || (flight->waiters == NULL
+                   && (flight->polls >= POLLS_ALONE
+                       || flight->worker->is_draining)))
     {
         flight_end(flight, WK_REFRESH_FAILED);
     } else if (flight->polls % POLLS_A_FETCH == 0) {

@@ -6,6 +6,7 @@
  */
 #include "worker/refund_settle.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "libpayhub/io/log.h"
@@ -32,6 +33,7 @@ rows_want(struct wk_batch *batch, struct wk_refund_settle *settle)
         want->by     = WK_WANT_ATTEMPT;
         want->key[0] = settle->foreign_of;
     } else if (settle->foreign_trade.len != 0) {
+        assert(settle->notice != NULL); /* nobody else tells such a number */
         want->by     = WK_WANT_TRADE;
         want->key[0] = settle->notice->account_id;
         want->key[1] = settle->foreign_trade;

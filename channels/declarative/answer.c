@@ -157,16 +157,21 @@ unknown_set(struct ph_channel_result *result, struct ph_str error_class)
     result->error_class = error_class;
 }
 
-/* A payment that is over without its number may be another's; what only tells
- * that the payer acts, or that it is closed, may say so by its signature. */
+/* What ends a payment and names none may be about another.  Only where the file
+ * says that no number is told: that the payer acts, and the answer to a close,
+ * such as a 204 without a body. */
 static bool
 is_named(const struct ph_channel_result *result,
-         const struct declared_told     *told)
+         const struct declared_told *told, enum ph_channel_op op)
 {
+    bool closes = op == PH_OP_CLOSE || op == PH_OP_REVERSE;
+
     if (result->number.len != 0) {
         return true;
     }
-    return !told->number.is_set && result->class != PH_RESULT_SUCCEEDED;
+    return !told->number.is_set && result->class != PH_RESULT_SUCCEEDED
+           && result->class != PH_RESULT_FAILED
+           && (result->class != PH_RESULT_CLOSED || closes);
 }
 
 static void
@@ -182,14 +187,14 @@ failure_name(struct ph_channel_result *result)
 
 static void
 by_status(const struct declared_told *told, struct ph_channel_result *result,
-          bool is_known, enum ph_result_class class)
+          bool is_known, enum ph_result_class class, enum ph_channel_op op)
 {
     if (!is_known) {
         unknown_set(result, PH_STR("unknown_code"));
         return;
     }
     result->class = class;
-    if (!is_named(result, told)
+    if (!is_named(result, told, op)
         || (class == PH_RESULT_SUCCEEDED && result->amount < 0))
     {
         unknown_set(result, PH_STR("no_number"));
@@ -228,7 +233,7 @@ answer_judge(struct declared_run *run, enum ph_channel_op op,
         unknown_set(result, PH_STR("unknown_code"));
         return true;
     }
-    by_status(part, result, is_known, class);
+    by_status(part, result, is_known, class, op);
     return true;
 }
 
@@ -392,6 +397,12 @@ declared_step(struct ph_channel_call *call, const struct ph_channel_reply *last,
 
 /* ---- notices ---- */
 
+static bool notice_may_say(enum ph_result_class class)
+{
+    return class == PH_RESULT_SUCCEEDED || class == PH_RESULT_FAILED
+           || class == PH_RESULT_CLOSED || class == PH_RESULT_WAIT_USER;
+}
+
 static bool
 notice_judge(struct declared_run *run, const struct declared_told *part,
              struct ph_channel_result *result)
@@ -402,7 +413,9 @@ notice_judge(struct declared_run *run, const struct declared_told *part,
     if (!status_judge(run, part, &class, &is_known)) {
         return false;
     }
-    if (is_known && (class != PH_RESULT_SUCCEEDED || result->amount >= 0)) {
+    if (is_known && notice_may_say(class)
+        && (class != PH_RESULT_SUCCEEDED || result->amount >= 0))
+    {
         result->class = class;
         failure_name(result);
         return true;

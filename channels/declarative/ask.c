@@ -132,6 +132,7 @@ static bool fields_read(struct compile *c, const json_t *value, unsigned nest,
                         struct declared_fields *out);
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as fields nest, 8 */
 field_read(struct compile *c, const char *name, const json_t *value,
            unsigned nest, struct declared_field *field)
 {
@@ -162,6 +163,7 @@ field_read(struct compile *c, const char *name, const json_t *value,
 }
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as fields nest, 8 */
 fields_read(struct compile *c, const json_t *value, unsigned nest,
             struct declared_fields *out)
 {

@@ -155,6 +155,7 @@ check_answer(struct compile *c, void *at)
 {
     struct declared_message *message = at;
 
+    c->general_count = c->code_count;
     return check_told(c, &message->told);
 }
 
@@ -251,6 +252,17 @@ fields_are_flat(const struct declared_fields *fields)
 }
 
 static bool
+has_field(const struct declared_fields *fields, struct ph_str name)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        if (ph_str_eq(fields->items[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
 body_check(struct compile *c, const struct declared_request *request)
 {
     bool is_get = ph_str_eq(request->http, PH_STR("GET"));
@@ -280,7 +292,23 @@ body_check(struct compile *c, const struct declared_request *request)
         return fault_at(c, "sign", "a field without fields",
                         "fields and their form");
     }
+    if (request->sign != NULL && !request->sign_is_header
+        && has_field(&request->fields, request->sign_name))
+    {
+        return fault_at(c, "sign/as", "a field that is there already",
+                        "one of its own");
+    }
     return true;
+}
+
+/* the address itself, or a page that posts the fields to it */
+static bool
+makes_page(const struct declared_request *request)
+{
+    return request->action->type == PH_ACTION_REDIRECT
+           || (request->action->type == PH_ACTION_FORM
+               && request->form == FORM_FORM
+               && !ph_str_eq(request->http, PH_STR("GET")));
 }
 
 bool
@@ -295,11 +323,11 @@ check_request(struct compile *c, void *at)
         return fault_at(c, "no_call", "true", "it in create alone");
     }
     if (request->is_no_call && !request->action->data.is_set
-        && request->action->fields.count == 0
-        && request->action->type != PH_ACTION_REDIRECT)
+        && request->action->fields.count == 0 && !makes_page(request))
     {
         return fault_at(c, "action", "neither data nor fields",
-                        "one of them, or the type redirect");
+                        "one of them, or the type redirect, or form with a "
+                        "POST of a form");
     }
     return url_check(c, &request->url) && body_check(c, request);
 }

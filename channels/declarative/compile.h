@@ -25,6 +25,7 @@ struct compile {
     size_t                      fields;    /* of the message so far */
     struct ph_channel_code      codes[DECLARED_CODES_MAX];
     size_t                      code_count;
+    size_t general_count; /* of them, of the general answer */
 };
 
 /* "POINTER: found X, expected Y"; gives false */

@@ -106,7 +106,7 @@ static const struct grammar_kind kind_code = {
 #define MAP_SCHEMA                                                             \
     "{\"type\":\"object\",\"minProperties\":1,\"maxProperties\":256,"          \
     "\"propertyNames\":{\"type\":\"string\",\"minLength\":1},"                                     \
-    "\"additionalProperties\":{\"$ref\":\"#/$defs/class\"}}"
+    "\"additionalProperties\":{\"$ref\":\"#/$defs/state_class\"}}"
 
 static const struct grammar_member status_members[] = {
     { .name = "from", .type = G_TEMPLATE, .is_required = true, .more = ON_LET,

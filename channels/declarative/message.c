@@ -5,6 +5,7 @@
  * A field without a value is not sent, a set of fields without one neither.
  */
 #include "channels/declarative/filter.h"
+#include "channels/html.h"
 #include "libpayhub/wire/form.h"
 
 #define URL_MAX 4096
@@ -35,6 +36,7 @@ text_is_sendable(struct ph_str text)
 }
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as fields nest, 8 */
 values_make(struct declared_run *run, const struct declared_field *items,
             size_t count, struct values *values)
 {
@@ -72,6 +74,7 @@ json_name_add(struct ph_buf *buf, struct ph_str name, bool *is_first)
 
 /* false: none of them has a value */
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as fields nest, 8 */
 json_add(struct ph_buf *buf, const struct declared_field *items, size_t count,
          struct values *values, const struct added *added)
 {
@@ -120,6 +123,7 @@ tag_add(struct ph_buf *buf, struct ph_str name, bool is_end)
 }
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as fields nest, 8 */
 xml_add(struct ph_buf *buf, struct ph_str root,
         const struct declared_field *items, size_t count, struct values *values,
         const struct added *added)
@@ -400,6 +404,28 @@ declared_request_make(struct declared_run           *run,
 
 /* ---- what the payer is handed ---- */
 
+/* a page that posts the fields, as they are in the body */
+static bool
+page_make(struct declared_run *run, struct ph_str *out)
+{
+    struct ph_pair *pairs
+        = ph_arena_take(run->arena, PH_FORM_PAIRS_MAX * sizeof(*pairs));
+    struct ph_buf buf;
+    size_t        count;
+
+    if (pairs == NULL) {
+        return declared_fault(run, FAULT_ROOM);
+    }
+    if (ph_form_decode(run->body, run->arena, pairs, PH_FORM_PAIRS_MAX, &count)
+        != PH_OK)
+    {
+        return declared_fault(run, FAULT_VALUE);
+    }
+    ph_arena_open(run->arena, &buf);
+    ph_html_form(&buf, run->url, pairs, count);
+    return declared_filter_end(run, &buf, out);
+}
+
 bool
 declared_action_make(struct declared_run          *run,
                      const struct declared_action *action,
@@ -421,6 +447,10 @@ declared_action_make(struct declared_run          *run,
     }
     if (!action->data.is_set && action->type == PH_ACTION_REDIRECT) {
         text = run->url;
+    } else if (!action->data.is_set && action->type == PH_ACTION_FORM
+               && !page_make(run, &text))
+    {
+        return false;
     }
     if (text.len == 0) {
         return true; /* the core asks again */

@@ -136,6 +136,11 @@ COMPILE_OWN(words)
         {
             return false;
         }
+        if (word->class == PH_RESULT_NOT_SENT) {
+            return compile_fault(c, PH_STR("not_sent"),
+                                 "it of a code alone: what has a state was "
+                                 "sent");
+        }
         compile_leave(c, mark);
     }
     qsort(map->items, map->count, sizeof(map->items[0]), word_compare);
@@ -163,6 +168,29 @@ ops_read(struct compile *c, const json_t *value, uint32_t *ops)
         compile_leave(c, mark);
     }
     return true;
+}
+
+/* Where a code proves something unless the file says otherwise: that a query
+ * was refused says nothing about the payment. */
+static uint32_t
+ops_of(enum ph_result_class result)
+{
+    switch (result) {
+    case PH_RESULT_FAILED:
+    case PH_RESULT_NOT_SENT:
+        return PH_OP_BIT(PH_OP_CREATE) | PH_OP_BIT(PH_OP_REFUND);
+    case PH_RESULT_CLOSED:
+        return PH_OP_BIT(PH_OP_QUERY) | PH_OP_BIT(PH_OP_CLOSE)
+               | PH_OP_BIT(PH_OP_REVERSE);
+    case PH_RESULT_NOT_FOUND:
+        return PH_OP_BIT(PH_OP_QUERY) | PH_OP_BIT(PH_OP_CLOSE)
+               | PH_OP_BIT(PH_OP_REFUND_QUERY);
+    case PH_RESULT_UNKNOWN:
+    case PH_RESULT_SUCCEEDED:
+    case PH_RESULT_WAIT_USER:
+        break;
+    }
+    return 0;
 }
 
 /* [class, error class, [operations]] */
@@ -203,7 +231,24 @@ code_read(struct compile *c, const json_t *value, struct ph_channel_code *code)
         return false;
     }
     compile_leave(c, mark);
+    if (code->ops == 0) {
+        code->ops = ops_of(code->result);
+    }
     return true;
+}
+
+/* A row of an operation's own answer takes the place of the general one. */
+static void
+general_yield(struct compile *c, struct ph_str code, uint32_t ops)
+{
+    for (size_t i = 0; c->op != 0 && i < c->general_count; i++) {
+        if (ph_str_eq(c->codes[i].code, code) && c->codes[i].ops != 0) {
+            c->codes[i].ops &= ~ops;
+            if (c->codes[i].ops == 0) { /* of nothing, not of all */
+                c->codes[i].ops = PH_OP_BIT(PH_OP_ACCOUNT_REFRESH);
+            }
+        }
+    }
 }
 
 static bool
@@ -235,6 +280,7 @@ codes_read(struct compile *c, const json_t *value)
         {
             return false;
         }
+        general_yield(c, code->code, code->ops);
         compile_leave(c, mark);
     }
     return true;

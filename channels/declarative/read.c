@@ -287,6 +287,7 @@ text_read(struct compile *c, const json_t *value,
 }
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tables of grammar.c */
 object_new(struct compile *c, const json_t *value,
            const struct grammar_kind *kind, void **out)
 {
@@ -295,6 +296,7 @@ object_new(struct compile *c, const json_t *value,
 }
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tables of grammar.c */
 value_read(struct compile *c, const json_t *value,
            const struct grammar_member *row, char *at)
 {
@@ -328,6 +330,7 @@ value_read(struct compile *c, const json_t *value,
 }
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tables of grammar.c */
 member_read(struct compile *c, const json_t *object,
             const struct grammar_member *row, char *at)
 {
@@ -357,6 +360,7 @@ member_read(struct compile *c, const json_t *object,
 }
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tables of grammar.c */
 members_read(struct compile *c, const json_t *object,
              const struct grammar_kind *kind, char *at)
 {
@@ -373,6 +377,7 @@ members_read(struct compile *c, const json_t *object,
 }
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tables of grammar.c */
 is_member(const struct grammar_kind *kind, const char *name)
 {
     for (const struct grammar_member *row = kind->members; row->name != NULL;
@@ -387,6 +392,7 @@ is_member(const struct grammar_kind *kind, const char *name)
 }
 
 static void
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tables of grammar.c */
 members_list(struct ph_buf *buf, const struct grammar_kind *kind)
 {
     for (const struct grammar_member *row = kind->members; row->name != NULL;
@@ -401,6 +407,7 @@ members_list(struct ph_buf *buf, const struct grammar_kind *kind)
 }
 
 bool
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tables of grammar.c */
 compile_object(struct compile *c, const json_t *value,
                const struct grammar_kind *kind, void *at)
 {

@@ -54,6 +54,7 @@ doc_parse(struct declared_run *run, struct declared_doc *doc)
 }
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): each let and document is begun once */
 doc_text(struct declared_run *run, struct declared_doc *doc, bool is_inner)
 {
     const struct declared_open *open = run->message->open;
@@ -75,6 +76,7 @@ doc_text(struct declared_run *run, struct declared_doc *doc, bool is_inner)
 }
 
 const struct declared_doc *
+/* NOLINTNEXTLINE(misc-no-recursion): each let and document is begun once */
 declared_doc_get(struct declared_run *run, bool is_inner)
 {
     struct declared_doc *doc = is_inner ? &run->inner : &run->in;
@@ -136,6 +138,7 @@ whole_keep(struct declared_run *run, int64_t value, struct ph_str *out)
 
 /* Numbers with fractions and sets of members are no texts. */
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): each let and document is begun once */
 member_text(struct declared_run *run, bool is_inner, struct ph_str path,
             struct ph_str *out)
 {
@@ -241,6 +244,7 @@ nonce_text(struct declared_run *run, struct ph_str *out)
 }
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): each let and document is begun once */
 let_text(struct declared_run *run, struct ph_str name, struct ph_str *out)
 {
     const struct declared_lets *lets = run->lets;
@@ -297,6 +301,7 @@ extra_text(struct declared_run *run, struct ph_str name, struct ph_str *out)
 }
 
 bool
+/* NOLINTNEXTLINE(misc-no-recursion): each let and document is begun once */
 declared_source_text(struct declared_run          *run,
                      const struct declared_source *source, struct ph_str *out)
 {
@@ -334,7 +339,7 @@ declared_source_text(struct declared_run          *run,
     case SOURCE_INNER:
         return member_text(run, true, source->name, out);
     case SOURCE_ORDER_METHOD:
-        *out = run->order->method;
+        *out = run->order != NULL ? run->order->method : *out;
         return true;
     default:
         return run->order != NULL ? order_text(run, source->kind, out)
@@ -364,6 +369,7 @@ declared_filters_run(struct declared_run          *run,
 }
 
 static bool
+/* NOLINTNEXTLINE(misc-no-recursion): each let and document is begun once */
 piece_text(struct declared_run *run, const struct declared_piece *piece,
            struct ph_str *out)
 {
@@ -377,6 +383,7 @@ piece_text(struct declared_run *run, const struct declared_piece *piece,
 }
 
 bool
+/* NOLINTNEXTLINE(misc-no-recursion): each let and document is begun once */
 declared_text(struct declared_run *run,
               const struct declared_template *template, struct ph_str *out)
 {

@@ -131,7 +131,7 @@ function contentOf (params) {
     return JSON.parse(params.biz_content)
   }
   need(params.encrypt_type === 'AES', `encrypt_type is ${params.encrypt_type}`)
-  return platform.aesDecrypt(params.biz_content)
+  return JSON.parse(platform.aesDecrypt(params.biz_content))
 }
 
 function contentCheck (method, content) {
@@ -178,7 +178,8 @@ function read (request) {
     method: params.method,
     number: content.out_trade_no,
     refund: content.out_request_no,
-    amount: amount === undefined ? undefined : fen(amount),
+    /* of what tells none, the order's: a knob knows orders by it */
+    amount: amount === undefined ? amounts.get(content.out_trade_no) : fen(amount),
     content,
     notifyUrl: params.notify_url,
     returnUrl: params.return_url,
@@ -186,6 +187,8 @@ function read (request) {
     certified: params.app_cert_sn !== undefined
   }
 }
+
+const amounts = new Map() /* by number */
 
 /* --- what happens ---------------------------------------------------------- */
 
@@ -206,11 +209,15 @@ function open (asked, books) {
     scanned: asked.method !== 'alipay.trade.precreate',
     reverses: 0
   })
+  amounts.set(order.number, order.amount)
   return order.amount === asked.amount && order.subject === content.subject ? order : null
 }
 
+const backOf = order => [...order.refunds.values()].reduce((sum, one) => sum + one.amount, 0)
+
+/* A payment that went back whole is closed, as one that nobody made. */
 function statusOf (order) {
-  if (order.status === 'paid') {
+  if (order.status === 'paid' && backOf(order) < order.amount) {
     return 'TRADE_SUCCESS'
   }
   return order.status === 'open' ? 'WAIT_BUYER_PAY' : 'TRADE_CLOSED'
@@ -307,6 +314,9 @@ function reverse (asked, books) {
     return { ...DONE, out_trade_no: asked.number, retry_flag: 'N' }
   }
   const action = { open: 'close', paid: 'refund' }[order.status]
+  if (action === 'refund' && order.refunds.size > 0) {
+    return failed('ACQ.TRADE_HAS_FINISHED')
+  }
   if (action) {
     order.status = action === 'close' ? 'closed' : 'reversed'
     order.reverses++
@@ -329,16 +339,13 @@ function refund (asked, books) {
   if (old && old.amount !== asked.amount) {
     return failed('ACQ.DISCORDANT_REPEAT_REQUEST')
   }
-  if (!old && order.status !== 'paid') {
+  if (!old && statusOf(order) !== 'TRADE_SUCCESS') {
     return failed(order.status === 'open' ? 'ACQ.TRADE_STATUS_ERROR' : 'ACQ.TRADE_HAS_CLOSE')
   }
-  if (!old && books.refunded(order) + asked.amount > order.amount) {
+  if (!old && backOf(order) + asked.amount > order.amount) {
     return failed('ACQ.REFUND_AMT_NOT_EQUAL_TOTAL')
   }
   books.refund(order, asked.refund, asked.amount)
-  if (books.refunded(order) === order.amount) {
-    order.status = 'refunded'
-  }
   if (asked.fault === 'system_error_done') {
     return failed('ACQ.SYSTEM_ERROR')
   }
@@ -347,7 +354,7 @@ function refund (asked, books) {
     ...ids(order),
     buyer_logon_id: '158****1562',
     fund_change: old ? 'N' : 'Y',
-    refund_fee: yuan(books.refunded(order)),
+    refund_fee: yuan(backOf(order)),
     send_back_fee: yuan(asked.amount),
     gmt_refund_pay: beijing(Date.now())
   }
@@ -462,7 +469,6 @@ function leaving (face, body, key, sign, signed) {
 /* --- notices --------------------------------------------------------------- */
 
 function notice (order, refund, bend) {
-  const back = [...order.refunds.values()].reduce((sum, one) => sum + one.amount, 0)
   const params = {
     gmt_create: beijing(Date.now() - 1000),
     charset: 'utf-8',
@@ -489,7 +495,7 @@ function notice (order, refund, bend) {
     ...(refund
       ? {
           out_biz_no: refund.number,
-          refund_fee: yuan(back),
+          refund_fee: yuan(backOf(order)),
           gmt_refund: `${beijing(Date.now())}.123`
         }
       : {})

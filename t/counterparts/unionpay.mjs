@@ -20,33 +20,52 @@ const SIGNERS = {
   own_key: { key: read('merchant_pkcs8.pem'), cert: read('merchant.cer') }
 }
 const MER_ID = '777290058110048'
-const NEEDED = ['version', 'encoding', 'signMethod', 'certId', 'txnType', 'txnSubType', 'bizType', 'accessType',
+const SECURE_KEY = 'payhub-secure-key-0001' /* signMethod 11 */
+const NEEDED = ['version', 'encoding', 'signMethod', 'txnType', 'txnSubType', 'bizType', 'accessType',
   'merId', 'orderId', 'txnTime', 'signature']
 const MONEY_NEEDED = ['channelType', 'currencyCode', 'txnAmt', 'backUrl']
 const ECHOED = ['version', 'encoding', 'signMethod', 'bizType', 'accessType', 'merId', 'txnType', 'txnSubType',
   'orderId', 'txnTime']
 
-function digest (fields) {
-  const text = Object.keys(fields).filter(name => name !== 'signature' && fields[name] !== '')
+const sha256 = text => crypto.createHash('sha256').update(text).digest('hex')
+
+function joined (fields) {
+  return Object.keys(fields).filter(name => name !== 'signature' && fields[name] !== '')
     .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     .map(name => `${name}=${fields[name]}`).join('&')
-  return crypto.createHash('sha256').update(text).digest('hex')
 }
 
-const sign = (fields, key) => crypto.sign('RSA-SHA256', Buffer.from(digest(fields)), key).toString('base64')
+const sign = (fields, key) => crypto.sign('RSA-SHA256', Buffer.from(sha256(joined(fields))), key).toString('base64')
+const shared = (fields, key) => sha256(`${joined(fields)}&${sha256(key)}`)
 
 function signed (fields, signer = SIGNERS.ours) {
+  if (fields.signMethod === '11') {
+    return { ...fields, signature: shared(fields, SECURE_KEY) }
+  }
   const all = { ...fields, signPubKeyCert: signer.cert }
   return { ...all, signature: sign(all, signer.key) }
 }
 
-/* The foreign signature of the vectors, byte for byte. */
+function isSigned (fields) {
+  if (fields.signMethod === '11') {
+    return fields.certId === undefined && fields.signature === shared(fields, SECURE_KEY)
+  }
+  return fields.signMethod === '01' && fields.certId === MERCHANT_SERIAL &&
+    crypto.verify('RSA-SHA256', Buffer.from(sha256(joined(fields))), MERCHANT.publicKey,
+      Buffer.from(fields.signature, 'base64'))
+}
+
+/* The foreign signatures of the vectors, byte for byte. */
 function selfCheck () {
   const vectors = JSON.parse(fs.readFileSync(path.join(KEYS, '..', '..', 'unionpay.json'), 'utf8'))
   for (const { name, params, signature } of vectors.requests) {
     if (sign(params, read('merchant_pkcs8.pem')) !== signature) {
       throw new Error(`the vector ${name} is signed otherwise`)
     }
+  }
+  const { params, secureKey, signature } = vectors.hash_mode.find(one => one.signMethod === '11')
+  if (shared(params, secureKey) !== signature) {
+    throw new Error('the vector of signMethod 11 is signed otherwise')
   }
 }
 
@@ -68,10 +87,8 @@ function fieldsOf (request) {
   for (const name of NEEDED) {
     refuse(!(name in fields), `${name} is missing`)
   }
-  refuse(!crypto.verify('RSA-SHA256', Buffer.from(digest(fields)), MERCHANT.publicKey,
-    Buffer.from(fields.signature, 'base64')), 'signature')
-  refuse(fields.version !== '5.1.0' || fields.encoding !== 'UTF-8' || fields.signMethod !== '01', 'version')
-  refuse(fields.certId !== MERCHANT_SERIAL, `certId ${fields.certId}`)
+  refuse(!isSigned(fields), 'signature')
+  refuse(fields.version !== '5.1.0' || fields.encoding !== 'UTF-8', 'version')
   refuse(fields.merId !== MER_ID, `merId ${fields.merId}`)
   refuse(!/^[0-9A-Za-z]{8,40}$/.test(fields.orderId), `orderId ${fields.orderId}`)
   refuse(!/^20\d{12}$/.test(fields.txnTime), `txnTime ${fields.txnTime}`)
@@ -230,9 +247,18 @@ class UnionPay {
     } else if (bend === 'no_sign') {
       delete all.signature
     }
+    const body = new URLSearchParams(all).toString()
     return {
       headers: { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' },
-      body: new URLSearchParams(all).toString()
+      body: bend === 'twice' ? `${body}&txnAmt=${all.txnAmt}` : body
+    }
+  }
+
+  /* A person gives money back at UnionPay's own console. */
+  door (path, asked, counterpart) {
+    if (path === '/_console_refund') {
+      const order = counterpart.books.order(asked.number)
+      return counterpart.books.refund(order, `CONSOLE${order.refunds.size}0000`, asked.amount)
     }
   }
 }

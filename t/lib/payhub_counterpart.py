@@ -18,7 +18,7 @@ KEYS = os.path.join(TREE, "t", "data", "vectors", "keys")
 class Counterpart:
     """One program; the keys are those of t/data/vectors/keys."""
 
-    def __init__(self, name):
+    def __init__(self, name, keys=None):
         modules = payhub_npm.modules(FOLDER)
         # a module is found from where the program lies: so it lies beside them
         for file in ("lib.mjs", f"{name}.mjs"):
@@ -27,7 +27,7 @@ class Counterpart:
             os.replace(f"{made}.{os.getpid()}", made)
         self.child = subprocess.Popen(
             ["node", os.path.join(modules, f"{name}.mjs"),
-             os.path.join(KEYS, name)],
+             os.path.join(KEYS, keys or name)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         line = self.child.stdout.readline()
         assert line, f"{name}.mjs ended before it listened"

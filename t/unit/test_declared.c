@@ -334,6 +334,123 @@ a_full_arena_proves_nothing(void **unused)
     case_close(&c);
 }
 
+/* ---- codes, and answers of one operation ---- */
+
+static void
+set_at(json_t *root, const char *one, const char *other, const char *name,
+       const char *value)
+{
+    json_t *at = json_object_get(json_object_get(root, one), other);
+
+    assert_non_null(at);
+    (void) json_object_set_new(at, name, json_loads(value, 0, NULL));
+}
+
+static void
+a_code_judges_what_it_answers(void **unused)
+{
+    static const struct {
+        enum ph_channel_op op;
+        const char        *code;
+        enum ph_result_class class;
+        const char *error_class;
+    } rows[] = {
+        { PH_OP_CREATE, "SAD", PH_RESULT_FAILED, "declined" },
+        { PH_OP_REFUND, "SAD", PH_RESULT_FAILED, "declined" },
+        { PH_OP_QUERY, "SAD", PH_RESULT_UNKNOWN, "unknown_code" },
+        { PH_OP_REFUND_QUERY, "SAD", PH_RESULT_UNKNOWN, "unknown_code" },
+        { PH_OP_CLOSE, "SAD", PH_RESULT_UNKNOWN, "unknown_code" },
+        { PH_OP_CREATE, "BUSY", PH_RESULT_NOT_SENT, "rate_limited" },
+        { PH_OP_QUERY, "BUSY", PH_RESULT_UNKNOWN, "unknown_code" },
+        { PH_OP_CREATE, "NONE", PH_RESULT_UNKNOWN, "unknown_code" },
+        { PH_OP_QUERY, "NONE", PH_RESULT_NOT_FOUND, "not_found" },
+        { PH_OP_CLOSE, "OVER", PH_RESULT_CLOSED, "closed" },
+        { PH_OP_CREATE, "OVER", PH_RESULT_UNKNOWN, "unknown_code" },
+        { PH_OP_QUERY, "LATE", PH_RESULT_UNKNOWN, "in_progress" },
+        { PH_OP_CREATE, "LATE", PH_RESULT_UNKNOWN, "in_progress" },
+    };
+    struct declared_case c;
+    json_t              *root = bank_json();
+
+    (void) unused;
+    set_at(root, "answer", "error", "map",
+           "{\"SAD\":[\"failed\",\"declined\"],"
+           "\"BUSY\":[\"not_sent\",\"rate_limited\"],"
+           "\"NONE\":[\"not_found\",\"not_found\"],"
+           "\"OVER\":[\"closed\",\"closed\"],"
+           "\"LATE\":[\"unknown\",\"in_progress\"]}");
+    assert_non_null(file_open(&c, root));
+    account_open(&c);
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        char text[128];
+
+        (void) snprintf(text, sizeof(text),
+                        "{\"at\":1795429230,\"code\":\"%s\"}", rows[i].code);
+        const struct ph_channel_result *result
+            = answer(&c, rows[i].op, 200, signed_text(text));
+
+        if (result->class != rows[i].class) {
+            fail_msg("row %zu: class %d", i, result->class);
+        }
+        t_same(result->error_class, ph_str_z(rows[i].error_class));
+    }
+    case_close(&c);
+}
+
+static void
+an_operation_s_own_answer_stands_instead(void **unused)
+{
+    static const struct {
+        enum ph_channel_op op;
+        const char        *text;
+        enum ph_result_class class;
+        const char *error_class;
+    } rows[] = {
+        /* the general answer wants a number; these say that none is told */
+        { PH_OP_CLOSE, "{\"at\":1795429230,\"code\":\"0\"}", PH_RESULT_CLOSED,
+          "" },
+        { PH_OP_QUERY, "{\"at\":1795429230,\"code\":\"0\",\"s\":\"open\"}",
+          PH_RESULT_WAIT_USER, "" },
+        { PH_OP_QUERY, "{\"at\":1795429230,\"code\":\"0\",\"s\":\"shut\"}",
+          PH_RESULT_UNKNOWN, "no_number" },
+        { PH_OP_QUERY, "{\"at\":1795429230,\"code\":\"0\",\"s\":\"dead\"}",
+          PH_RESULT_UNKNOWN, "no_number" },
+        { PH_OP_QUERY,
+          "{\"at\":1795429230,\"code\":\"0\",\"s\":\"paid\",\"sum\":\"1\"}",
+          PH_RESULT_UNKNOWN, "no_number" },
+        { PH_OP_QUERY, "{\"at\":1795429230,\"code\":\"POOR\"}",
+          PH_RESULT_FAILED, "declined" },
+        { PH_OP_CREATE, "{\"at\":1795429230,\"code\":\"POOR\"}",
+          PH_RESULT_FAILED, "insufficient_funds" },
+    };
+    struct declared_case c;
+    json_t              *root = bank_json();
+
+    (void) unused;
+    set_at(root, "close", "*", "answer",
+           "{\"number\":null,\"status\":{\"from\":\"{in.code}\",\"map\":"
+           "{\"0\":\"closed\"}}}");
+    set_at(root, "query", "*", "answer",
+           "{\"number\":null,\"status\":{\"from\":\"{in.s}\",\"map\":{"
+           "\"open\":\"wait_user\",\"shut\":\"closed\",\"dead\":\"failed\","
+           "\"paid\":\"succeeded\"}},\"error\":{\"from\":\"{in.code}\","
+           "\"map\":{\"POOR\":[\"failed\",\"declined\"]}}}");
+    if (file_open(&c, root) == NULL) {
+        fail_msg("%s", c.why);
+    }
+    account_open(&c);
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        const struct ph_channel_result *result
+            = answer(&c, rows[i].op, 200, signed_text(rows[i].text));
+
+        if (result->class != rows[i].class) {
+            fail_msg("row %zu: class %d", i, result->class);
+        }
+        t_same(result->error_class, ph_str_z(rows[i].error_class));
+    }
+    case_close(&c);
+}
+
 /* ---- unsigned channels ---- */
 
 static void
@@ -396,6 +513,38 @@ a_payer_s_page_needs_no_call(void **unused)
                       "&t=a%20b%26c%E8%8C%B6&sign=");
     assert_int_equal(c.out.result.action_data.len, head.len + 64 + 1);
     assert_memory_equal(c.out.result.action_data.ptr, head.ptr, head.len);
+    case_close(&c);
+}
+
+static void
+a_page_posts_the_fields(void **unused)
+{
+    struct declared_case c;
+    json_t              *root = bank_json();
+    json_t              *create
+        = json_loads("{\"*\":{\"http\":\"POST\",\"url\":\"https://h/pay\","
+                     "\"body\":\"form\",\"fields\":{\"t\":\"{order.subject}\"},"
+                     "\"sign\":{\"as\":\"field sign\",\"of\":\"ours\"},"
+                     "\"no_call\":true,\"action\":{\"type\":\"form\"}}}",
+                     0, NULL);
+
+    (void) unused;
+    (void) json_object_set_new(root, "create", create);
+    if (file_open(&c, root) == NULL) {
+        fail_msg("%s", c.why);
+    }
+    account_open(&c);
+    c.order.subject = PH_STR("a b\"<");
+    assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_DONE);
+    assert_int_equal(c.out.result.action, PH_ACTION_FORM);
+    json_t *page
+        = json_loadb(c.out.result.action_data.ptr, c.out.result.action_data.len,
+                     JSON_DECODE_ANY, NULL);
+    assert_true(json_is_string(page));
+    assert_non_null(strstr(json_string_value(page), "https://h/pay"));
+    assert_non_null(strstr(json_string_value(page), "a b&quot;&lt;"));
+    assert_non_null(strstr(json_string_value(page), "\"sign\""));
+    json_decref(page);
     case_close(&c);
 }
 
@@ -537,8 +686,11 @@ main(void)
         cmocka_unit_test(hostile_answers_prove_nothing),
         cmocka_unit_test(large_answers_prove_nothing),
         cmocka_unit_test(a_full_arena_proves_nothing),
+        cmocka_unit_test(a_code_judges_what_it_answers),
+        cmocka_unit_test(an_operation_s_own_answer_stands_instead),
         cmocka_unit_test(unsigned_answers_only_wait),
         cmocka_unit_test(a_payer_s_page_needs_no_call),
+        cmocka_unit_test(a_page_posts_the_fields),
         cmocka_unit_test(values_stay_values),
         cmocka_unit_test(a_repeat_is_the_same),
         cmocka_unit_test(a_strange_notice_is_asked_about),

@@ -1,0 +1,269 @@
+"""What every channel has to bear, against its counterpart: rows of faults run
+at the same time, each on a payment of its own; afterwards the counterpart's
+books are held against SQL."""
+
+import concurrent.futures
+import itertools
+import os
+import tempfile
+import time
+import traceback
+
+from payhub_scenario import order
+
+ROWS_AT_ONCE = 24
+FINAL = ("paid", "failed", "closed", "paid_late", "conflict")
+
+
+class Channel:
+    """An account of `channel` at a counterpart, and the payments made there.
+    settings and secrets are texts by key."""
+
+    def __init__(self, stack, counterpart, channel, settings, secrets,
+                 **payment):
+        self.stack = stack
+        self.counterpart = counterpart
+        self.channel = channel
+        self.payment = payment  # method, currency, ... of every one
+        self.repeats = False  # a create whose outcome is unknown is sent again
+        self.amounts = itertools.count(10100)
+        with tempfile.TemporaryDirectory(dir=stack.scratch) as folder:
+            words = []
+            for flag, values in (("--set", settings), ("--secret", secrets)):
+                for key, value in values.items():
+                    path = os.path.join(folder, key)
+                    with open(path, "w", encoding="utf-8",
+                              opener=lambda *at: os.open(*at, 0o600)) as file:
+                        file.write(value)
+                    words += [flag, f"{key}=@{path}"]
+            done = stack.cli("channel", "account", "add", channel, "--name",
+                             order(channel), *words, "--json")
+        assert done.returncode == 0, done
+        self.id = done.stdout.split('"account_id":"')[1].split('"')[0]
+        self.path = f"/notify/{channel}/{self.id}"
+        wait(lambda: stack.client.send("POST", self.path, {}, b"?").status
+             != 404, "the worker knows the account")
+
+    # ---- payments and refunds ----
+
+    def pay(self, **more):
+        """The answer, and the attempt's number; None when it tells none."""
+        asked = {"amount": next(self.amounts), "account": self.id,
+                 **self.payment, **more}
+        answer = self.stack.client.pay(order(self.channel),
+                                       asked.pop("amount"), **asked)
+        return answer, answer.json["attempts"][-1]["id"] if answer.status \
+            in (200, 201, 202) else None
+
+    def get(self, answer, sync=False):
+        found = self.stack.client.call(
+            "GET", f"/v1/payments/{answer.json['id']}"
+            + ("?sync=true" if sync else ""))
+        assert found.status in (200, 202), found
+        return found.json
+
+    def ends(self, answer, *statuses, wait_s=30):
+        """Waits until the payment is as expected; another end is a fault."""
+        def look():
+            found = self.get(answer)
+            assert found["status"] not in FINAL \
+                or found["status"] in statuses, (found, statuses)
+            return found if found["status"] in statuses else None
+
+        return wait(look, f"{answer.json['id']} {statuses}", wait_s)
+
+    def paid(self, **more):
+        """A payment that the payer paid; a notice told of it."""
+        answer, number = self.pay(**more)
+        assert answer.status == 201, answer
+        told = self.counterpart.pay(number)
+        assert [one["status"] for one in told] == [200], told
+        self.ends(answer, "paid")
+        return answer, number
+
+    def refund(self, answer, amount, refund_no=None):
+        return self.stack.client.call(
+            "POST", f"/v1/payments/{answer.json['id']}/refunds",
+            {"refund_no": refund_no or order("r"), "amount": amount})
+
+    def refund_ends(self, refund, *statuses, wait_s=30):
+        def look():
+            found = self.stack.client.call(
+                "GET", "/v1/refunds/" + refund.json["id"])
+            assert found.status == 200, found
+            status = found.json["status"]
+            assert status in statuses or status in ("processing", "unknown"), \
+                found.json
+            return found.json if status in statuses else None
+
+        return wait(look, f"{refund.json['id']} {statuses}", wait_s)
+
+    def book(self, number):
+        return self.counterpart.books().get(number)
+
+    def asked(self, number, op=None):
+        """[(op, fault)] of what the channel was asked about an order."""
+        return [(one["op"], one.get("fault"))
+                for one in self.counterpart.seen()["seen"]
+                if one.get("number") == number and op in (None, one["op"])]
+
+    # ---- notices ----
+
+    def told(self, number, statuses, **more):
+        """One notice, and what the gateway answered to it."""
+        told = self.counterpart.notice(number, **more)
+        assert [one["status"] for one in told] == statuses, \
+            (more, told)
+        return told
+
+    def rows(self, number):
+        """What SQL has about an attempt that evidence could move."""
+        moved = ("status,channel_trade_no,proof_source,HEX(proof_digest),"
+                 "error_class,paid_at,failed_at,closed_at,conflict_at")
+        return self.stack.rows(f"""
+            SELECT {moved} FROM attempt WHERE id='{number}';
+            SELECT {moved},sequence,amount_refunded,amount_refunding
+              FROM payment WHERE id=(SELECT payment_id FROM attempt
+                                     WHERE id='{number}');
+            SELECT id,status,amount,error_class,HEX(proof_digest) FROM refund
+              WHERE payment_id=(SELECT payment_id FROM attempt
+                                WHERE id='{number}') ORDER BY id;""")
+
+    def refused_notices_move_nothing(self, number, bends, refund=None):
+        """Each one: a problem, one log line that names it, no row moves."""
+        before = self.rows(number)
+        for bend in bends:
+            lines = len(self.log("problem=PH-A214"))
+            told = self.told(number, [400], bend=bend, refund=refund)
+            assert all('"code":"PH-A214"' in one["body"] for one in told), told
+            wait(lambda: len(self.log("problem=PH-A214")) > lines, bend)
+            assert len(self.log("problem=PH-A214")) == lines + 1, bend
+            assert self.rows(number) == before, bend
+
+    def log(self, text):
+        """Lines of the worker's log about notices to this account."""
+        path = os.path.join(self.stack.folder, "log", "worker_1.log")
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return [line for line in file
+                    if self.path in line and text in line]
+
+    # ---- rows of faults: what the channel does, how the payment ends ----
+
+    def create_row(self, fault, end="paid"):
+        """end "failed": the channel never had the order and says so, twice and
+        late enough; nothing was shown to the payer."""
+        amount = next(self.amounts)
+        self.counterpart.knob("create", fault, amount=amount, ms=300)
+        answer, number = self.pay(amount=amount)
+        assert answer.status in (201, 202), answer
+        assert answer.json["status"] in ("paying", "conflict"), answer.json
+        if end == "failed":
+            self.ends(answer, "failed")
+            assert len(self.asked(number, "query")) >= 2, self.asked(number)
+            assert self.book(number) is None, self.book(number)
+        else:
+            wait(lambda: self.book(number), f"{number} is at the channel")
+            if end != "conflict":
+                self.counterpart.pay(number, silent=True)
+            self.ends(answer, end)
+        creates = self.asked(number, "create")
+        assert ("create", fault) in creates, creates
+        assert len(creates) == 1 or self.repeats, creates
+
+    def query_row(self, fault, end="paid"):
+        """Paid without a notice: only queries can tell, the first are bad."""
+        answer, number = self.pay()
+        self.counterpart.knob("query", fault, times=2, number=number, ms=300)
+        self.counterpart.pay(number, silent=True)
+        found = self.get(answer, sync=True)
+        assert found["status"] in ("paying", end), found
+        self.ends(answer, end)
+        assert ("query", fault) in self.asked(number), self.asked(number)
+
+    def refund_row(self, op, fault, end="succeeded"):
+        """op "refund" or "refund_query" is what goes wrong."""
+        answer, number = self.paid()
+        self.counterpart.knob(op, fault, times=1 if op == "refund" else 2,
+                              number=number, ms=300)
+        refund = self.refund(answer, 3000)
+        assert refund.status in (201, 202), refund
+        found = self.refund_ends(refund, end)
+        assert found["amount"] == 3000, found
+        row = self.get(answer)
+        assert (row["amount_refunded"], row["amount_refunding"]) == (
+            3000 if end == "succeeded" else 0, 0), row
+        book = self.book(number)["refunds"].get(refund.json["id"])
+        assert (book and book["times"]) == (
+            1 if end == "succeeded" else None), book
+        assert (op, fault) in self.asked(number), self.asked(number)
+
+    # ---- after each file ----
+
+    def holds(self, refused=0):
+        """Never paid without the books, never failed while the books say
+        paid, one charge, one refund."""
+        seen = self.counterpart.seen()
+        assert len(seen["refused"]) == refused, seen["refused"]
+        books = self.counterpart.books()
+        attempts = {row[0]: row[1:] for row in self.stack.rows(
+            "SELECT a.id,a.status,a.amount,p.status FROM attempt a "
+            "JOIN payment p ON p.id=a.payment_id "
+            f"WHERE a.account_id='{self.id}'")}
+        assert attempts, "no payment was made"
+        for number, (status, amount, payment) in attempts.items():
+            book = books.get(number)
+            is_paid = book is not None and book["status"] == "paid"
+            row = (number, status, payment, book)
+            if status == "succeeded" or payment == "paid":
+                assert is_paid and book["amount"] == int(amount), row
+            if is_paid:
+                assert book["charges"] == 1, row
+                assert status not in ("failed", "closed"), row
+                assert payment in ("paid", "paid_late", "conflict"), row
+        refunds = {row[0]: row[1:] for row in self.stack.rows(
+            "SELECT r.id,r.status,r.amount FROM refund r "
+            "JOIN payment p ON p.id=r.payment_id "
+            f"WHERE p.account_id='{self.id}'")}
+        done = {}
+        for number, book in books.items():
+            assert book["charges"] <= 1, book
+            for name, refund in book["refunds"].items():
+                assert refund["times"] == 1, book
+                done[name] = refund
+            assert sum(one["amount"] for one in book["refunds"].values()
+                       if one["status"] != "failed") <= book["amount"], book
+        for name, (status, amount) in refunds.items():
+            row = (name, status, amount, done.get(name))
+            if status == "succeeded":
+                assert name in done and done[name]["status"] == "succeeded" \
+                    and done[name]["amount"] == int(amount), row
+            elif status == "failed":
+                assert name not in done or done[name]["status"] == "failed", row
+        checked = self.stack.cli("invariants")
+        assert checked.returncode == 0, checked
+
+
+def wait(look, what, wait_s=20):
+    """The first true value that look() tells."""
+    end = time.monotonic() + wait_s
+    while True:
+        found = look()
+        if found:
+            return found
+        assert time.monotonic() < end, f"not within {wait_s} s: {what}"
+        time.sleep(0.1)
+
+
+def at_once(rows, function):
+    """function(*row) for every row, many at the same time; all that failed
+    are told together."""
+    def one(row):
+        try:
+            function(*row)
+        except Exception:
+            return f"{row}:\n{traceback.format_exc()}"
+        return None
+
+    with concurrent.futures.ThreadPoolExecutor(ROWS_AT_ONCE) as pool:
+        failed = [text for text in pool.map(one, rows) if text]
+    assert not failed, "\n".join(failed)
