@@ -127,35 +127,76 @@ row_write(MYSQL *db, const struct ph_channel *channel, struct ph_str body)
            && cli_sql_run(db, PH_STR("COMMIT"));
 }
 
-/* a shared object of pay.channel_dir may have the name or a method */
-static enum cli_exit
-taken_check(struct cli *cli, const struct ph_channel *channel)
-{
-    const struct ph_channel *other;
+/* ---- names and methods of others ---- */
 
-    for (size_t i = 0; (other = cli_channel_at(cli, i)) != NULL; i++) {
-        if (strcmp(other->name, channel->name) == 0) {
-            return cli_usage("found the name %s, expected one that no channel "
-                             "of this installation has",
-                             channel->name);
-        }
-        for (size_t k = 0; other->methods[k] != NULL; k++) {
-            for (size_t m = 0; channel->methods[m] != NULL; m++) {
-                if (strcmp(other->methods[k], channel->methods[m]) == 0) {
-                    return cli_usage("found the method %s, which is %s's",
-                                     channel->methods[m], other->name);
-                }
+static enum cli_exit
+methods_check(const struct ph_channel *channel, const struct ph_channel *other)
+{
+    for (size_t i = 0; other->methods[i] != NULL; i++) {
+        for (size_t k = 0; channel->methods[k] != NULL; k++) {
+            if (strcmp(other->methods[i], channel->methods[k]) == 0) {
+                return cli_usage("found the method %s, which is %s's",
+                                 channel->methods[k], other->name);
             }
         }
     }
     return CLI_OK;
 }
 
+/* a shared object of pay.channel_dir may have the name or a method */
+static enum cli_exit
+loaded_check(struct cli *cli, const struct ph_channel *channel)
+{
+    const struct ph_channel *other;
+    enum cli_exit            code = CLI_OK;
+
+    for (size_t i = 0;
+         code == CLI_OK && (other = cli_channel_at(cli, i)) != NULL; i++)
+    {
+        code = strcmp(other->name, channel->name) == 0
+                   ? cli_usage("found the name %s, expected one that no "
+                               "channel of this installation has",
+                               channel->name)
+                   : methods_check(channel, other);
+    }
+    return code;
+}
+
+/* "a_b_c" may be a method of channel "a" and of channel "a_b" */
+static enum cli_exit
+declared_check(MYSQL *db, const struct ph_channel *channel)
+{
+    char          memory[512], says[PH_DECLARED_WHY_MAX];
+    struct ph_buf sql = PH_BUF_INIT(memory), why = PH_BUF_INIT(says);
+    enum cli_exit code = CLI_OK;
+
+    ph_buf_add(&sql, PH_STR("SELECT body FROM channel_file WHERE name<>"));
+    cli_sql_quote(db, &sql, ph_str_z(channel->name));
+    ph_buf_add(&sql, PH_STR(" ORDER BY name LIMIT 1000"));
+    MYSQL_RES *rows = cli_sql_rows(db, ph_buf_str(&sql));
+
+    if (rows == NULL) {
+        return CLI_FAILED;
+    }
+    for (MYSQL_ROW row;
+         code == CLI_OK && (row = mysql_fetch_row(rows)) != NULL;) {
+        struct ph_declared *other = ph_declared_open(
+            ph_str_make(row[0], mysql_fetch_lengths(rows)[0]), &why);
+
+        if (other != NULL) { /* a bad one offers nothing */
+            code = methods_check(channel, ph_declared_channel(other));
+            ph_declared_close(other);
+        }
+    }
+    mysql_free_result(rows);
+    return code;
+}
+
 static enum cli_exit
 file_add(struct cli *cli, const struct cli_channel_file *file)
 {
     const struct ph_channel *channel = ph_declared_channel(file->declared);
-    enum cli_exit            code    = taken_check(cli, channel);
+    enum cli_exit            code    = loaded_check(cli, channel);
     MYSQL                   *db;
 
     if (code != CLI_OK) {
@@ -165,7 +206,8 @@ file_add(struct cli *cli, const struct cli_channel_file *file)
     if (db == NULL) {
         return CLI_FAILED;
     }
-    code = accounts_check(cli, db, channel);
+    code = declared_check(db, channel);
+    code = code == CLI_OK ? accounts_check(cli, db, channel) : code;
     if (code == CLI_OK && !row_write(db, channel, file->body)) {
         code = CLI_FAILED;
     }

@@ -144,6 +144,7 @@ $(B)/t/test_cli_args: $(call obj,cli/args.c)
 $(B)/t/test_cli_texts: $(call obj,cli/sql_split.c cli/gtid.c cli/when.c)
 $(B)/t/test_cli_books: $(call obj,cli/books_cut.c cli/spool.c)
 $(B)/t/test_html: $(call obj,channels/html.c)
+$(B)/t/test_reversal: $(call obj,channels/reversal.c)
 CHANNEL_TESTS := $(filter $(addprefix $(B)/t/test_,channel_% vectors_% pick% xml declared%),$(UNIT_TESTS))
 $(CHANNEL_TESTS): $(call obj,$(CHANNEL_SRCS))
 $(CHANNEL_TESTS): LIBS_PURE += -ljansson -lexpat -lz

@@ -334,11 +334,20 @@ is_paid_by_another(const struct judging *it)
     return false;
 }
 
+/* What the channel says went back whole is owed no more. */
+static void
+refund_owe(struct judging *it, const char *kind)
+{
+    if (it->result->refunded_total < it->attempt->amount) {
+        it->verdict->refund_kind = kind;
+    }
+}
+
 static void
 judge_duplicate(struct judging *it)
 {
     if (attempt_step(it, PH_ATTEMPT_DUPLICATE)) {
-        it->verdict->refund_kind = WK_REFUND_DUPLICATE;
+        refund_owe(it, WK_REFUND_DUPLICATE);
     }
 }
 
@@ -369,7 +378,7 @@ judge_succeeded(struct judging *it)
         it->payment->channel_trade_no = it->attempt->channel_trade_no;
         payment_error_from_attempt(it);
         if (was_late && it->rules->refunds_late) {
-            it->verdict->refund_kind = WK_REFUND_LATE;
+            refund_owe(it, WK_REFUND_LATE);
         }
     }
 }
@@ -574,6 +583,15 @@ answer_is_doubtful(const struct judging *it)
            && !wk_attempt_is_bar(it->attempt);
 }
 
+/* A notice that crosses a reverse tells what was before it. */
+static bool
+may_go_back(const struct judging *it)
+{
+    return it->evidence->source == WK_SOURCE_NOTICE
+           && it->attempt->status == PH_ATTEMPT_CLOSING
+           && wk_attempt_is_bar(it->attempt);
+}
+
 static void
 judge_class(struct judging *it)
 {
@@ -586,7 +604,9 @@ judge_class(struct judging *it)
     }
     switch (it->result->class) {
     case PH_RESULT_SUCCEEDED:
-        if (it->result->amount < 0) { /* a success of no amount proves none */
+        if (may_go_back(it)) {
+            it->verdict->look_in_ms = LOOK_AT_ONCE_MS;
+        } else if (it->result->amount < 0) { /* of no amount: none */
             judge_unknown(it);
         } else {
             judge_succeeded(it);
@@ -675,7 +695,6 @@ wk_judge(struct wk_order *order, size_t which,
     }
     /* With several attempts the payment's ver is the order's: two settlers of
      * different attempts must not both believe the other one open. */
-    if (verdict->attempt_moved && order->attempt_count > 1) {
-        verdict->payment_moved = true;
-    }
+    verdict->payment_moved
+        |= verdict->attempt_moved && order->attempt_count > 1;
 }

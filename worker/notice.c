@@ -462,8 +462,9 @@ notice_refresh(struct notice *notice)
                                                  .deadline_ms = (uint64_t) wk_conf(
                                                      notice->worker,
                                                      PH_CONF_pay_channel_deadline),
-                                                 .done = notice_on_refresh,
-                                                 .data = notice };
+                                                 .is_doubted = true,
+                                                 .done       = notice_on_refresh,
+                                                 .data       = notice };
     wk_refresh_start(notice->worker, &notice->refresh);
 }
 

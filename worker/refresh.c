@@ -21,6 +21,7 @@
 #include "worker/random.h"
 #include "worker/store.h"
 
+#define NS_PER_MS UINT64_C(1000000)
 #define LEASE_S 15
 #define POLL_MS 100
 #define POLLS_A_FETCH 10  /* then the lease is looked at again */
@@ -56,6 +57,7 @@ struct flight {
     size_t               waiter_count;
     char                 hint_memory[PH_CHANNEL_HINT_MAX];
     struct ph_str        hint;
+    bool                 is_doubted;
     bool                 is_due; /* nobody asked but the clock */
     unsigned             polls;
     struct wk_timer     *timer;
@@ -207,6 +209,9 @@ flight_end(struct flight *flight, enum wk_refresh_answer answer)
     flight->home->count--;
     wk_timer_stop(&flight->timer);
     block_give(flight);
+    /* forged ones cost the database a look a second, not each its own */
+    flight->account->doubted_again_ns
+        = ph_monotonic_ns() + WK_REFRESH_GAP_MS * NS_PER_MS;
     ph_log(answer == WK_REFRESH_FAILED ? PH_LOG_WARN : PH_LOG_INFO, "refresh",
            { "account", flight_id(flight) },
            { "answer", answer == WK_REFRESHED        ? PH_STR("refreshed")
@@ -262,11 +267,19 @@ row_ask(struct wk_db *db, struct ph_str id)
     wk_sql_end(db);
 }
 
+/* As the row keeps it: a doubted one leaves a trace without a hint, too. */
+static struct ph_str
+row_hint(const struct flight *flight)
+{
+    return flight->hint.len == 0 && flight->is_doubted ? PH_STR("-")
+                                                       : flight->hint;
+}
+
 static enum lease
 row_judge(const struct flight *flight, const struct ph_str *row)
 {
     uint64_t ver = 0, tried_ms = 0;
-    bool     is_hint_after_hint = flight->hint.len != 0 && row[K_HINT].len != 0;
+    bool     is_doubted_again = flight->is_doubted && row[K_HINT].len != 0;
 
     (void) ph_str_u64(row[K_VER], UINT32_MAX, &ver);
     (void) ph_str_u64(row[K_TRIED_MS], UINT64_MAX, &tried_ms);
@@ -280,8 +293,8 @@ row_judge(const struct flight *flight, const struct ph_str *row)
         return LEASE_NOT_DUE;
     }
     if (tried_ms < WK_REFRESH_GAP_MS
-        || (is_hint_after_hint && tried_ms < WK_REFRESH_HINT_MS)
-        || (is_hint_after_hint && ph_str_eq(flight->hint, row[K_HINT])
+        || (is_doubted_again && tried_ms < WK_REFRESH_HINT_MS)
+        || (flight->hint.len != 0 && ph_str_eq(flight->hint, row[K_HINT])
             && ph_str_eq(row[K_BROUGHT], PH_STR("1"))
             && tried_ms < WK_REFRESH_SAME_HINT_MS))
     {
@@ -298,7 +311,7 @@ lease_take(struct wk_db *db, const struct flight *flight)
     wk_sql(db, PH_STR(",lease_until=UTC_TIMESTAMP(3)+INTERVAL "));
     wk_sql_i64(db, LEASE_S);
     wk_sql(db, PH_STR(" SECOND,tried_at=UTC_TIMESTAMP(3),hint="));
-    wk_sql_text(db, flight->hint);
+    wk_sql_text(db, row_hint(flight));
     wk_sql(db, PH_STR(",ver=ver+1 WHERE account_id="));
     wk_sql_text(db, flight_id(flight));
     wk_sql_end(db);
@@ -556,9 +569,16 @@ wk_refresh_start(struct wk_worker *worker, struct wk_refresh *refresh)
         waiter_answer(refresh, WK_REFRESHED);
         return;
     }
+    if (flight == NULL && now != NULL && refresh->is_doubted
+        && now->doubted_again_ns > ph_monotonic_ns())
+    {
+        waiter_answer(refresh, WK_REFRESH_TOO_SOON);
+        return;
+    }
     if (flight == NULL && now != NULL) {
         flight = flight_new(refreshes, now, refresh->hint);
         if (flight != NULL) {
+            flight->is_doubted = refresh->is_doubted || refresh->hint.len != 0;
             waiter_join(flight, refresh);
             flight_fetch(flight);
             return;

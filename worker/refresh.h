@@ -29,9 +29,11 @@ enum wk_refresh_answer {
 
 struct wk_refresh {
     /* set by the caller */
-    struct wk_account *account;     /* held by the caller until done() */
-    struct ph_str      hint;        /* lives until done() */
-    uint64_t           deadline_ms; /* from now on */
+    struct wk_account *account;    /* held by the caller until done() */
+    struct ph_str      hint;       /* lives until done() */
+    bool               is_doubted; /* asked for by what may be forged; who
+                                      gives a hint is doubted anyway */
+    uint64_t deadline_ms;          /* from now on */
     void (*done)(struct wk_refresh *refresh, enum wk_refresh_answer answer);
     void *data;
 

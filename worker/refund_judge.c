@@ -198,6 +198,8 @@ static void
 judge_failed(struct judging *it, enum ph_error error)
 {
     if (!refund_to(it, PH_REFUND_FAILED)) {
+        /* back in the merchant's balance: no step of ours, a person's */
+        it->verdict->is_conflict = it->refund->status == PH_REFUND_SUCCEEDED;
         return;
     }
     number_keep(it);
@@ -336,18 +338,21 @@ is_proved_of(const struct wk_payment *payment, const struct wk_attempt *attempt,
              const struct wk_evidence *evidence)
 {
     const struct ph_channel_result *result = evidence->result;
+    const int64_t                   told
+        = result->amount >= 0 ? result->amount : result->refunded_total;
 
     return attempt->status == PH_ATTEMPT_SUCCEEDED
            && (payment->status == PH_PAYMENT_PAID
                || payment->status == PH_PAYMENT_PAID_LATE)
-           && result->class == PH_RESULT_SUCCEEDED && result->amount > 0
-           && result->amount <= attempt->amount
+           && result->class == PH_RESULT_SUCCEEDED && told > 0
+           && told <= attempt->amount
            && ph_str_eq(result->currency, attempt->currency)
            && !wk_tells_another_account(result, &evidence->expected);
 }
 
 /* A sum that is told holds this refund: what we have counted of it may have
- * been found by the answer to a refund of ours. */
+ * been found by the answer to a refund of ours.  When only the sum is told, it
+ * may hold those of ours that are on their way, too. */
 static int64_t
 left_to_count(const struct wk_payment        *payment,
               const struct ph_channel_result *result)
@@ -356,6 +361,10 @@ left_to_count(const struct wk_payment        *payment,
 
     if (result->refunded_total < 0) {
         return result->amount;
+    }
+    if (result->amount < 0) {
+        left -= payment->amount_refunding;
+        return left < 0 ? 0 : left;
     }
     return left < 0 ? 0 : left < result->amount ? left : result->amount;
 }

@@ -12,7 +12,8 @@
  *   - NOT_SENT fails a merchant's refund, by the answer to its first call.  One
  *     that payhub owes by itself is tried again instead.
  *   - Only `failed` gives back what was reserved.  A success that comes after
- *     it counts, even when the sum then passes what was paid.
+ *     it counts, even when the sum then passes what was paid.  One that fails
+ *     after its success stays, and is told as a conflict.
  */
 #ifndef WK_REFUND_JUDGE_H
 #define WK_REFUND_JUDGE_H
@@ -55,7 +56,7 @@ void wk_refund_judge(struct wk_refund *refund, struct wk_payment *payment,
  * The same of a notice of a refund that is not ours: foreign_amount is what is
  * to be recorded and was added to the payment's sum.  0 when it is not proved
  * to be of this attempt, which paid the payment, or the channel's sum says that
- * we have counted it.
+ * we have counted it.  An amount of -1 is told by that sum alone.
  */
 void wk_refund_judge_foreign(struct wk_payment        *payment,
                              const struct wk_attempt  *attempt,

@@ -439,7 +439,8 @@ settle_alarm(const struct wk_refund_settle *settle)
                { "refunding", ph_log_i64(payment->amount_refunding) });
     }
     if (settle->verdict.event.len != 0 && refund->status == PH_REFUND_FAILED
-        && refund->refund_no.len == 0)
+        && refund->refund_no.len == 0
+        && result->refunded_total < refund->amount) /* else it went back */
     {
         ph_log(PH_LOG_ERROR, "refund_owed", { "order", payment->id },
                { "refund", refund->id }, { "kind", refund->kind },

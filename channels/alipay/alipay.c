@@ -5,11 +5,13 @@
  *   page, wap, app   no request: an address or a text for the payer
  *   close, refund    a code that tells "not as you think", or a refund that was
  *                    asked for again, is followed by a query
- * A certificate that is not known yet is fetched by ACCOUNT_REFRESH.
+ * A certificate that is not known yet is fetched by ACCOUNT_REFRESH.  A bar
+ * code that is being taken back is asked about by reversal.h's rule.
  */
 #include "channels/alipay/alipay.h"
 
 #include "channels/alipay/alipay_int.h"
+#include "channels/reversal.h"
 
 #define QUERY_DEADLINE_MS 5000
 #define STATE_CLOSED 'c' /* a refund was refused by ACQ.TRADE_HAS_CLOSE */
@@ -107,8 +109,8 @@ second_take(struct ph_channel_call *call, const struct ph_channel_reply *last,
 }
 
 static enum ph_channel_step
-step(struct ph_channel_call *call, const struct ph_channel_reply *last,
-     struct ph_channel_out *out)
+step_take(struct ph_channel_call *call, const struct ph_channel_reply *last,
+          struct ph_channel_out *out)
 {
     bool was_closed = call->step > 1 && call->state_len == 1
                       && call->state[0] == STATE_CLOSED;
@@ -135,6 +137,20 @@ step(struct ph_channel_call *call, const struct ph_channel_reply *last,
                    && alipay_is_handed_over(call->order->method)
                ? hand_over(call, out)
                : request_make(call, call->op, out);
+}
+
+static enum ph_channel_step
+step(struct ph_channel_call *call, const struct ph_channel_reply *last,
+     struct ph_channel_out *out)
+{
+    const uint64_t             since_ms = ph_reversal_take(call);
+    const enum ph_channel_step next     = step_take(call, last, out);
+
+    if (next == PH_STEP_DONE) {
+        ph_reversal_judge(call, since_ms, &out->result);
+    }
+    ph_reversal_put(call, since_ms);
+    return next;
 }
 
 const struct ph_channel ph_channel_alipay = {

@@ -234,6 +234,9 @@ payment_tell(const struct told *told, bool has_refund,
     if (result->amount >= 0) {
         result->currency = PH_STR("CNY");
     }
+    if (has_refund) {
+        result->refunded_total = told->refund_fee;
+    }
     result->class = alipay_status(told->status);
     if (result->class == PH_RESULT_UNKNOWN) {
         result->class       = PH_RESULT_WAIT_USER;
@@ -268,7 +271,6 @@ refund_tell(const struct told *told, struct ph_channel_notice_part *part)
         result->is_hint = true;
     } else {
         result->class    = PH_RESULT_SUCCEEDED;
-        result->amount   = told->refund_fee;
         result->currency = PH_STR("CNY");
     }
 }

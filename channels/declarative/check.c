@@ -63,6 +63,9 @@ check_verify(struct compile *c, void *at)
     if (!verify->has_key && declared_alg_key(verify->alg) != ARG_NONE) {
         return fault_at(c, "key", "", "account.KEY");
     }
+    if (verify->has_old_key && !verify->has_key) {
+        return fault_at(c, "key", "", "account.KEY");
+    }
     if (verify->at.is_set != (verify->window_s != 0)) {
         return compile_fault(c, PH_STR("at or window alone"), "both");
     }

@@ -156,6 +156,7 @@ COMPILE_OWN(own_told);
 COMPILE_OWN(verify);
 COMPILE_OWN(verify_of);
 COMPILE_OWN(verify_key);
+COMPILE_OWN(verify_old_key);
 COMPILE_OWN(same);
 COMPILE_OWN(words);
 COMPILE_OWN(error);

@@ -172,10 +172,12 @@ struct declared_verify {
     int                         alg; /* row of the algorithms in sign.c */
     size_t                      key; /* of the account */
     bool                        has_key;
-    struct declared_template    signature, at;
-    uint32_t                    window_s;
-    struct declared_same       *same;
-    size_t                      same_count;
+    size_t                   old_key; /* tried next, where an account has it */
+    bool                     has_old_key;
+    struct declared_template signature, at;
+    uint32_t                 window_s;
+    struct declared_same    *same;
+    size_t                   same_count;
 };
 
 struct declared_open {

@@ -331,6 +331,26 @@ FILTER_FN(time_text)
     return declared_filter_end(run, &buf, out);
 }
 
+/* one that lies before it is a fault: no channel takes a negative time */
+FILTER_FN(after)
+{
+    struct ph_str other;
+    uint64_t      to_ms, from_ms;
+    struct ph_buf buf;
+
+    if (!declared_source_text(run, &filter->args[1], &other)) {
+        return false;
+    }
+    if (!ph_str_u64(in, TIME_MS_MAX, &to_ms)
+        || !ph_str_u64(other, TIME_MS_MAX, &from_ms) || to_ms < from_ms)
+    {
+        return declared_fault(run, FAULT_VALUE);
+    }
+    ph_arena_open(run->arena, &buf);
+    ph_buf_u64(&buf, (to_ms - from_ms) / 1000);
+    return declared_filter_end(run, &buf, out);
+}
+
 FILTER_FN(parse_time)
 {
     uint64_t      at_ms = 0;

@@ -157,6 +157,7 @@ key_kind_fits(enum ph_channel_value kind, enum declared_arg arg)
     case ARG_TEXT:
     case ARG_PLACES:
     case ARG_TIME:
+    case ARG_SOURCE:
         break;
     }
     return false;
@@ -282,6 +283,8 @@ arg_parse(struct compile *c, struct ph_str text, bool is_given,
     case ARG_PUBLIC:
         *uses |= ON_ACCOUNT;
         return compile_key(c, text, out->row->arg, &out->args[0].index);
+    case ARG_SOURCE:
+        return source_parse(c, text, &out->args[1], uses);
     case ARG_GCM:
         *uses |= ON_ACCOUNT;
         return gcm_parse(c, text, out, uses);

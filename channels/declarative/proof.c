@@ -27,9 +27,10 @@ COMPILE_OWN(verify_of)
     return true;
 }
 
-COMPILE_OWN(verify_key)
+static bool
+key_take(struct compile *c, const json_t *value,
+         const struct declared_verify *verify, size_t *key)
 {
-    struct declared_verify *verify = at;
     enum declared_arg arg = (enum declared_arg) declared_alg_key(verify->alg);
     struct ph_str     text;
 
@@ -39,8 +40,23 @@ COMPILE_OWN(verify_key)
     if (arg == ARG_NONE) {
         return compile_fault(c, text, "no key: this algorithm has none");
     }
+    return compile_key(c, text, arg, key);
+}
+
+COMPILE_OWN(verify_key)
+{
+    struct declared_verify *verify = at;
+
     verify->has_key = true;
-    return compile_key(c, text, arg, &verify->key);
+    return key_take(c, value, verify, &verify->key);
+}
+
+COMPILE_OWN(verify_old_key)
+{
+    struct declared_verify *verify = at;
+
+    verify->has_old_key = true;
+    return key_take(c, value, verify, &verify->old_key);
 }
 
 COMPILE_OWN(same)

@@ -145,6 +145,7 @@ enum declared_arg {
     ARG_SECRET,  /* :account.KEY */
     ARG_PRIVATE, /* a private key */
     ARG_PUBLIC,  /* a public key or a certificate */
+    ARG_SOURCE,  /* :SOURCE */
     ARG_GCM      /* :account.KEY:SOURCE:SOURCE */
 };
 

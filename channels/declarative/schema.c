@@ -185,6 +185,8 @@ arg_pattern(enum declared_arg arg)
     case ARG_PRIVATE:
     case ARG_PUBLIC:
         return ":account\\.[a-z][a-z0-9_]*";
+    case ARG_SOURCE:
+        return ":[^{}|:]+";
     case ARG_GCM:
         return ":account\\.[a-z][a-z0-9_]*:[^{}|:]+:[^{}|:]+";
     case ARG_NONE:

@@ -248,17 +248,16 @@ time_check(struct declared_run *run, const struct declared_verify *verify)
 }
 
 static enum ph_rc
-secret_check(struct declared_run *run, const struct declared_verify *verify,
+secret_check(struct declared_run *run, const struct alg *alg, size_t key,
              struct ph_str text, struct ph_str signature)
 {
-    const struct alg *alg = &algs[verify->alg];
-    char              memory[PH_OLD_DIGEST_MAX];
-    struct ph_buf     made = PH_BUF_INIT(memory);
-    bool              ok;
+    char          memory[PH_OLD_DIGEST_MAX];
+    struct ph_buf made = PH_BUF_INIT(memory);
+    bool          ok;
 
     ok = alg->kind == ALG_HMAC
              ? ph_hmac_raw((enum ph_digest_old) alg->of,
-                           declared_secret(run, verify->key), &text, 1, &made)
+                           declared_secret(run, key), &text, 1, &made)
              : ph_digest_raw((enum ph_digest_old) alg->of, &text, 1, &made);
     if (!ok) {
         return PH_E_CRYPTO;
@@ -266,6 +265,24 @@ secret_check(struct declared_run *run, const struct declared_verify *verify,
     ok = ph_same_secret(ph_buf_str(&made), signature);
     explicit_bzero(memory, sizeof(memory));
     return ok ? PH_OK : PH_E_SIGNATURE;
+}
+
+static enum ph_rc
+signature_check(struct declared_run *run, const struct alg *alg, size_t key,
+                struct ph_str text, struct ph_str signature)
+{
+    const struct ph_public_key *theirs;
+
+    if (alg->kind != ALG_DIGEST && run->account->values[key].len == 0) {
+        return PH_E_SIGNATURE; /* an account without it */
+    }
+    if (alg->kind != ALG_KEY) {
+        return secret_check(run, alg, key, text, signature);
+    }
+    theirs = run->keys->at[key].theirs;
+    return theirs == NULL ? PH_E_CRYPTO
+                          : ph_public_check(theirs, (enum ph_rsa_form) alg->of,
+                                            &text, 1, signature);
 }
 
 enum ph_rc
@@ -282,14 +299,9 @@ declared_verify(struct declared_run *run, const struct declared_verify *verify)
     {
         return PH_E_SIGNATURE;
     }
-    if (alg->kind == ALG_KEY) {
-        const struct ph_public_key *key = run->keys->at[verify->key].theirs;
-
-        rc = key == NULL ? PH_E_CRYPTO
-                         : ph_public_check(key, (enum ph_rsa_form) alg->of,
-                                           &text, 1, signature);
-    } else {
-        rc = secret_check(run, verify, text, signature);
+    rc = signature_check(run, alg, verify->key, text, signature);
+    if (rc != PH_OK && verify->has_old_key) {
+        rc = signature_check(run, alg, verify->old_key, text, signature);
     }
     rc = rc == PH_OK ? same_check(run, verify) : rc;
     return rc == PH_OK ? time_check(run, verify) : rc;

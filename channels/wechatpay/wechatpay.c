@@ -3,13 +3,14 @@
  * its table.
  *
  *   CLOSE    close -> 204: closed; refused: -> query, which decides
- *   REVERSE  reverse -> query, which decides
+ *   REVERSE  reverse -> query, which decides (and later ones: reversal.h)
  *   REFUND   refund -> refused by the rules of business: -> query of the refund
  *
  * An answer that is signed with a certificate that is not here asks for a
  * refresh.  A query then begins anew; what may have moved money stays unknown,
  * and the query that follows finds the certificate.
  */
+#include "channels/reversal.h"
 #include "channels/wechatpay/wechatpay_int.h"
 
 #define STATE_SECOND 'q' /* the query after the first request is under way */
@@ -231,8 +232,8 @@ first_take(struct ph_channel_call *call, const struct ph_channel_reply *reply,
 }
 
 static enum ph_channel_step
-step(struct ph_channel_call *call, const struct ph_channel_reply *last,
-     struct ph_channel_out *out)
+step_take(struct ph_channel_call *call, const struct ph_channel_reply *last,
+          struct ph_channel_out *out)
 {
     const struct wechat_account *opened = call->account->context;
     bool is_second                      = last != NULL && call->state_len == 1
@@ -250,6 +251,20 @@ step(struct ph_channel_call *call, const struct ph_channel_reply *last,
     }
     return is_second ? second_take(call, last, out)
                      : first_take(call, last, out);
+}
+
+static enum ph_channel_step
+step(struct ph_channel_call *call, const struct ph_channel_reply *last,
+     struct ph_channel_out *out)
+{
+    const uint64_t             since_ms = ph_reversal_take(call);
+    const enum ph_channel_step next     = step_take(call, last, out);
+
+    if (next == PH_STEP_DONE) {
+        ph_reversal_judge(call, since_ms, &out->result);
+    }
+    ph_reversal_put(call, since_ms);
+    return next;
 }
 
 /* --- notices -------------------------------------------------------------- */

@@ -180,6 +180,7 @@ function read (request) {
     refund: content.out_request_no,
     /* of what tells none, the order's: a knob knows orders by it */
     amount: amount === undefined ? amounts.get(content.out_trade_no) : fen(amount),
+    refundAmount: amounts.get(content.out_request_no),
     content,
     notifyUrl: params.notify_url,
     returnUrl: params.return_url,
@@ -188,7 +189,7 @@ function read (request) {
   }
 }
 
-const amounts = new Map() /* by number */
+const amounts = new Map() /* by the number of an order or a refund */
 
 /* --- what happens ---------------------------------------------------------- */
 
@@ -326,6 +327,7 @@ function reverse (asked, books) {
 
 function refund (asked, books) {
   const order = books.order(asked.number)
+  amounts.set(asked.refund, asked.amount)
   if (asked.fault === 'system_error') {
     return failed('ACQ.SYSTEM_ERROR')
   }
@@ -390,7 +392,36 @@ function download (asked) {
 
 const PERFORM = { create, open, query, close, reverse, refund, refund_query: refundQuery, refresh: download }
 
+/* What somebody else would answer in Alipay's place: fault "lie:HOW".  No
+ * money moves; asked.truth is what Alipay itself would say. */
+function lie (asked, books) {
+  const order = books.order(asked.number)
+  asked.truth = asked.op === 'query' ? query(asked, books) : failed('ACQ.SYSTEM_ERROR')
+  const about = { ...DONE, out_trade_no: asked.number, trade_no: order?.tradeNo ?? '2026112322001400000000000000' }
+  switch (asked.op) {
+    case 'create':
+      return { ...about, total_amount: yuan(asked.amount), receipt_amount: yuan(asked.amount) }
+    case 'query':
+      return { ...about, trade_status: 'TRADE_SUCCESS', total_amount: yuan(order.amount) }
+    case 'refund':
+      return { ...about, fund_change: 'Y', refund_fee: yuan(asked.amount) }
+    case 'refund_query':
+      return {
+        ...about,
+        out_request_no: asked.refund,
+        refund_status: 'REFUND_SUCCESS',
+        total_amount: yuan(order.amount),
+        refund_amount: yuan(asked.refundAmount)
+      }
+    default:
+      return about
+  }
+}
+
 function perform (asked, books) {
+  if (asked.fault?.startsWith('lie:')) {
+    return lie(asked, books)
+  }
   if (asked.fault === 'system_error') {
     return failed(asked.op === 'query' ? 'aop.ACQ.SYSTEM_ERROR' : 'ACQ.SYSTEM_ERROR')
   }
@@ -427,7 +458,22 @@ function contentBend (answer, bend) {
   return bent
 }
 
+/* A lie with a bad signature, or beside a genuine text. */
+function lieDress (answer, asked, how) {
+  if (how !== 'root_first' && how !== 'root_last') {
+    return dress(answer, asked, how)
+  }
+  const key = `${asked.method.replaceAll('.', '_')}_response`
+  const genuine = dress(asked.truth, asked)
+  const inside = genuine.body.slice(1, -1)
+  const lie = `"${key}":${JSON.stringify(answer)}`
+  return { ...genuine, body: how === 'root_first' ? `{${lie},${inside}}` : `{${inside},${lie}}` }
+}
+
 function dress (answer, asked, bend) {
+  if (bend?.startsWith('lie:')) {
+    return lieDress(answer, asked, bend.slice(4))
+  }
   if (asked.op === 'open') {
     return { status: 200, headers: { 'content-type': 'text/html;charset=utf-8' }, body: '<p>cashier</p>' }
   }

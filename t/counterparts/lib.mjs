@@ -12,6 +12,8 @@
  *             fault of the answer, or is undefined
  *   notice    (order, refund, bend) -> {headers, body} for the order's address;
  *             the bend "replay" never reaches it: the last one is sent again
+ *   broken    (fault) -> the channel's own words of a refusal of BEFORE, or
+ *             undefined; may be absent
  *   door      (path, asked, counterpart) -> answer of a door of its own, or
  *             undefined; may be absent
  * request is {method, target, headers, body (Buffer)}.
@@ -24,7 +26,7 @@ export const BIG = 10 << 20
 export class Refused extends Error {}
 
 /* op names: create query close reverse refund refund_query refresh */
-const BEFORE = new Set(['drop_before', 'http500_before', 'http429', 'hang_before'])
+const BEFORE = new Set(['drop_before', 'http500_before', 'http401', 'http429', 'hang_before'])
 const AFTER = new Set(['drop_after', 'http500_after', 'hang_after', 'delay'])
 
 export class Books {
@@ -131,7 +133,7 @@ export class Counterpart {
     asked.fault = fault
     this.seen.push({ op: asked.op, number: asked.number, fault })
     if (BEFORE.has(fault)) {
-      return this.broken(fault)
+      return this.channel.broken?.(fault) ?? this.broken(fault)
     }
     const plain = this.channel.perform(asked, this.books)
     if (fault === 'delay') {
@@ -164,7 +166,7 @@ export class Counterpart {
     if (fault.startsWith('hang')) {
       return undefined
     }
-    return { status: fault === 'http429' ? 429 : 500, headers: {}, body: '' }
+    return { status: { http401: 401, http429: 429 }[fault] ?? 500, headers: {}, body: '' }
   }
 
   /* Sends one notice; what the gateway answered. */
@@ -214,7 +216,7 @@ export class Counterpart {
       case '/_seen':
         return { seen: this.seen, refused: this.refused, notices: this.notices }
       default:
-        return this.channel.door?.(path, asked, this) ?? { error: 'no such door' }
+        return (await this.channel.door?.(path, asked, this)) ?? { error: 'no such door' }
     }
   }
 
@@ -256,7 +258,8 @@ export class Counterpart {
       })
     })
     server.listen(0, '127.0.0.1', () => {
-      process.stdout.write(JSON.stringify({ port: server.address().port }) + '\n')
+      this.port = server.address().port
+      process.stdout.write(JSON.stringify({ port: this.port }) + '\n')
     })
     process.stdin.on('end', () => process.exit(0)).resume()
   }

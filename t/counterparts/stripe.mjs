@@ -79,7 +79,7 @@ class StripeServer {
     asked.op = intent ? (isPost ? { confirm: 'confirm', cancel: 'close' }[intent[2]] : 'query')
       : path === '/v1/payment_intents' ? 'create' : isPost ? 'refund' : 'refund_query'
     asked.number = asked.order?.number ?? asked.fields.metadata?.out_trade_no
-    asked.amount = asked.fields.amount
+    asked.amount = asked.fields.amount ?? (asked.op === 'confirm' ? asked.order?.amount : undefined)
     refuse(asked.op === undefined, `${request.method} ${path}`)
     return asked
   }
@@ -266,8 +266,6 @@ class StripeServer {
       one[one.object === 'refund' ? 'payment_intent' : 'id'] = 'pi_3Another000000001'
     } else if (bend === 'unknown_status') {
       one.status = 'teleported'
-    } else if (bend === 'livemode') {
-      one.livemode = true
     } else if (bend === 'real_amount') {
       return JSON.stringify(all).replace(/"amount(_received)?":(\d+)/g, '"amount$1":$2.0')
     }
@@ -287,11 +285,19 @@ class StripeServer {
       plain = { status: 409, error: { type: 'idempotency_error', code: 'idempotency_key_in_use', message: 'Another request.' } }
     } else if (bend === 'unknown_code') {
       plain = { status: 400, error: { type: 'odd_error', code: 'odd_code', message: 'Odd.' } }
-    } else if (bend === 'forbidden') {
-      plain = { status: 401, error: { type: 'invalid_request_error', message: 'Invalid API Key provided.' } }
     }
     const body = plain.error ? JSON.stringify({ error: plain.error }) : this.bend(plain.make(), bend)
     return { status: plain.status, headers, body }
+  }
+
+  broken (fault) {
+    const error = {
+      http401: { type: 'invalid_request_error', message: 'Invalid API Key provided.' },
+      http429: { type: 'invalid_request_error', code: 'rate_limit', message: 'Too many requests.' }
+    }[fault]
+    return error && {
+      status: Number(fault.slice(4)), headers: { 'content-type': 'application/json' }, body: JSON.stringify({ error })
+    }
   }
 
   notice (order, refund, bend) {
@@ -345,6 +351,9 @@ class StripeServer {
         return {}
       case '/_slow':
         order.slow = true
+        return {}
+      case '/_reopen': /* what must not happen, and does */
+        order.status = 'open'
         return {}
       case '/_settle':
         order.refunds.get(asked.refund).status = asked.status

@@ -116,6 +116,8 @@ function refundRead (body) {
   members(body.amount, 'refund total currency', 'amount')
   need(Number.isInteger(body.amount.refund) && body.amount.currency === 'CNY', 'amount')
   need(Buffer.byteLength(body.reason ?? '') <= 80, 'reason is too long')
+  refundAmounts.set(body.out_refund_no, body.amount.refund)
+  orderOfRefund.set(body.out_refund_no, body.out_trade_no)
   return {
     op: 'refund',
     number: body.out_trade_no,
@@ -141,7 +143,8 @@ const PATHS = [
     return { op: 'reverse', number: found[1] }
   }],
   ['POST', /^\/v3\/refund\/domestic\/refunds$/, (found, body) => refundRead(body)],
-  ['GET', /^\/v3\/refund\/domestic\/refunds\/([^/?]+)$/, found => ({ op: 'refund_query', refund: found[1] })],
+  ['GET', /^\/v3\/refund\/domestic\/refunds\/([^/?]+)$/, found =>
+    ({ op: 'refund_query', number: orderOfRefund.get(found[1]), refund: found[1] })],
   ['GET', /^\/v3\/certificates$/, () => ({ op: 'refresh' })]
 ]
 
@@ -154,9 +157,7 @@ function read (request) {
       need((body === undefined) === (method === 'GET'), 'body')
       const asked = make(found, body)
       asked.serial = request.headers['wechatpay-serial']
-      if (asked.op === 'refund_query') {
-        asked.number = orderOfRefund.get(asked.refund)
-      }
+      asked.amount ??= amounts.get(asked.number) /* a knob knows orders by it */
       return asked
     }
   }
@@ -165,7 +166,9 @@ function read (request) {
 
 /* --- what happens ---------------------------------------------------------- */
 
-const orderOfRefund = new Map()
+const orderOfRefund = new Map() /* asked for, made or not */
+const amounts = new Map() /* by number */
+const refundAmounts = new Map() /* asked for, made or not */
 const beijing = ms => new Date(ms + BEIJING_MS).toISOString().slice(0, 19) + '+08:00'
 const refuse = (status, code) => ({ status, body: { code, message: `we say ${code}` } })
 
@@ -220,6 +223,7 @@ function create (asked, books) {
     serial: asked.serial,
     tradeNo: `420000123420261123${drawn()}`
   })
+  amounts.set(order.number, order.amount)
   if (order.amount !== asked.amount || order.kind !== kind || order.description !== body.description) {
     return refuse(403, 'OUT_TRADE_NO_USED')
   }
@@ -323,10 +327,7 @@ function refund (asked, books) {
     one = books.refund(order, asked.refund, asked.amount)
     Object.assign(one, { id: `503000${drawn()}`, at: Date.now(), notifyUrl: asked.notifyUrl, serial: asked.serial })
     one.word = { abnormal: 'ABNORMAL', refund_closed: 'CLOSED' }[asked.fault] ?? 'SUCCESS'
-    if (one.word !== 'SUCCESS') {
-      one.status = one.word.toLowerCase()
-    }
-    orderOfRefund.set(asked.refund, asked.number)
+    one.status = { ABNORMAL: 'processing', CLOSED: 'failed' }[one.word] ?? one.status
   }
   return { status: 200, body: refundObject(order, one, 'PROCESSING') }
 }
@@ -337,6 +338,9 @@ function refundQuery (asked, books) {
     return refuse(404, 'RESOURCE_NOT_EXISTS')
   }
   const one = order.refunds.get(asked.refund)
+  if (!one) {
+    return refuse(404, 'RESOURCE_NOT_EXISTS')
+  }
   return { status: 200, body: refundObject(order, one, asked.fault === 'slow' ? 'PROCESSING' : one.word) }
 }
 
@@ -375,7 +379,36 @@ const REFUSALS = {
   unavailable: [503, 'SERVICE_UNAVAILABLE']
 }
 
+/* What somebody else would answer in WeChat's place: fault "lie:HOW".  No
+ * money moves. */
+function lie (asked, books) {
+  const order = books.order(asked.number)
+  const paid = {
+    kind: asked.kind,
+    number: asked.number,
+    amount: asked.amount,
+    tradeNo: '4200001234202611230000000000',
+    ...order,
+    status: 'paid',
+    paidAt: Date.now(),
+    refunds: new Map()
+  }
+  const back = { number: asked.refund, amount: refundAmounts.get(asked.refund), id: '5030000000000000', at: Date.now() }
+  switch (asked.op) {
+    case 'create':
+    case 'query':
+      return { status: 200, body: objectOf(paid) }
+    case 'close':
+      return { status: 204 }
+    default:
+      return { status: 200, body: refundObject(order, back, 'SUCCESS') }
+  }
+}
+
 function perform (asked, books) {
+  if (asked.fault?.startsWith('lie:')) {
+    return lie(asked, books)
+  }
   if (asked.fault in REFUSALS) {
     return refuse(...REFUSALS[asked.fault])
   }
@@ -433,7 +466,8 @@ function bodyBend (body, bend) {
   return bent
 }
 
-function dress (answer, asked, bend) {
+function dress (answer, asked, fault) {
+  const bend = fault?.replace(/^lie:/, '')
   const text = answer.body === undefined ? '' : JSON.stringify(bodyBend(answer.body, bend))
   return {
     status: answer.status,

@@ -22,6 +22,7 @@
 
 static char            fuzz_room[FUZZ_ROOM] __attribute__((aligned(16)));
 static struct ph_arena fuzz_arena;
+static unsigned        fuzz_answers; /* that the last operation read */
 
 /* of the tree; lives as long as the program */
 static inline struct ph_str
@@ -158,7 +159,8 @@ fuzz_operation(const struct ph_channel_account *account,
     enum ph_channel_step    next;
 
     ph_arena_init(&fuzz_arena, fuzz_room, sizeof(fuzz_room));
-    next = account->channel->step(&call, NULL, &out);
+    fuzz_answers = 0;
+    next         = account->channel->step(&call, NULL, &out);
     while (next == PH_STEP_NEED_REQUEST) {
         FUZZ_HOLDS(out.request.url.len != 0 && out.request.method.len != 0);
         FUZZ_HOLDS(out.request.header_count <= PH_CHANNEL_HEADERS_MAX);
@@ -169,6 +171,7 @@ fuzz_operation(const struct ph_channel_account *account,
         } else {
             rest = reply.body = texts;
         }
+        fuzz_answers++;
         call.step++;
         FUZZ_HOLDS(call.step <= PH_CHANNEL_STEPS_MAX);
         out  = (struct ph_channel_out){ .hint = { NULL, 0 } };

@@ -120,7 +120,9 @@ operate(unsigned known, enum ph_channel_op op, unsigned status,
         order.channel_refund_no = PH_STR("1JU");
     }
     result = fuzz_operation(&account, &order, op, &reply, text);
-    FUZZ_HOLDS(status < 500 || result.class == PH_RESULT_UNKNOWN);
+    /* an order that was never shown is closed without a call */
+    FUZZ_HOLDS(status < 500 || fuzz_answers == 0
+               || result.class == PH_RESULT_UNKNOWN);
 }
 
 int

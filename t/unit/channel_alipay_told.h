@@ -47,14 +47,15 @@ begin(void **unused)
 {
     (void) unused;
     t_arena_fresh();
-    order = (struct ph_channel_order){ .attempt_id    = PH_STR(NUMBER),
-                                       .method        = PH_STR("alipay_qr"),
-                                       .amount        = 8888,
-                                       .currency      = PH_STR("CNY"),
-                                       .subject       = PH_STR("tea"),
-                                       .refund_id     = PH_STR(REFUND),
-                                       .refund_amount = 700,
-                                       .refund_ms     = T_NOW_MS - 60000 };
+    state_len = 0;
+    order     = (struct ph_channel_order){ .attempt_id    = PH_STR(NUMBER),
+                                           .method        = PH_STR("alipay_qr"),
+                                           .amount        = 8888,
+                                           .currency      = PH_STR("CNY"),
+                                           .subject       = PH_STR("tea"),
+                                           .refund_id     = PH_STR(REFUND),
+                                           .refund_amount = 700,
+                                           .refund_ms     = T_NOW_MS - 60000 };
     return 0;
 }
 

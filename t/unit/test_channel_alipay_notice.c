@@ -174,6 +174,7 @@ words_prove_what_they_say(void **unused)
         assert_true(t_is(out.result.app, T_APP_ID));
         assert_true(t_is(out.result.seller, T_SELLER));
         assert_true(out.result.paid_at_ms == UINT64_C(1795400430000));
+        assert_true(out.result.refunded_total == -1);
         assert_true(t_is(out.ack_body, "success"));
         assert_true(t_is(out.ack_content_type, "text/plain"));
         assert_false(out.is_refund || out.is_ignored || out.needs_refresh);
@@ -194,6 +195,7 @@ a_refund_of_ours_is_asked_about(void **unused)
     assert_false(out.parts[0].is_refund);
     assert_int_equal(out.parts[0].result.class, PH_RESULT_SUCCEEDED);
     assert_true(t_is(out.parts[0].result.number, NUMBER));
+    assert_true(out.parts[0].result.refunded_total == 700);
     assert_true(out.parts[1].is_refund);
     assert_int_equal(out.parts[1].result.class, PH_RESULT_WAIT_USER);
     assert_true(out.parts[1].result.is_hint);
@@ -220,8 +222,12 @@ a_refund_of_others_is_told(void **unused)
         assert_int_equal(out.parts[0].result.class, PH_RESULT_SUCCEEDED);
         assert_true(out.parts[0].result.amount == 8888);
         assert_int_equal(out.parts[1].result.class, PH_RESULT_SUCCEEDED);
-        assert_true(out.parts[1].result.amount == 8888);
+        /* all refunds together, not this one's amount */
+        assert_true(out.parts[1].result.amount == -1);
+        assert_true(t_is(out.parts[1].result.currency, "CNY"));
         assert_true(out.parts[1].result.refunded_total == 8888);
+        /* of the payment, too: one that had ended is not refunded again */
+        assert_true(out.parts[0].result.refunded_total == 8888);
         assert_true(
             t_is(out.parts[1].result.number, biz[i] != NULL ? biz[i] : ""));
         assert_true(t_is(out.parts[1].order_number, NUMBER));

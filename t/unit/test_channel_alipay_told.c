@@ -332,6 +332,40 @@ a_close_that_was_refused_asks(void **unused)
     proves(PH_RESULT_UNKNOWN, "unknown_code");
 }
 
+/* A cancel whose end is not known may give the money back yet. */
+static void
+what_is_taken_back_is_not_paid(void **unused)
+{
+    static const char paid[]
+        = "{\"code\":\"10000\"," NUMBERED
+          ",\"trade_status\":\"TRADE_SUCCESS\",\"total_amount\":\"88.88\"}";
+    static const char shut[]
+        = "{\"code\":\"10000\"," NUMBERED
+          ",\"trade_status\":\"TRADE_CLOSED\",\"total_amount\":\"88.88\"}";
+    static const char again[]
+        = "{\"code\":\"10000\"," NUMBERED ",\"retry_flag\":\"Y\"}";
+    struct ph_channel_call call;
+
+    (void) unused;
+    order.method = PH_STR("alipay_bar");
+    call         = call_of(PH_OP_REVERSE, 0);
+    out          = (struct ph_channel_out){ 0 };
+    assert_int_equal(ph_channel_alipay.step(&call, NULL, &out),
+                     PH_STEP_NEED_REQUEST);
+    assert_int_equal(call.state_len, 9); /* kept although no answer comes */
+    state_len = call.state_len;
+    answered(PH_OP_REVERSE, again);
+    proves(PH_RESULT_UNKNOWN, "in_progress");
+    answered(PH_OP_QUERY, paid);
+    proves(PH_RESULT_WAIT_USER, "");
+    assert_int_equal(state_len, 9);
+    answered(PH_OP_QUERY, shut);
+    proves(PH_RESULT_CLOSED, "");
+    state_len = 0;
+    answered(PH_OP_QUERY, paid);
+    proves(PH_RESULT_SUCCEEDED, "");
+}
+
 static void
 a_refund_that_was_asked_for_again_asks(void **unused)
 {
@@ -419,6 +453,7 @@ main(void)
         TEST(waiting_is_of_a_bar_code_only),
         TEST(refusals_are_of_the_order_that_they_name),
         TEST(a_close_that_was_refused_asks),
+        TEST(what_is_taken_back_is_not_paid),
         TEST(a_refund_that_was_asked_for_again_asks),
         TEST(a_refund_of_a_closed_trade_fails_by_two_answers),
         TEST(a_young_refund_is_not_missed),

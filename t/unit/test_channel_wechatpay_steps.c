@@ -123,11 +123,13 @@ test_two_requests(void **state)
                       row->first_body);
         order_usual(row->op == PH_OP_REVERSE ? "wechat_bar" : "wechat_native");
         assert_int_equal(begin(row->op), PH_STEP_NEED_REQUEST);
-        assert_int_equal(call.state_len, 0);
+        const size_t kept_len = row->op == PH_OP_REVERSE ? 9 : 0;
+
+        assert_int_equal(call.state_len, kept_len);
         if (row->second != 0) {
             assert_int_equal(answer(row->first, row->first_body),
                              PH_STEP_NEED_REQUEST);
-            assert_int_equal(call.state_len, 1);
+            assert_int_equal(call.state_len, kept_len + 1);
             asked("GET",
                   row->op == PH_OP_REFUND ? BASE
                       "/v3/refund/domestic/refunds/" REFUND
@@ -138,8 +140,48 @@ test_two_requests(void **state)
         } else {
             assert_int_equal(answer(row->first, row->first_body), PH_STEP_DONE);
         }
-        assert_int_equal(call.state_len, 0);
+        assert_int_equal(call.state_len, kept_len);
         proves(row->class, row->error_class);
+    }
+}
+
+/* What is taken back is not paid, as long as it may still go back. */
+static void
+test_reversed(void **state)
+{
+    static const struct {
+        uint64_t    age_ms;
+        const char *body;
+        enum ph_result_class class;
+    } rows[] = {
+        { 0, ORDER("SUCCESS"), WAIT },
+        { 1000, ORDER("REFUND"), WAIT },
+        { 299999, ORDER("SUCCESS"), WAIT },
+        { 300000, ORDER("SUCCESS"), SUCCEEDED },
+        { 1000, ORDER("REVOKED"), CLOSED },
+        { 1000, ORDER("NOTPAY"), WAIT },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        order_usual("wechat_bar");
+        assert_int_equal(begin(PH_OP_REVERSE), PH_STEP_NEED_REQUEST);
+        call.op   = PH_OP_QUERY; /* its answer was lost */
+        call.step = 0;
+        call.now_ms += 1;
+        out = (struct ph_channel_out){ 0 };
+        assert_int_equal(ph_channel_wechatpay.step(&call, NULL, &out),
+                         PH_STEP_NEED_REQUEST);
+        same_text(out.request.method, "GET");
+        assert_int_equal(call.state_len, 9);
+        memset(state_bytes + 1, 0, 8); /* as if it was sent so long ago */
+        for (int k = 0; k < 8; k++) {
+            state_bytes[8 - k]
+                = (uint8_t) ((NOW_MS - rows[i].age_ms) >> (8 * k));
+        }
+        call.now_ms = NOW_MS;
+        assert_int_equal(answer(200, rows[i].body), PH_STEP_DONE);
+        proves(rows[i].class, "");
     }
 }
 
@@ -155,7 +197,7 @@ test_old_state(void **state)
     assert_int_equal(ph_channel_wechatpay.step(&call, NULL, &out),
                      PH_STEP_NEED_REQUEST);
     same_text(out.request.method, "POST"); /* begun anew: the first again */
-    assert_int_equal(call.state_len, 0);
+    assert_int_equal(call.state_len, 9);
 }
 
 /* ---- answers that are not WeChat's ---- */
@@ -589,6 +631,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_two_requests, setup),
+        cmocka_unit_test_setup(test_reversed, setup),
         cmocka_unit_test_setup(test_old_state, setup),
         cmocka_unit_test_setup(test_harm, setup),
         cmocka_unit_test_setup(test_window, setup),

@@ -637,6 +637,45 @@ a_repeat_is_the_same(void **unused)
     case_close(&c);
 }
 
+/* ---- keys ---- */
+
+static void
+the_key_before_is_tried_next(void **unused)
+{
+    static const struct {
+        struct ph_str key, old;
+        enum ph_result_class class;
+    } rows[] = {
+        { PH_STR_INIT(KEY), PH_STR_INIT(""), PH_RESULT_SUCCEEDED },
+        { PH_STR_INIT("the next key"), PH_STR_INIT(KEY), PH_RESULT_SUCCEEDED },
+        { PH_STR_INIT("the next key"), PH_STR_INIT(""), PH_RESULT_UNKNOWN },
+        { PH_STR_INIT("the next key"), PH_STR_INIT("x"), PH_RESULT_UNKNOWN },
+    };
+    struct declared_case c;
+    json_t              *root = bank_json();
+    struct ph_str        text;
+
+    (void) unused;
+    (void) json_object_set_new(
+        json_object_get(root, "account"), "old_key",
+        json_pack("{s:s, s:b}", "kind", "secret", "optional", 1));
+    (void) json_object_set_new(
+        json_object_get(json_object_get(root, "answer"), "verify"), "old_key",
+        json_string("account.old_key"));
+    if (file_open(&c, root) == NULL) {
+        fail_msg("%s", c.why);
+    }
+    account_open(&c);
+    text = signed_text(TOLD(",\"state\":\"PAID\""));
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        c.account.values[2] = rows[i].key;
+        c.account.values[3] = rows[i].old;
+        assert_int_equal(answer(&c, PH_OP_QUERY, 200, text)->class,
+                         rows[i].class);
+    }
+    case_close(&c);
+}
+
 /* ---- notices ---- */
 
 static void
@@ -693,6 +732,7 @@ main(void)
         cmocka_unit_test(a_page_posts_the_fields),
         cmocka_unit_test(values_stay_values),
         cmocka_unit_test(a_repeat_is_the_same),
+        cmocka_unit_test(the_key_before_is_tried_next),
         cmocka_unit_test(a_strange_notice_is_asked_about),
     };
 

@@ -33,6 +33,26 @@ change(json_t *root, const char *pointer, json_t *value)
     }
 }
 
+/* a list at the end may be left out, but for its beginning */
+static void
+why_is(const char *got, const char *want)
+{
+    static const struct ph_str dots = PH_STR_INIT(" ...");
+    struct ph_str              text = ph_str_z(want);
+    bool                       is_cut
+        = text.len > dots.len
+          && ph_str_eq(ph_str_make(text.ptr + text.len - dots.len, dots.len),
+                       dots);
+
+    if (!is_cut) {
+        assert_string_equal(got, want);
+        return;
+    }
+    text.len -= dots.len;
+    assert_true(strlen(got) > text.len);
+    t_same(ph_str_make(got, text.len), text);
+}
+
 static void
 each_is_refused_by_name(void **unused)
 {
@@ -54,7 +74,7 @@ each_is_refused_by_name(void **unused)
         if (file_open(&c, root) != NULL) {
             fail_msg("row %zu: %s was taken", i, at);
         }
-        assert_string_equal(c.why, why);
+        why_is(c.why, why);
     }
     json_decref(rows);
 }

@@ -160,6 +160,45 @@ a_second_success_is_refunded(void **unused)
     }
 }
 
+/* What the channel says went back whole is not sent back once more. */
+static void
+what_went_back_is_not_refunded_again(void **unused)
+{
+    static const struct {
+        enum ph_payment_state payment;
+        enum ph_attempt_state first, second;
+        int64_t               total;
+        const char           *refund;
+    } rows[] = {
+        { P(CLOSED), A(FAILED), A(CLOSED), 1000, NULL },
+        { P(CLOSED), A(FAILED), A(CLOSED), 1001, NULL },
+        { P(CLOSED), A(FAILED), A(CLOSED), 999, "late" },
+        { P(CLOSED), A(FAILED), A(CLOSED), -1, "late" },
+        { P(PAID), A(SUCCEEDED), A(CLOSED), 1000, NULL },
+        { P(PAID), A(SUCCEEDED), A(CLOSED), 999, "duplicate" },
+    };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct wk_order order
+            = order_of_two(rows[i].payment, rows[i].first, rows[i].second);
+        struct ph_channel_result result = result_of(R(SUCCEEDED));
+        const struct wk_evidence evidence
+            = { .source = WK_SOURCE_NOTICE, .result = &result };
+        struct wk_judge_rules own = rules;
+        struct wk_verdict     verdict;
+
+        own.refunds_late      = true;
+        result.refunded_total = rows[i].total;
+        wk_judge(&order, 1, &evidence, &own, &verdict);
+        t_same(ph_str_z(verdict.refund_kind), ph_str_z(rows[i].refund));
+        assert_int_equal(order.attempt[1].status, rows[i].payment == P(PAID)
+                                                      ? A(DUPLICATE)
+                                                      : A(SUCCEEDED));
+        assert_true(verdict.records_trade);
+    }
+}
+
 /* The first attempt pays late while the second is open: that one is looked
  * after at once, before it is paid, too. */
 static void
@@ -357,6 +396,50 @@ an_answer_that_others_went_before_refuses_nothing(void **unused)
     }
 }
 
+/* ---- a bar code that is being taken back ---- */
+
+/* clang-format off */
+static const struct {
+    const char           *method;
+    enum wk_source        source;
+    enum ph_attempt_state from;
+    enum ph_result_class  class;
+    enum ph_attempt_state to;
+    int64_t               look_in_ms;
+} reversals[] = {
+    /* it had been paid, and may be on its way back: the query tells */
+    { "sandbox_bar", WK_SOURCE_NOTICE, A(CLOSING), R(SUCCEEDED), A(CLOSING), 1 },
+    { "bar", WK_SOURCE_NOTICE, A(CLOSING), R(SUCCEEDED), A(CLOSING), 1 },
+    { "bar", WK_SOURCE_QUERY, A(CLOSING), R(SUCCEEDED), A(SUCCEEDED), 0 },
+    { "bar", WK_SOURCE_ANSWER, A(CLOSING), R(SUCCEEDED), A(SUCCEEDED), 0 },
+    { "bar", WK_SOURCE_NOTICE, A(WAIT_USER), R(SUCCEEDED), A(SUCCEEDED), 0 },
+    { "bar", WK_SOURCE_NOTICE, A(UNKNOWN), R(SUCCEEDED), A(SUCCEEDED), 0 },
+    { "bar", WK_SOURCE_NOTICE, A(CLOSED), R(SUCCEEDED), A(SUCCEEDED), 0 },
+    { "bar", WK_SOURCE_NOTICE, A(CLOSING), R(CLOSED), A(CLOSED), 0 },
+    { "sandbox_qr", WK_SOURCE_NOTICE, A(CLOSING), R(SUCCEEDED), A(SUCCEEDED), 0 },
+};
+/* clang-format on */
+
+static void
+a_notice_pays_no_bar_code_that_is_taken_back(void **unused)
+{
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(reversals); i++) {
+        const struct ph_channel_result result  = result_of(reversals[i].class);
+        const bool                     is_late = reversals[i].from == A(CLOSED);
+        struct wk_order                order
+            = order_of(is_late ? P(CLOSED) : P(PAYING), reversals[i].from);
+
+        order.attempt[0].method = ph_str_z(reversals[i].method);
+        const struct wk_verdict verdict
+            = judge(&order, reversals[i].source, &result);
+
+        assert_int_equal(order.attempt[0].status, reversals[i].to);
+        assert_int_equal(verdict.look_in_ms, reversals[i].look_in_ms);
+        assert_int_equal(verdict.payment_moved, reversals[i].to != A(CLOSING));
+    }
+}
+
 /* ---- the seller and the app ---- */
 
 static void
@@ -467,12 +550,14 @@ main(void)
         cmocka_unit_test(closing_ends_by_proof_only),
         cmocka_unit_test(the_intent_to_close_moves_open_attempts),
         cmocka_unit_test(a_second_success_is_refunded),
+        cmocka_unit_test(what_went_back_is_not_refunded_again),
         cmocka_unit_test(
             a_paid_order_with_an_open_attempt_is_soon_looked_after),
         cmocka_unit_test(the_next_attempt_begins_by_proof_only),
         cmocka_unit_test(no_order_has_more_attempts_than_its_list_holds),
         cmocka_unit_test(a_repeated_create_fails_nothing),
         cmocka_unit_test(an_answer_that_others_went_before_refuses_nothing),
+        cmocka_unit_test(a_notice_pays_no_bar_code_that_is_taken_back),
         cmocka_unit_test(another_seller_or_app_is_a_conflict),
         cmocka_unit_test(the_seller_is_not_compared_with_the_app),
         cmocka_unit_test(a_hint_asks_at_once_and_proves_nothing),

@@ -100,6 +100,7 @@ static const struct {
     { S(UNKNOWN),    M, QUERY,  C(FAILED),    S(FAILED), 100, 0, "refund.failed", "PH-A401" },
     { S(FAILED),     M, QUERY,  C(FAILED),    S(FAILED), 100, 0, NULL, NULL },
     { S(SUCCEEDED),  M, QUERY,  C(FAILED),    S(SUCCEEDED), 500, 0, NULL, NULL },
+    { S(SUCCEEDED),  M, NOTICE, C(CLOSED),    S(SUCCEEDED), 500, 0, NULL, NULL },
     { S(PROCESSING), M, ANSWER, C(UNKNOWN),   S(UNKNOWN), 100, 400, NULL, "PH-A404" },
     { S(UNKNOWN),    M, QUERY,  C(UNKNOWN),   S(UNKNOWN), 100, 400, NULL, NULL },
     { S(SUCCEEDED),  M, QUERY,  C(UNKNOWN),   S(SUCCEEDED), 500, 0, NULL, NULL },
@@ -144,7 +145,11 @@ each_class_moves_as_the_table_says(void **unused)
         t_same(verdict.event, ph_str_z(moves[i].event));
         t_same(pair.refund.error_code, ph_str_z(moves[i].code));
         assert_false(verdict.is_over);
-        assert_false(verdict.is_conflict);
+        /* the channel takes a success back: a person is to know */
+        assert_int_equal(verdict.is_conflict,
+                         moves[i].from == S(SUCCEEDED)
+                             && (moves[i].class == C(FAILED)
+                                 || moves[i].class == C(CLOSED)));
         if (moves[i].from != moves[i].to) {
             assert_true(verdict.refund_moved);
         }
@@ -338,6 +343,21 @@ static const struct {
       "", -1, 0 },
     { "not told", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), -1,
       "CNY", "", -1, 0 },
+    /* by the sum alone, in which those on their way may be */
+    { "sum", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), -1, "CNY", "",
+      600, 300 },
+    { "sum of ours", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), -1,
+      "CNY", "", 300, 0 },
+    { "sum of less", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), -1,
+      "CNY", "", 150, 0 },
+    { "sum of all", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), -1,
+      "CNY", "", 1000, 700 },
+    { "sum of more", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), -1,
+      "CNY", "", 1001, 0 },
+    { "sum of nothing", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), -1,
+      "CNY", "", 0, 0 },
+    { "sum, no currency", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED),
+      -1, "", "", 600, 0 },
     { "currency", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 300,
       "USD", "", -1, 0 },
     { "no currency", PH_ATTEMPT_SUCCEEDED, PH_PAYMENT_PAID, C(SUCCEEDED), 300,

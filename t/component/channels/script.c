@@ -301,7 +301,9 @@ notice_read(const struct ph_channel_account *account, const json_t *said,
     *out = (struct ph_channel_notice_out){ .id = member(said, "id", arena) };
     if (cert.len != 0 && strstr(own->kept, cert.ptr) == NULL) {
         out->needs_refresh = true;
-        out->hint          = cert;
+        if (!json_is_true(json_object_get(said, "no_hint"))) {
+            out->hint = cert;
+        }
         return PH_E_UNKNOWN;
     }
     if (!is_genuine(account, said, arena)) {

@@ -155,7 +155,7 @@ class Jd:
             ("tradeNum", NUMBER), ("tradeName", "tea & cups <2>"),
             ("tradeTime", beijing(NOW - 30, "%Y%m%d%H%M%S")), ("amount", "8888"), ("orderType", "1"),
             ("currency", "CNY"), ("notifyUrl", NOTIFY % "jdpay"), ("ip", "203.0.113.7"),
-            ("tradeType", "QR")])
+            ("tradeType", "QR"), ("expireTime", "7230")])
         base = {"currency": "CNY", "amount": 8888, "seller": "22294531", "number": NUMBER,
                 "message": "success", "channel_code": "000000"}
         qr = "https://h5pay.jd.com/qr?c=a&b=1"

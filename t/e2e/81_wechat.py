@@ -1,0 +1,311 @@
+"""WeChat Pay v3 end to end: wechatpay-axios-plugin checks what is sent, signs
+and encrypts what comes."""
+
+import itertools
+import os
+
+from payhub_channel_rows import at_once, wait
+from payhub_counterpart import KEYS, Counterpart
+from payhub_scenario import order
+from payhub_wallet_rows import LOST, UNREADABLE, Wallet
+
+MCHID, APPID = "1900009191", "wxd678efh567hg6787"
+SERIAL = "594AD8626C49935DA207AE268186B30198A6C39F"
+APIV3_KEY = "payhubAPIv3key0123456789abcdefgh"
+PUB_KEY_ID = "PUB_KEY_ID_019000091912026112300001122"
+OPENID = {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}
+BY_SIGNATURE = ("stale", "future", "signtest", "unknown_serial")
+FAULTS = LOST + UNREADABLE + BY_SIGNATURE + (
+    "system_error", "system_error_done", "unavailable", "odd_code", "accepted")
+REFUSED = ("tampered", "bad_sign", "no_sign", "not_base64", "own_key", "stale",
+           "future", "signtest", "bad_tag", "bad_aad", "short", "truncated",
+           "html", "odd_amount")
+
+held = {}  # the counterpart and its accounts, from the first test on
+
+
+class Wechat(Wallet):
+    bar = ("wechat_bar", "131234567890123456")
+
+
+def key(name):
+    path = os.path.join(KEYS, "wechat", name)
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def account(stack, first_amount, **more):
+    counterpart = held["counterpart"]
+    channel = Wechat(
+        stack, counterpart, "wechatpay",
+        {"base_url": counterpart.url, "mchid": MCHID, "appid": APPID, **more},
+        {"private_key": key("merchant_pkcs8.pem"), "apiv3_key": APIV3_KEY},
+        method="wechat_native")
+    channel.amounts = itertools.count(first_amount)  # a knob's mark
+    return channel
+
+
+def test_accounts_are_added_live(stack):
+    held["counterpart"] = Counterpart("wechatpay", keys="wechat")
+    held["key"] = account(stack, 410100, serial_no=SERIAL,
+                          public_key_id=PUB_KEY_ID,
+                          public_key=key("wxpub_public.pem"))
+    held["cert"] = account(stack, 420100,
+                           merchant_cert=key("merchant_cert.pem"))
+
+
+def test_a_code_is_shown_paid_and_told(_stack):
+    for channel in (held["key"], held["cert"]):
+        answer, number = channel.shown()
+        assert answer.json["action"]["type"] == "qr_code", answer
+        assert answer.json["action"]["data"].endswith(number), answer
+        assert channel.get(answer, sync=True)["status"] == "paying"
+        told = channel.counterpart.pay(number)
+        assert [one["status"] for one in told] == [200], told
+        row = channel.ends(answer, "paid")
+        assert row["channel_trade_no"] == channel.book(number)["tradeNo"], row
+        channel.repeats_move_nothing(number,
+                                     ("waiting", "closed", "other_event"))
+
+
+def test_certificates_are_fetched_before_the_first_call(_stack):
+    """Once, and only by the account that has no public key."""
+    asked = [one["op"] for one in held["counterpart"].seen()["seen"]]
+    assert asked.count("refresh") == 1, asked
+
+
+def test_notices_of_one_payment_come_three_at_a_time(_stack):
+    held["key"].codes_three_at_a_time()
+
+
+def test_what_the_payers_app_is_called_with_is_signed(_stack):
+    channel, counterpart = held["key"], held["counterpart"]
+    for method, extra in (("wechat_jsapi", OPENID), ("wechat_mini", OPENID),
+                          ("wechat_app", {})):
+        answer, number = channel.shown(method=method, extra=extra)
+        action = answer.json["action"]
+        kind = "app" if method == "wechat_app" else "jsapi"
+        assert action["type"] == kind, answer
+        assert number in str(action["data"]), answer
+        checked = counterpart.ask("/_invoke", kind=kind, data=action["data"])
+        assert checked == {"genuine": True}, (method, action)
+        counterpart.pay(number)
+        channel.ends(answer, "paid")
+    answer, number = channel.shown(method="wechat_h5", client_ip="14.23.150.211")
+    assert answer.json["action"]["type"] == "redirect", answer
+    assert answer.json["action"]["data"].endswith(number), answer
+    counterpart.pay(number)
+    channel.ends(answer, "paid")
+
+
+def test_bar_codes(_stack):
+    channel = held["key"]
+    for method in ("wechat_bar", "bar"):
+        answer, number = channel.pay(method=method,
+                                     extra={"auth_code": channel.bar[1]})
+        assert (answer.status, answer.json["status"]) == (201, "paid"), answer
+        assert answer.json["channel_trade_no"] \
+            == channel.book(number)["tradeNo"], answer
+    answer, _ = channel.bar_pay("declined")
+    assert (answer.status, answer.json["status"]) == (201, "failed"), answer
+    assert answer.json["error"]["channel_code"] == "NOTENOUGH", answer
+
+
+def test_close(_stack):
+    channel = held["key"]
+    answer, number = channel.shown()
+    closed = channel.close(answer)
+    assert (closed.status, closed.json["status"]) == (200, "closed"), closed
+    assert channel.book(number)["status"] == "closed"
+    assert channel.close(answer).status == 200
+    answer, number = channel.paid_silently()
+    closed = channel.close(answer)
+    assert closed.status in (200, 409), closed
+    assert channel.get(answer)["status"] == "paid", "it was paid before"
+
+
+def test_success_after_close_goes_back(_stack):
+    held["key"].late_success_goes_back()
+
+
+def test_refunds_full_partial_and_twice(_stack):
+    """Accepted is not done: a notice or a query tells the end."""
+    channel = held["key"]
+    answer, number = channel.paid()
+    amount = answer.json["amount"]
+    name = order("r")
+    first = channel.refund(answer, 300, name)
+    assert first.status == 201 and first.json["status"] == "processing", first
+    told = channel.told(number, [200] * 3, refund=first.json["id"], copies=3)
+    assert channel.refund_ends(first, "succeeded")["refunded_at"], told
+    again = channel.refund(answer, 300, name)
+    assert (again.status, again.json["id"]) == (200, first.json["id"]), again
+    over = channel.refund(answer, amount - 299)
+    assert over.json["code"] == "PH-A307", over
+    rest = channel.refund(answer, amount - 300)
+    channel.refund_ends(rest, "succeeded")
+    assert channel.refunds(number) == {
+        first.json["id"]: (300, 1), rest.json["id"]: (amount - 300, 1)}
+    before = channel.rows(number)
+    channel.told(number, [200], refund=rest.json["id"])
+    assert channel.rows(number) == before
+    row = channel.get(answer, sync=True)
+    assert (row["status"], row["amount_refunded"]) == ("paid", amount), row
+
+
+def test_refunds_that_end_otherwise(_stack):
+    channel = held["key"]
+    answer, number = channel.paid()
+    channel.counterpart.knob("refund", "refund_closed", number=number)
+    refund = channel.refund(answer, 100)
+    channel.refund_ends(refund, "failed")
+    assert channel.get(answer)["amount_refunding"] == 0
+    answer, number = channel.paid()
+    channel.counterpart.knob("refund", "abnormal", number=number)
+    refund = channel.refund(answer, 100)
+    wait(lambda: ("refund_query", None) in channel.asked(number), "a query")
+    told = channel.told(number, [200], refund=refund.json["id"])
+    row = channel.stack.client.call(
+        "GET", f"/v1/refunds/{refund.json['id']}?sync=true").json
+    assert row["status"] == "processing", (row, told)
+    assert channel.get(answer)["amount_refunding"] == 100
+    answer, number = channel.paid()
+    channel.counterpart.knob("refund", "poor", number=number)
+    refund = channel.refund(answer, 100)  # asked again under its number
+    channel.refund_ends(refund, "succeeded", wait_s=35)
+    assert channel.refunds(number) == {refund.json["id"]: (100, 1)}
+
+
+# --- keys that change ---------------------------------------------------------
+
+def test_notices_change_over_from_certificates(_stack):
+    """An account with a public key takes one that a certificate signs."""
+    channel = held["key"]
+    answer, number = channel.shown()
+    channel.counterpart.set(number, serial=None)
+    told = channel.counterpart.pay(number)
+    assert [one["status"] for one in told] == [200], told
+    channel.ends(answer, "paid")
+
+
+def test_another_certificate_is_fetched_when_a_message_names_it(_stack):
+    channel, counterpart = held["cert"], held["counterpart"]
+    answer, number = channel.shown()
+    counterpart.ask("/_platform", signer="platform2",
+                    listed=["platform2", "platform1"])
+
+    def pay():
+        told = counterpart.pay(number) or counterpart.notice(number)
+        return [one["status"] for one in told] == [200]
+
+    # refreshes of hints are held apart: then the notice comes again
+    wait(lambda: pay() or counterpart.notice(number)[0]["status"] == 200,
+         "a notice of the new certificate", 15)
+    channel.ends(answer, "paid")
+    answer, number = channel.paid_silently()
+    assert channel.get(answer, sync=True)["status"] == "paid"
+
+
+# --- notices that are not what they seem --------------------------------------
+
+def test_refused_notices_move_nothing(_stack):
+    for channel in (held["key"], held["cert"]):
+        _, number = channel.shown()
+        channel.refused_notices_move_nothing(number, REFUSED)
+    answer, number = channel.paid()
+    channel.refused_notices_move_nothing(number, ("tampered", "bad_tag"))
+    assert channel.get(answer)["status"] == "paid"
+
+
+def test_a_notice_of_an_unknown_serial_is_refused(_stack):
+    """One refresh may be tried for it; then it is nobody's."""
+    channel = held["cert"]
+    _, number = channel.shown()
+    before = channel.rows(number)
+    for _ in range(5):
+        told = channel.counterpart.notice(number, bend="unknown_serial")
+        assert told[0]["status"] in (400, 503), told
+    assert channel.rows(number) == before
+
+
+def test_genuine_notices_about_something_else_are_conflicts(_stack):
+    held["key"].conflicts_by_notice(
+        ("wrong_amount", "wrong_app", "wrong_seller"))
+
+
+def test_a_notice_that_tells_nothing_of_ours_is_acknowledged(_stack):
+    channel = held["key"]
+    answer, number = channel.shown()
+    before = channel.rows(number)
+    channel.told(number, [200], bend="nobody")
+    channel.told(number, [200], bend="other_event")
+    assert channel.rows(number) == before
+    channel.told(number, [200], bend="odd_status")
+    assert channel.get(answer)["status"] == "paying"
+
+
+# --- faults of answers --------------------------------------------------------
+
+def bar_taken_back(fault):
+    """Not within 15 s of the create; `fault` of the reverse."""
+    channel = held["key"]
+    more = {"reverse": fault} if fault else {}
+    answer, number = channel.bar_pay("wait", **more)
+    channel.ends(answer, "closed", wait_s=40)
+    assert channel.book(number)["status"] == "reversed", channel.book(number)
+    assert ("reverse", fault) in channel.asked(number), channel.asked(number)
+
+
+def bar_paid_in_time():
+    channel = held["key"]
+    answer, number = channel.bar_pay("wait")
+    channel.counterpart.pay(number, silent=True)
+    channel.ends(answer, "paid")
+
+
+def test_faults_of_every_operation(_stack):
+    channel, cert = held["key"], held["cert"]
+    rows = [(bar_taken_back, fault) for fault in
+            (None, "drop_before", "drop_after", "bad_sign", "system_error")]
+    rows += [(lambda _: bar_paid_in_time(), None)]
+    rows += [(row, fault) for fault in FAULTS
+             for row in (channel.refund_row, channel.refund_query_row,
+                         channel.close_row, channel.create_row,
+                         channel.bar_row, channel.query_row)]
+    rows += [(row, fault) for fault in BY_SIGNATURE + ("no_sign",)
+             for row in (cert.refund_row, cert.create_row, cert.query_row)]
+    rows += [(channel.refund_row, "wrong_amount"),
+             (channel.refund_row, "wrong_order"),
+             (channel.refund_row, "rate_limited"),
+             (channel.refund_query_row, "slow"),
+             (channel.query_row, "rate_limited"),
+             (channel.query_row, "odd_amount"),
+             (channel.query_row, "odd_status")]
+    at_once(rows, lambda row, fault: row(fault))
+
+
+def test_nobody_elses_answer_is_believed(_stack):
+    rows = [(row, how)
+            for how in ("own_key", "bad_sign", "no_sign", "not_base64")
+            + BY_SIGNATURE
+            for channel in (held["key"], held["cert"])
+            for row in (channel.refund_lie, channel.refund_query_lie,
+                        channel.bar_lie, channel.query_lie,
+                        channel.close_lie)]
+    at_once(rows, lambda row, how: row(how))
+
+
+def test_genuine_answers_about_something_else_are_conflicts(_stack):
+    held["key"].conflicts_by_answer(("wrong_amount", "wrong_order",
+                                     "wrong_mchid"))
+
+
+def test_a_create_that_wechat_did_not_take_is_not_sent(_stack):
+    for fault in ("rate_limited", "no_auth"):
+        held["key"].not_sent(fault)
+
+
+def test_the_books_hold(_stack):
+    for channel in ("key", "cert"):
+        held[channel].holds()
+    held["counterpart"].end()
