@@ -89,6 +89,9 @@ struct ph_channel_order {
      * every repeat. */
     uint64_t attempt_ms;
     uint64_t refund_ms;
+    /* The payment has its end: paid by another attempt, closed, in conflict.
+     * No request may take money for it any more. */
+    bool is_over;
 };
 
 struct ph_channel_header {

@@ -192,6 +192,41 @@ declared_check(MYSQL *db, const struct ph_channel *channel)
     return code;
 }
 
+/* Workers take so many, with those of pay.channel_dir, and no more. */
+static enum cli_exit
+room_check(struct cli *cli, MYSQL *db, const struct ph_channel *channel)
+{
+    char          memory[256];
+    struct ph_buf sql    = PH_BUF_INIT(memory);
+    size_t        loaded = 0;
+    MYSQL_RES    *rows;
+    MYSQL_ROW     row;
+    uint64_t      count = PH_CHANNEL_LOADED_MAX;
+
+    while (cli_channel_at(cli, loaded) != NULL) {
+        loaded++;
+    }
+    for (size_t i = 0; ph_channel_at(i) != NULL; i++) {
+        loaded--; /* those that are built in are listed, too */
+    }
+    ph_buf_add(&sql, PH_STR("SELECT COUNT(*) FROM channel_file WHERE "
+                            "status='active' AND name<>"));
+    cli_sql_quote(db, &sql, ph_str_z(channel->name));
+    rows = cli_sql_rows(db, ph_buf_str(&sql));
+    row  = rows != NULL ? mysql_fetch_row(rows) : NULL;
+    if (row == NULL || !ph_str_u64(ph_str_z(row[0]), UINT32_MAX, &count)) {
+        mysql_free_result(rows);
+        return CLI_FAILED;
+    }
+    mysql_free_result(rows);
+    return count + loaded < PH_CHANNEL_LOADED_MAX
+               ? CLI_OK
+               : cli_usage("found %d channels of files and shared objects, "
+                           "expected room for one more; `payhub channel "
+                           "remove` makes some",
+                           (int) (count + loaded));
+}
+
 static enum cli_exit
 file_add(struct cli *cli, const struct cli_channel_file *file)
 {
@@ -207,6 +242,7 @@ file_add(struct cli *cli, const struct cli_channel_file *file)
         return CLI_FAILED;
     }
     code = declared_check(db, channel);
+    code = code == CLI_OK ? room_check(cli, db, channel) : code;
     code = code == CLI_OK ? accounts_check(cli, db, channel) : code;
     if (code == CLI_OK && !row_write(db, channel, file->body)) {
         code = CLI_FAILED;

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define COLUMNS_MAX 16
 #define CELL_MAX 600
@@ -36,6 +37,31 @@ cli_usage(const char *format, ...)
     return CLI_USAGE;
 }
 
+/* What is too long is cut between two characters, and says so.  (json_dumpb()
+ * would leave holes where a piece had no room.) */
+static const char *
+nested_text(const json_t *value, char memory[CELL_MAX])
+{
+    static const char cut[] = "...";
+    char             *text  = json_dumps(value, JSON_COMPACT);
+    size_t            len   = text != NULL ? strlen(text) : 0;
+
+    if (len >= CELL_MAX) {
+        len = CELL_MAX - sizeof(cut);
+        while (len > 0 && ((unsigned char) text[len] & 0xc0) == 0x80) {
+            len--;
+        }
+        memcpy(text + len, cut, sizeof(cut));
+        len += sizeof(cut) - 1;
+    }
+    if (len != 0) {
+        memcpy(memory, text, len);
+    }
+    memory[len] = '\0';
+    free(text);
+    return memory;
+}
+
 /* a scalar as text for a table; nested values as their JSON */
 static const char *
 cell_text(const json_t *value, char memory[CELL_MAX])
@@ -54,9 +80,7 @@ cell_text(const json_t *value, char memory[CELL_MAX])
                         json_integer_value(value));
         return memory;
     }
-    size_t len = json_dumpb(value, memory, CELL_MAX - 1, JSON_COMPACT);
-    memory[len < CELL_MAX ? len : CELL_MAX - 1] = '\0';
-    return memory;
+    return nested_text(value, memory);
 }
 
 static void

@@ -29,8 +29,9 @@ struct wk_account {
     struct ph_channel_kept    kept;         /* face.kept, or nothing yet */
     uint64_t                  kept_ver;     /* counts what was kept, from 1 */
     uint64_t                  due_again_ns; /* no refresh by the clock before */
-    uint64_t                  doubted_again_ns; /* nor by what may be forged */
-    struct wk_channel        *home;             /* the channel as it is held */
+    uint64_t config_told_ns;   /* that the channel does not take its keys */
+    uint64_t doubted_again_ns; /* nor by what may be forged */
+    struct wk_channel *home;   /* the channel as it is held */
     size_t inflight; /* creates and queries from their choice to their end, so
                         that many at once cannot pass pay.max_inflight_account
                         together */

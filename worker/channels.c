@@ -9,6 +9,8 @@
 #include "libpayhub/io/log.h"
 
 #define BUILT_IN_MAX 32
+/* read at most: those over PH_CHANNEL_LOADED_MAX are refused by name */
+#define ROWS_MAX (2 * PH_CHANNEL_LOADED_MAX)
 
 struct wk_channels {
     struct wk_channel built_in[BUILT_IN_MAX];
@@ -240,9 +242,12 @@ wk_channel_set_read(struct wk_db *db, struct wk_channels *channels,
 
     *next = (struct wk_channel_set){ .count = 0 };
     wk_db_clear(db);
-    wk_sql(db, PH_STR("SELECT name,body FROM channel_file ORDER BY name "
-                      "LIMIT "));
-    wk_sql_i64(db, PH_CHANNEL_LOADED_MAX);
+    /* what is withdrawn and used by nobody takes no room */
+    wk_sql(db, PH_STR("SELECT name,body FROM channel_file f WHERE "
+                      "status='active' OR EXISTS (SELECT 1 FROM "
+                      "channel_account a WHERE a.channel=f.name) "
+                      "ORDER BY name LIMIT "));
+    wk_sql_i64(db, ROWS_MAX);
     wk_sql_end(db);
     if (!wk_db_run(db)) {
         return false;

@@ -583,11 +583,11 @@ answer_is_doubtful(const struct judging *it)
            && !wk_attempt_is_bar(it->attempt);
 }
 
-/* A notice that crosses a reverse tells what was before it. */
+/* What crosses a reverse tells what was before it. */
 static bool
 may_go_back(const struct judging *it)
 {
-    return it->evidence->source == WK_SOURCE_NOTICE
+    return it->evidence->source != WK_SOURCE_QUERY
            && it->attempt->status == PH_ATTEMPT_CLOSING
            && wk_attempt_is_bar(it->attempt);
 }

@@ -18,8 +18,8 @@
  *   - A success is never taken back.  A second one of the same order is
  * refunded, and so is one that comes after the order's end when `refunds_late`,
  * unless the channel says that all of it went back already.
- *   - A bar code that is being taken back is not paid by a notice: the query
- *     after the reverse tells.
+ *   - A bar code that is being taken back is paid by no notice, and by no
+ * answer to its create: the query after the reverse tells.
  *   - The next attempt is begun only by the answer that proves that nothing
  * came of this one, in the same commit.
  */

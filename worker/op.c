@@ -16,6 +16,7 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define HTTP_UNAUTHORIZED 401
+#define CONFIG_AGAIN_NS UINT64_C(60000000000) /* it is said again */
 
 /* crash points around the call of an operation; NULL = none */
 struct op_points {
@@ -63,9 +64,34 @@ result_keep(struct wk_op *op)
     }
 }
 
+/* What goes on as it is until a person does something. */
+static void
+op_alarm(const struct wk_op *op)
+{
+    const struct ph_channel_result *result = &op->result;
+    const bool     is_config = ph_str_eq(result->error_class, PH_STR("config"));
+    const uint64_t now_ns    = ph_monotonic_ns();
+
+    if (is_config ? op->account->config_told_ns + CONFIG_AGAIN_NS > now_ns
+                        && op->account->config_told_ns != 0
+                  : !ph_str_eq(result->error_class, PH_STR("lost")))
+    {
+        return;
+    }
+    if (is_config) {
+        op->account->config_told_ns = now_ns;
+    }
+    ph_log(PH_LOG_ERROR, is_config ? "channel_config" : "channel_lost",
+           { "account", op->account->face.id },
+           { "op", ph_str_z(wk_op_word(op->kind)) },
+           { "attempt", op->order.attempt_id },
+           { "refund", op->order.refund_id }, { "code", result->channel_code });
+}
+
 static void
 op_end(struct wk_op *op)
 {
+    op_alarm(op);
     if (op->fresh != NULL) {
         result_keep(op);
         wk_account_release(op->fresh);

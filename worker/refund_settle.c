@@ -432,6 +432,10 @@ settle_alarm(const struct wk_refund_settle *settle)
                { "refund", settle->foreign.id },
                { "amount", ph_log_i64(settle->verdict.foreign_amount) });
     }
+    if (ph_str_eq(result->error_class, PH_STR("abnormal"))) {
+        ph_log(PH_LOG_ERROR, "refund_abnormal", { "order", payment->id },
+               { "refund", refund->id }, { "code", result->channel_code });
+    }
     if (settle->verdict.is_over) {
         ph_log(PH_LOG_ERROR, "refund_over", { "order", payment->id },
                { "refund", refund->id },

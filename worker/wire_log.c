@@ -14,8 +14,8 @@ wire_is_on(const struct wk_worker *worker)
     return wk_conf(worker, PH_CONF_log_wire) != 0 && ph_log_is_on(PH_LOG_INFO);
 }
 
-static const char *
-op_word(enum ph_channel_op kind)
+const char *
+wk_op_word(enum ph_channel_op kind)
 {
     static const char *const words[PH_OP_COUNT]
         = { [PH_OP_CREATE]          = "create",
@@ -70,7 +70,7 @@ wk_wire_call(const struct wk_op *op, const struct wk_call *call)
     }
     wk_wire_path(&path, request->url);
     wk_wire_ids(&ids, reply->headers, reply->header_count);
-    ph_log(PH_LOG_INFO, "wire", { "op", ph_str_z(op_word(op->kind)) },
+    ph_log(PH_LOG_INFO, "wire", { "op", ph_str_z(wk_op_word(op->kind)) },
            { "account", op->account->face.id },
            { "attempt", op->order.attempt_id },
            { "refund", op->order.refund_id }, { "method", request->method },

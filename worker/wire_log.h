@@ -11,6 +11,9 @@
 
 #include "worker/op.h"
 
+/* "create", "refund_query" */
+const char *wk_op_word(enum ph_channel_op kind);
+
 /* a call of the operation that has ended */
 void wk_wire_call(const struct wk_op *op, const struct wk_call *call);
 

@@ -267,7 +267,7 @@ chain_check(const struct alipay_account *opened, const struct ph_cert *cert,
         middle[i] = opened->middle[i];
     }
     return ph_chain_check(cert, middle, opened->middle_count, opened->roots,
-                          now_ms);
+                          now_ms, PH_CHAIN_SHA2);
 }
 
 /* What is configured is trusted beyond its last day: an account that was good

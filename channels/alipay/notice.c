@@ -5,6 +5,13 @@
  * Which string was signed is not settled in public: with or without sign_type,
  * with or without empty values.  Any of the three that Alipay's libraries know
  * is taken; a forger gains nothing, as none can be signed without the key.
+ *
+ * The text that is signed is "name=value&..." without any escaping, and values
+ * are other people's: a payer's words come back as `body` or `subject`.  With
+ * "&out_trade_no=..." in them the same text could be posted in other pieces, as
+ * a notice about another order.  So a name is letters, digits and `_`, and no
+ * value holds what begins a member that is read here.  A notice that is refused
+ * for it costs a query.
  */
 #include <strings.h>
 
@@ -67,6 +74,64 @@ key_check(const struct alipay_key *key, const struct ph_pair *pairs,
     return rc;
 }
 
+/* --- one reading ---------------------------------------------------------- */
+
+static bool
+is_name(struct ph_str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char ch = name.ptr[i];
+
+        if (!(ch >= 'a' && ch <= 'z') && !(ch >= 'A' && ch <= 'Z')
+            && !(ch >= '0' && ch <= '9') && ch != '_')
+        {
+            return false;
+        }
+    }
+    return name.len != 0;
+}
+
+/* `text` is what follows a & within a value */
+static bool
+begins_member(struct ph_str text)
+{
+    static const struct ph_str read_here[]
+        = { PH_STR_INIT("alipay_cert_sn="), PH_STR_INIT("app_id="),
+            PH_STR_INIT("charset="),        PH_STR_INIT("gmt_payment="),
+            PH_STR_INIT("gmt_refund="),     PH_STR_INIT("notify_id="),
+            PH_STR_INIT("notify_type="),    PH_STR_INIT("out_biz_no="),
+            PH_STR_INIT("out_trade_no="),   PH_STR_INIT("refund_fee="),
+            PH_STR_INIT("seller_id="),      PH_STR_INIT("total_amount="),
+            PH_STR_INIT("trade_no="),       PH_STR_INIT("trade_status=") };
+
+    for (size_t i = 0; i < PH_COUNT(read_here); i++) {
+        if (ph_str_starts(text, read_here[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+has_one_reading(const struct ph_pair *pairs, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct ph_str rest = pairs[i].value, before;
+
+        if (!is_name(pairs[i].name)) {
+            return false;
+        }
+        while (ph_str_cut(rest, '&', &before, &rest)) {
+            if (begins_member(rest)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* --- opened --------------------------------------------------------------- */
+
 enum ph_rc
 alipay_notice_open(const struct ph_channel_account *account,
                    struct ph_pair *pairs, size_t count)
@@ -86,7 +151,7 @@ alipay_notice_open(const struct ph_channel_account *account,
     }
     if (!ph_str_eq(ph_pair_find(pairs, count, PH_STR("sign_type")),
                    PH_STR("RSA2"))
-        || ph_b64_decode(&raw, sign) != PH_OK)
+        || !has_one_reading(pairs, count) || ph_b64_decode(&raw, sign) != PH_OK)
     {
         return PH_E_SIGNATURE;
     }

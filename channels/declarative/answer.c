@@ -532,12 +532,35 @@ declared_expected(const struct ph_channel_account *account,
     }
 }
 
+/* It would come back in messages that are not believed then. */
+static bool
+would_be_cut(const struct ph_declared *file, struct ph_str text)
+{
+    for (size_t i = 0; i < file->sign_count; i++) {
+        const struct declared_sign *sign = &file->signs[i];
+
+        if ((sign->join == JOIN_IN || sign->join == JOIN_INNER)
+            && sign->pair != PAIR_VALUE
+            && declared_can_be_cut(file, sign, text))
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *
 declared_order_check(const struct ph_channel_account *account,
                      const struct ph_channel_order   *order)
 {
     const struct ph_channel *channel = account->channel;
 
+    if (would_be_cut(file_of(account), order->subject)
+        || would_be_cut(file_of(account), order->description))
+    {
+        return "the channel's signature cannot hold a text with the name of "
+               "one of its members in it";
+    }
     if (channel->currencies == NULL || order->currency.len == 0) {
         return NULL;
     }

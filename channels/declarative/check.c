@@ -4,6 +4,7 @@
 #include "channels/declarative/check.h"
 
 #include "channels/codes.h"
+#include "channels/load.h"
 
 #define HTTPS PH_STR("https://")
 
@@ -46,6 +47,14 @@ check_sign(struct compile *c, void *at)
         return compile_fault(c, PH_STR("head or tail beside text"),
                              "them with join alone");
     }
+    if ((sign->join == JOIN_IN || sign->join == JOIN_INNER)
+        && (sign->pair == PAIR_KEY || sign->between.len == 0))
+    {
+        return compile_fault(c,
+                             PH_STR("what came, joined by names alone or "
+                                    "with nothing between"),
+                             "a text that can be cut in one way only");
+    }
     sign->uses |= sign->text.uses | sign->head.uses | sign->tail.uses;
     if (sign->join == JOIN_FIELDS) {
         sign->uses |= ON_FIELDS;
@@ -55,6 +64,72 @@ check_sign(struct compile *c, void *at)
     return true;
 }
 
+static bool
+is_secret(const struct compile *c, size_t key)
+{
+    const struct ph_channel_field *field = &c->file->channel.fields[key];
+
+    return field->required
+           && (field->kind == PH_VALUE_SECRET
+               || field->kind == PH_VALUE_BASE64);
+}
+
+static bool
+filters_hold_secret(const struct compile         *c,
+                    const struct declared_filter *filters, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if ((filters[i].row->arg == ARG_SECRET
+             || filters[i].row->arg == ARG_GCM)
+            && is_secret(c, filters[i].args[0].index))
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+/* NOLINTNEXTLINE(misc-no-recursion): a `let` names those above it alone */
+holds_secret(const struct compile *c, const struct declared_template *text)
+{
+    for (size_t i = 0; i < text->count; i++) {
+        const struct declared_piece *piece = &text->pieces[i];
+
+        if (filters_hold_secret(c, piece->filters, piece->filter_count)
+            || (piece->source.kind == SOURCE_ACCOUNT
+                && is_secret(c, piece->source.index)))
+        {
+            return true;
+        }
+        for (size_t k = 0;
+             piece->source.kind == SOURCE_LET && k < c->lets->count; k++) {
+            if (ph_str_eq(c->lets->items[k].name, piece->source.name)
+                && holds_secret(c, &c->lets->items[k].value))
+            {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* A digest that anybody can make proves nothing. */
+static bool
+digest_check(struct compile *c, const struct declared_verify *verify)
+{
+    const struct declared_sign *of = verify->of;
+
+    return (of == NULL
+                ? holds_secret(c, &verify->text)
+                : holds_secret(c, &of->head) || holds_secret(c, &of->tail)
+                      || holds_secret(c, &of->text)
+                      || filters_hold_secret(c, of->then, of->then_count))
+           || fault_at(c, "of", "no secret of the account",
+                       "one, of kind secret or base64 and not optional, in "
+                       "what is digested");
+}
+
 bool
 check_verify(struct compile *c, void *at)
 {
@@ -62,6 +137,9 @@ check_verify(struct compile *c, void *at)
 
     if (!verify->has_key && declared_alg_key(verify->alg) != ARG_NONE) {
         return fault_at(c, "key", "", "account.KEY");
+    }
+    if (declared_alg_key(verify->alg) == ARG_NONE && !digest_check(c, verify)) {
+        return false;
     }
     if (verify->has_old_key && !verify->has_key) {
         return fault_at(c, "key", "", "account.KEY");
@@ -168,6 +246,9 @@ check_notice(struct compile *c, void *at)
     const struct declared_message *message = at;
     const struct declared_told    *refund  = message->told.refund;
 
+    if (ph_str_has_control(message->ack_type)) {
+        return fault_at(c, "ack/type", message->ack_type.ptr, "one line");
+    }
     if (!message->told.number.is_set) {
         return fault_at(c, "number", "", "our number of the payment");
     }
@@ -231,6 +312,15 @@ url_check(struct compile *c, const struct declared_template *url)
             }
             continue;
         }
+        /* or it would be one more piece of the host's name */
+        if (i == 1 && url->pieces[0].source.kind != SOURCE_NONE
+            && (piece->source.kind != SOURCE_NONE
+                || (piece->literal.ptr[0] != '/'
+                    && piece->literal.ptr[0] != '?')))
+        {
+            return fault_at(c, "url", "something right behind the host",
+                            "a text that begins with / or ?");
+        }
         if (piece->source.kind != SOURCE_NONE
             && piece->source.kind != SOURCE_ORDER_NUMBER
             && piece->source.kind != SOURCE_REFUND_NUMBER
@@ -249,6 +339,56 @@ fields_are_flat(const struct declared_fields *fields)
     for (size_t i = 0; i < fields->count; i++) {
         if (fields->items[i].count != 0) {
             return false;
+        }
+    }
+    return true;
+}
+
+/* what a merchant or a payer wrote may hold quotes and brackets */
+static bool
+is_free_text(const struct declared_source *source)
+{
+    switch ((int) source->kind) {
+    case SOURCE_ORDER_SUBJECT:
+    case SOURCE_ORDER_DESCRIPTION:
+    case SOURCE_ORDER_RETURN_URL:
+    case SOURCE_REFUND_REASON:
+    case SOURCE_EXTRA:
+    case SOURCE_LET:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool
+is_escaped(const struct declared_piece *piece)
+{
+    static const char *const names[]
+        = { "b64", "form", "hex", "html", "json", "number", "url", "xml" };
+    const char *last = piece->filter_count == 0
+                           ? ""
+                           : piece->filters[piece->filter_count - 1].row->name;
+
+    for (size_t i = 0; i < PH_COUNT(names); i++) {
+        if (strcmp(names[i], last) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A text may stand in a body, never end what it stands in. */
+static bool
+text_check(struct compile *c, const char *member,
+           const struct declared_template *text)
+{
+    for (size_t i = 0; i < text->count; i++) {
+        if (is_free_text(&text->pieces[i].source)
+            && !is_escaped(&text->pieces[i])) {
+            return fault_at(c, member, "a text as it is",
+                            "|json, |xml, |html, |form, |url, |b64, |hex or "
+                            "|number behind it");
         }
     }
     return true;
@@ -332,7 +472,9 @@ check_request(struct compile *c, void *at)
                         "one of them, or the type redirect, or form with a "
                         "POST of a form");
     }
-    return url_check(c, &request->url) && body_check(c, request);
+    return url_check(c, &request->url) && body_check(c, request)
+           && text_check(c, "body", &request->body)
+           && text_check(c, "wrap", &request->wrap);
 }
 
 /* ---- the whole ---- */
@@ -383,6 +525,16 @@ refunds_check(struct compile *c)
            || fault_at(c, "answer/refund", "", "what answers tell of a refund");
 }
 
+/* the bounds that hold for every channel */
+static bool
+table_check(struct compile *c)
+{
+    struct ph_channel_fault fault;
+
+    return ph_channel_table_ok(&c->file->channel, &fault)
+           || compile_fault(c, ph_str_z(fault.found), fault.expected);
+}
+
 bool
 check_file(struct compile *c)
 {
@@ -407,5 +559,5 @@ check_file(struct compile *c)
         (void) compile_enter(c, c->codes[at].code.ptr);
         return compile_fault(c, c->codes[at].code, ph_codes_expected(fault));
     }
-    return creates_all(c) && refunds_check(c);
+    return creates_all(c) && refunds_check(c) && table_check(c);
 }

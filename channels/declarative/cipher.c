@@ -77,6 +77,9 @@ sign(struct declared_run *run, enum ph_rsa_form form,
     const struct ph_private_key *key = run->keys->at[filter->args[0].index].own;
     struct ph_buf                buf;
 
+    if (!declared_burn(run, DECLARED_SIGN_COST)) {
+        return false;
+    }
     ph_arena_open(run->arena, &buf);
     if (key == NULL || !ph_private_sign(key, form, &in, 1, &buf)) {
         return declared_fault(run, buf.full ? FAULT_ROOM : FAULT_CRYPTO);

@@ -58,6 +58,12 @@ channel_finish(struct compile *c)
         qsort(c->codes, c->code_count, sizeof(c->codes[0]), code_compare);
         memcpy(codes, c->codes, c->code_count * sizeof(codes[0]));
     }
+    c->file->reads.items = compile_take(c, c->read_count, sizeof(c->reads[0]));
+    if (c->file->reads.items == NULL) {
+        return false;
+    }
+    memcpy(c->file->reads.items, c->reads, c->read_count * sizeof(c->reads[0]));
+    c->file->reads.count   = c->read_count;
     channel->abi           = PH_CHANNEL_ABI;
     channel->size          = sizeof(*channel);
     channel->name          = c->file->name.ptr;

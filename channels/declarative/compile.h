@@ -25,6 +25,8 @@ struct compile {
     size_t                      fields;    /* of the message so far */
     struct ph_channel_code      codes[DECLARED_CODES_MAX];
     size_t                      code_count;
+    struct ph_str               reads[DECLARED_READS_MAX]; /* once each */
+    size_t                      read_count;
     size_t general_count; /* of them, of the general answer */
 };
 

@@ -19,6 +19,10 @@
 #define DECLARED_CODES_MAX 512  /* of errors in the file */
 #define DECLARED_VALUE_MAX (64 * 1024)
 #define DECLARED_FUEL (1024 * 1024) /* bytes produced by one call */
+#define DECLARED_SOURCE_COST 32     /* of it, for what a source looks up */
+#define DECLARED_SIGN_COST 8192     /* of it, for a private key's signature */
+#define DECLARED_READ_SHARE 8       /* so many bytes are read for one of it */
+#define DECLARED_READS_MAX 128      /* names of members that the file reads */
 #define DECLARED_WINDOW_MAX 86400   /* s */
 
 /* ---- templates ---- */
@@ -241,6 +245,7 @@ struct ph_declared {
     struct declared_op       ops[PH_OP_COUNT];
     struct declared_message  answer;
     struct declared_message *notice;
+    struct declared_texts reads; /* names that {in.*}, {inner.*} begin with */
     struct declared_template seller, app;
     bool                     repeats;
     int                      places; /* of all its currencies; -1: they vary */

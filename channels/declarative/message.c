@@ -243,6 +243,21 @@ is_one_line(struct ph_str text)
     return !ph_str_has_control(text);
 }
 
+/* Servers and proxies take "." and ".." for steps of their own. */
+static bool
+has_dot_piece(struct ph_str url)
+{
+    struct ph_str path = url, query, piece;
+
+    (void) ph_str_cut(url, '?', &path, &query);
+    while (ph_str_next(&path, '/', &piece)) {
+        if (ph_str_eq(piece, PH_STR(".")) || ph_str_eq(piece, PH_STR(".."))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 url_is_whole(struct ph_str url)
 {
@@ -253,7 +268,7 @@ url_is_whole(struct ph_str url)
             return false;
         }
     }
-    return url.len != 0 && url.len <= URL_MAX
+    return url.len != 0 && url.len <= URL_MAX && !has_dot_piece(url)
            && (ph_str_starts(url, PH_STR("https://"))
                || ph_str_starts(url, PH_STR("http://")));
 }

@@ -89,6 +89,27 @@ known_to_sign(uint32_t where)
     return where | ((where & ON_TARGET) != 0 ? (uint32_t) ON_FIELDS : 0);
 }
 
+/* the member that a path begins with, for whoever checks joined texts */
+static bool
+read_note(struct compile *c, struct ph_str path)
+{
+    struct ph_str name;
+
+    if (!ph_str_next(&path, '.', &name)) {
+        return false;
+    }
+    for (size_t i = 0; i < c->read_count; i++) {
+        if (ph_str_eq(c->reads[i], name)) {
+            return true;
+        }
+    }
+    if (c->read_count == DECLARED_READS_MAX) {
+        return compile_fault(c, name, "at most 128 members that are read");
+    }
+    c->reads[c->read_count++] = name;
+    return true;
+}
+
 static bool
 source_finish(struct compile *c, struct declared_source *out)
 {
@@ -100,9 +121,12 @@ source_finish(struct compile *c, struct declared_source *out)
     case SOURCE_SIGN:
         return compile_sign_find(c, out->name, known_to_sign(c->where),
                                  &out->index);
+    case SOURCE_IN:
+        return read_note(c, out->name);
     case SOURCE_INNER:
         return c->has_inner
-               || compile_fault(c, out->name, "`open`, which makes it");
+                   ? read_note(c, out->name)
+                   : compile_fault(c, out->name, "`open`, which makes it");
     case SOURCE_EXTRA:
         return compile_name(c, out->name, &grammar_names_plain);
     default:

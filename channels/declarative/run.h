@@ -99,6 +99,11 @@ const struct declared_doc *declared_doc_get(struct declared_run *run,
                                             bool                 is_inner);
 
 /* in sign.c */
+
+/* Whether the text holds what would be another member of the joined, were it
+ * cut there. */
+bool                     declared_can_be_cut(const struct ph_declared   *file,
+                                             const struct declared_sign *sign, struct ph_str text);
 bool                     declared_sign_text(struct declared_run        *run,
                                             const struct declared_sign *sign,
                                             struct ph_str              *out) PH_MUST_CHECK;

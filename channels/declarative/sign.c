@@ -110,6 +110,59 @@ value_text(struct declared_run *run, const struct declared_doc *doc,
     return exact_text(run, doc, name, out);
 }
 
+/*
+ * "a=1&b=2" is the text of {a: "1", b: "2"} and of {a: "1&b=2"}: whoever gets
+ * his words into a message could have it read in other pieces, under the same
+ * signature.  So what is joined may not hold the beginning of a member that
+ * the file reads; where values stand alone, nothing that parts them.
+ */
+bool
+declared_can_be_cut(const struct ph_declared   *file,
+                    const struct declared_sign *sign, struct ph_str text)
+{
+    struct ph_str between = sign->between;
+
+    for (size_t i = 0; i + between.len <= text.len; i++) {
+        struct ph_str rest = ph_str_make(text.ptr + i, text.len - i);
+
+        if (!ph_str_starts(rest, between)) {
+            continue;
+        }
+        if (sign->pair == PAIR_VALUE) {
+            return true;
+        }
+        rest.ptr += between.len;
+        rest.len -= between.len;
+        for (size_t k = 0; k < file->reads.count; k++) {
+            size_t len = file->reads.items[k].len;
+
+            if (ph_str_starts(rest, file->reads.items[k])
+                && (sign->pair == PAIR_TOGETHER
+                    || (rest.len > len && rest.ptr[len] == '=')))
+            {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool
+name_is_plain(struct ph_str name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        char ch = name.ptr[i];
+
+        if (!((ch >= '0' && ch <= '9') || (ch >= 'A' && ch <= 'Z')
+              || (ch >= 'a' && ch <= 'z') || ch == '_' || ch == '-'
+              || ch == '.'))
+        {
+            return false;
+        }
+    }
+    return name.len != 0;
+}
+
 static bool
 doc_pairs(struct declared_run *run, const struct declared_sign *sign,
           struct ph_pair *pairs, size_t *count)
@@ -140,6 +193,11 @@ doc_pairs(struct declared_run *run, const struct declared_sign *sign,
         if (!value_text(run, doc, pair->name, json_object_iter_value(at),
                         &pair->value)) {
             return false;
+        }
+        if (!name_is_plain(pair->name)
+            || declared_can_be_cut(run->file, sign, pair->value))
+        {
+            return declared_fault(run, FAULT_UNREADABLE);
         }
     }
     return true;

@@ -296,6 +296,9 @@ extra_text(struct declared_run *run, struct ph_str name, struct ph_str *out)
     if (run->order == NULL || run->order->extra.len == 0) {
         return true;
     }
+    if (!declared_burn(run, run->order->extra.len)) { /* it is parsed */
+        return false;
+    }
     *out = ph_channel_extra_text(run->order, name.ptr, run->arena);
     return !run->arena->full || declared_fault(run, FAULT_ROOM);
 }
@@ -306,6 +309,9 @@ declared_source_text(struct declared_run          *run,
                      const struct declared_source *source, struct ph_str *out)
 {
     *out = ph_str_make(NULL, 0);
+    if (!declared_burn(run, DECLARED_SOURCE_COST)) {
+        return false;
+    }
     switch ((int) source->kind) {
     case SOURCE_ACCOUNT:
         *out = run->account->values[source->index];
@@ -359,6 +365,9 @@ declared_filters_run(struct declared_run          *run,
 
         if (value->len == 0 && !filters[i].row->sees_empty) {
             continue;
+        }
+        if (!declared_burn(run, value->len / DECLARED_READ_SHARE)) {
+            return false;
         }
         if (!filters[i].row->run(run, &filters[i], *value, &out)) {
             return declared_fault(run, FAULT_VALUE);

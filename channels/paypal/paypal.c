@@ -6,6 +6,7 @@
  *             approved -> capture -> (already captured: get)
  *   CLOSE   order not known: closed, nobody was shown it;  known: as QUERY, and
  *           what the payer has not approved is closed
+ *           Of a payment that is over nothing is captured.
  *   REFUND  refund
  *   REFUND_QUERY  by its number: get;  else refund again, by the same request
  *           id -> when it is refused: did any refund happen?
@@ -388,7 +389,8 @@ begin(struct steps *it)
 
 /* ---- answers about an order ---- */
 
-/* Nobody's money is taken but for this order, and as much as it says. */
+/* Nobody's money is taken but for this order, as much as it says, and while
+ * the payment waits for it. */
 static bool
 is_to_capture(const struct steps *it, enum paypal_phase phase,
               const struct paypal_order *order)
@@ -396,18 +398,22 @@ is_to_capture(const struct steps *it, enum paypal_phase phase,
     const struct ph_channel_order *ours = it->call->order;
 
     return (phase == PAYPAL_GET || phase == PAYPAL_CREATE)
-           && it->call->op != PH_OP_CREATE
+           && it->call->op != PH_OP_CREATE && !ours->is_over
            && ph_str_eq(order->status, PH_STR("APPROVED"))
            && order->money.amount == ours->amount
            && ph_str_eq(order->money.currency, ours->currency);
 }
 
+/* Nobody else captures it, and we shall not; but one that was sent while the
+ * payer's approval stood may be on its way. */
 static bool
-is_unapproved(struct ph_str status)
+is_uncaptured(const struct steps *it, struct ph_str status)
 {
     return ph_str_eq(status, PH_STR("CREATED"))
            || ph_str_eq(status, PH_STR("SAVED"))
-           || ph_str_eq(status, PH_STR("PAYER_ACTION_REQUIRED"));
+           || ph_str_eq(status, PH_STR("PAYER_ACTION_REQUIRED"))
+           || (ph_str_eq(status, PH_STR("APPROVED")) && it->call->order->is_over
+               && !it->known.was_captured);
 }
 
 static enum ph_channel_step
@@ -428,7 +434,7 @@ order_next(struct steps *it, enum paypal_phase phase,
     }
     state_write(it, phase);
     if (it->call->op == PH_OP_CLOSE && phase != PAYPAL_CAPTURE
-        && is_unapproved(order->status))
+        && is_uncaptured(it, order->status))
     {
         return closed(it, told.number);
     }

@@ -8,7 +8,7 @@
  */
 #include "channels/paypal/paypal_int.h"
 
-#define SECONDS_MIN 60
+#define SECONDS_MIN 1 /* of one that was given before: what is left of it */
 #define SECONDS_MAX (30 * 24 * 3600)
 #define REFRESH_PERCENT 80
 #define CERT_KEPT_MS (UINT64_C(24) * 3600 * 1000)
@@ -293,5 +293,6 @@ paypal_cert_check(const struct paypal_account *account,
     for (size_t i = 1; i < count; i++) {
         middle[i - 1] = certs[i];
     }
-    return ph_chain_check(certs[0], middle, count - 1, account->trust, now_ms);
+    return ph_chain_check(certs[0], middle, count - 1, account->trust, now_ms,
+                          PH_CHAIN_SHA2);
 }

@@ -13,6 +13,7 @@
 #define HEADER_MAX 128 /* of the id and the time of a transmission */
 #define SIGNATURE_MAX PH_B64_LEN(PH_RSA_LEN_MAX)
 #define CERT_ID_MAX 128
+#define CURRENCY_LEN 3
 
 /* ---- where certificates come from ---- */
 
@@ -210,6 +211,36 @@ hint_set(struct ph_channel_result *result)
     result->is_hint     = true;
 }
 
+static bool
+short_text(const struct ph_doc *resource, const char *path, char memory[64],
+           struct ph_str *out)
+{
+    struct ph_arena room;
+
+    ph_arena_init(&room, memory, 64);
+    return ph_doc_text(resource, path, &room, out) == PH_OK;
+}
+
+/* Others may use this account: the number is not ours, the currency one that no
+ * payment of ours can be in. */
+static bool
+is_of_others(const struct ph_doc *resource, const char *number_path)
+{
+    char          number_memory[64], currency_memory[64];
+    struct ph_str number, currency;
+    int64_t       none;
+
+    if (short_text(resource, number_path, number_memory, &number)
+        && (ph_id_is(number, PH_ID_ATTEMPT) || ph_id_is(number, PH_ID_REFUND)))
+    {
+        return false;
+    }
+    return short_text(resource, "amount.currency_code", currency_memory,
+                      &currency)
+           && ph_str_is_token(currency, CURRENCY_LEN)
+           && !paypal_amount_read(currency, PH_STR("0"), &none);
+}
+
 /* An order's approval is the time to capture; whatever else it is, to ask. */
 static enum ph_rc
 order_event(const struct ph_doc *resource, struct ph_arena *arena,
@@ -217,6 +248,10 @@ order_event(const struct ph_doc *resource, struct ph_arena *arena,
 {
     struct paypal_order order;
 
+    if (ph_doc_size(resource, "purchase_units") > 1) {
+        out->is_ignored = true; /* ours have one */
+        return PH_OK;
+    }
     if (!paypal_order_read(resource, arena, &order)) {
         return PH_E_SYNTAX;
     }
@@ -240,6 +275,10 @@ capture_event(const struct ph_doc *resource, enum event event,
 {
     struct paypal_capture capture;
 
+    if (is_of_others(resource, "custom_id")) {
+        out->is_ignored = true;
+        return PH_OK;
+    }
     if (!paypal_capture_read(resource, arena, &capture)) {
         return PH_E_SYNTAX;
     }
@@ -268,6 +307,10 @@ refund_event(const struct ph_doc *resource, struct ph_arena *arena,
     struct ph_channel_notice_part *part = &out->parts[0];
     struct paypal_refund           refund;
 
+    if (is_of_others(resource, "invoice_id")) {
+        out->is_ignored = true;
+        return PH_OK;
+    }
     if (!paypal_refund_read(resource, arena, &refund)) {
         return PH_E_SYNTAX;
     }
@@ -307,10 +350,13 @@ event_take(const struct ph_doc *doc, struct ph_arena *arena,
     {
         return PH_E_SYNTAX;
     }
-    if (out->id.len == 0 || type.len == 0 || resource == NULL) {
+    if (out->id.len == 0 || type.len == 0) {
         return PH_E_MISSING;
     }
     event = event_of(type);
+    if (event != EVENT_OTHER && resource == NULL) {
+        return PH_E_MISSING;
+    }
     switch (event) {
     case EVENT_ORDER:
         return order_event(resource, arena, out);

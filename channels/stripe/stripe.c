@@ -337,6 +337,20 @@ intent_done(struct steps *it, const struct stripe_intent *intent)
     return done(it, result);
 }
 
+/* Money is taken for this order alone, as much as it says, and while the
+ * payment waits for it. */
+static bool
+is_to_confirm(const struct ph_channel_call *call,
+              const struct stripe_intent   *intent)
+{
+    const struct ph_channel_order *ours = call->order;
+
+    return ph_str_eq(intent->status, PH_STR("requires_confirmation"))
+           && stripe_is_confirmed(ours, call->arena) && !ours->is_over
+           && intent->amount == ours->amount
+           && ph_str_eq(intent->currency, ours->currency);
+}
+
 static enum ph_channel_step
 intent_next(struct steps *it, enum stripe_phase phase,
             const struct stripe_intent *intent, bool is_replayed)
@@ -351,8 +365,7 @@ intent_next(struct steps *it, enum stripe_phase phase,
     }
     if (call->op == PH_OP_CREATE
         && (phase == STRIPE_CREATE || phase == STRIPE_GET)
-        && ph_str_eq(intent->status, PH_STR("requires_confirmation"))
-        && stripe_is_confirmed(call->order, call->arena))
+        && is_to_confirm(call, intent))
     {
         return ask(it, STRIPE_CONFIRM, intent->id);
     }

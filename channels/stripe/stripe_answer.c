@@ -94,6 +94,16 @@ amount_take(const struct ph_doc *doc, const char *name, struct ph_str currency,
            || (rc == PH_OK && stripe_amount_read(currency, theirs, out));
 }
 
+bool
+stripe_currency_is_ours(const struct ph_doc *doc, struct ph_arena *arena)
+{
+    struct ph_str currency;
+    int64_t       none;
+
+    return !currency_take(doc, arena, &currency) || currency.len == 0
+           || stripe_amount_read(currency, 0, &none);
+}
+
 static bool
 id_take(const struct ph_doc *doc, const char *path, struct ph_arena *arena,
         struct ph_str *out)

@@ -110,6 +110,8 @@ bool stripe_intent_read(const struct ph_doc *doc, struct ph_arena *arena,
                         struct stripe_intent *out);
 bool stripe_refund_read(const struct ph_doc *doc, struct ph_arena *arena,
                         struct stripe_refund *out);
+/* false: it names a currency that no payment of ours can be in */
+bool stripe_currency_is_ours(const struct ph_doc *doc, struct ph_arena *arena);
 bool stripe_error_read(struct ph_str body, struct ph_arena *arena,
                        struct stripe_error *out);
 

@@ -3,6 +3,7 @@
  */
 #include "channels/stripe/stripe.h"
 #include "channels/stripe/stripe_int.h"
+#include "libpayhub/base/id.h"
 #include "libpayhub/wire/digest.h"
 
 #define HEX_LEN (2 * PH_SHA256_LEN)
@@ -152,21 +153,36 @@ intent_tell(const struct stripe_intent *intent, enum event event,
     result->action_data = ph_str_make(NULL, 0);
 }
 
+/* Others may use this account: their numbers are not ours, their currencies
+ * need not be. */
+static bool
+is_of_others(const struct ph_doc *object, struct ph_str number,
+             enum ph_id_type type, struct ph_arena *arena)
+{
+    return !ph_id_is(number, type) && !stripe_currency_is_ours(object, arena);
+}
+
 static enum ph_rc
 intent_event(const struct ph_doc *object, enum event event, uint64_t at_ms,
              struct ph_arena *arena, struct ph_channel_notice_out *out)
 {
     struct stripe_intent intent;
+    struct ph_str        id, number;
 
-    if (!stripe_intent_read(object, arena, &intent)) {
+    if (!ph_rest_text(object, "id", arena, &id)
+        || !ph_rest_text(object, "metadata.out_trade_no", arena, &number))
+    {
         return PH_E_SYNTAX;
     }
-    if (intent.id.len == 0) {
+    if (id.len == 0) {
         return PH_E_MISSING;
     }
-    if (intent.number.len == 0) {
+    if (number.len == 0 || is_of_others(object, number, PH_ID_ATTEMPT, arena)) {
         out->is_ignored = true; /* made by somebody else with this account */
         return PH_OK;
+    }
+    if (!stripe_intent_read(object, arena, &intent)) {
+        return PH_E_SYNTAX;
     }
     if (intent.paid_at_ms == 0) {
         intent.paid_at_ms = at_ms;
@@ -183,7 +199,15 @@ refund_event(const struct ph_doc *object, struct ph_arena *arena,
 {
     struct ph_channel_notice_part *part = &out->parts[0];
     struct stripe_refund           refund;
+    struct ph_str                  number;
 
+    if (!ph_rest_text(object, "metadata.out_refund_no", arena, &number)) {
+        return PH_E_SYNTAX;
+    }
+    if (is_of_others(object, number, PH_ID_REFUND, arena)) {
+        out->is_ignored = true;
+        return PH_OK;
+    }
     if (!stripe_refund_read(object, arena, &refund)) {
         return PH_E_SYNTAX;
     }
@@ -195,13 +219,13 @@ refund_event(const struct ph_doc *object, struct ph_arena *arena,
         .result         = stripe_refund_judge(&refund),
         .order_trade_no = refund.intent,
     };
-    if (refund.number.len == 0) {
+    out->result = part->result;
+    if (!ph_id_is(number, PH_ID_REFUND)) {
         part->result.number = refund.id;
         out->is_ignored     = part->result.class != PH_RESULT_SUCCEEDED
                           || refund.intent.len == 0;
     }
     out->is_refund  = true;
-    out->result     = part->result;
     out->part_count = out->is_ignored ? 0 : 1;
     return PH_OK;
 }
@@ -231,18 +255,21 @@ event_take(const struct ph_doc *doc, const struct stripe_account *account,
     {
         return PH_E_SYNTAX;
     }
-    if (out->id.len == 0 || type.len == 0 || object == NULL) {
+    if (out->id.len == 0 || type.len == 0) {
+        return PH_E_MISSING;
+    }
+    event = event_of(type);
+    if (event == EVENT_OTHER) {
+        out->is_ignored = true;
+        return PH_OK;
+    }
+    if (object == NULL) {
         return PH_E_MISSING;
     }
     if (ph_doc_int(doc, "created", &created_s) != PH_OK || created_s < 0
         || (uint64_t) created_s > TIMESTAMP_MAX)
     {
         created_s = 0;
-    }
-    event = event_of(type);
-    if (event == EVENT_OTHER) {
-        out->is_ignored = true;
-        return PH_OK;
     }
     return event == EVENT_REFUND
                ? refund_event(object, arena, out)

@@ -165,7 +165,7 @@ is_chained(const struct union_account *own, uint64_t now_ms)
     for (size_t i = 0; i < own->middle_count; i++) {
         if (ph_chain_check(own->middles[i],
                            (const struct ph_cert *const *) own->middles,
-                           own->middle_count, own->roots, now_ms)
+                           own->middle_count, own->roots, now_ms, PH_CHAIN_SHA1)
             == PH_OK)
         {
             return true;

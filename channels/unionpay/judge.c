@@ -97,6 +97,15 @@ is_refund(enum ph_channel_op op)
     return op == PH_OP_REFUND || op == PH_OP_REFUND_QUERY;
 }
 
+static bool
+is_ended(const struct ph_channel_call *call, uint64_t grace_ms)
+{
+    uint64_t expires_ms = call->order->expires_at_ms;
+
+    return expires_ms != 0 && call->now_ms > expires_ms
+           && call->now_ms - expires_ms > grace_ms;
+}
+
 /*
  * A payer whose card was refused may try another one until payTimeout; a refund
  * that was refused stays so.
@@ -105,15 +114,11 @@ static void
 refusal_judge(const struct ph_channel_call *call, const struct union_orig *row,
               struct ph_channel_result *result)
 {
-    uint64_t expires_ms = call->order->expires_at_ms;
-
     if (is_refund(call->op)) {
         result_set(result,
                    row->of_refunds ? PH_RESULT_FAILED : PH_RESULT_UNKNOWN,
                    row->error_class);
-    } else if (expires_ms != 0 && call->now_ms > expires_ms
-               && call->now_ms - expires_ms > LAPSE_GRACE_MS)
-    {
+    } else if (is_ended(call, LAPSE_GRACE_MS)) {
         result_set(result, PH_RESULT_FAILED, row->error_class);
     } else {
         result_set(result, PH_RESULT_WAIT_USER, PH_STR(""));
@@ -197,6 +202,21 @@ is_answer_to(enum ph_channel_op op, struct ph_str txn_type)
     return false;
 }
 
+/* The core ends what is not there soon after payTimeout: not before a payer of
+ * the last moment is seen. */
+static void
+code_judge(const struct ph_channel_call *call,
+           const struct ph_channel_code *row, struct ph_channel_result *result)
+{
+    result_set(result, row != NULL ? row->result : PH_RESULT_UNKNOWN,
+               row != NULL ? row->error_class : PH_STR("unknown_code"));
+    if (call->op == PH_OP_QUERY && result->class == PH_RESULT_NOT_FOUND
+        && is_ended(call, 0) && !is_ended(call, LAPSE_GRACE_MS))
+    {
+        result_set(result, PH_RESULT_UNKNOWN, PH_STR("in_progress"));
+    }
+}
+
 void
 union_answer_judge(const struct ph_channel_call *call,
                    const struct union_said      *said,
@@ -211,8 +231,7 @@ union_answer_judge(const struct ph_channel_call *call,
     } else if (!is_answer_to(call->op, said->txn_type)) {
         result_set(result, PH_RESULT_UNKNOWN, PH_STR("unreadable"));
     } else if (!IS_CODE(said->code, "00")) {
-        result_set(result, row != NULL ? row->result : PH_RESULT_UNKNOWN,
-                   row != NULL ? row->error_class : PH_STR("unknown_code"));
+        code_judge(call, row, result);
     } else if (call->op == PH_OP_CREATE) {
         create_judge(call, said, result);
     } else if (call->op == PH_OP_REFUND) {

@@ -120,7 +120,7 @@ signer_check(const struct union_account *own, const struct ph_cert *cert,
     const struct ph_public_key *key = ph_cert_key(cert);
     enum ph_rc                  rc
         = ph_chain_check(cert, (const struct ph_cert *const *) own->middles,
-                         own->middle_count, own->roots, now_ms);
+                         own->middle_count, own->roots, now_ms, PH_CHAIN_SHA1);
 
     if (rc != PH_OK) {
         return rc;

@@ -35,7 +35,7 @@ static const struct proof trade_states[] = {
 
 /* ABNORMAL: the money did not reach the payer yet; a person sees to it. */
 static const struct proof refund_states[] = {
-    { PH_STR_INIT("ABNORMAL"), PH_RESULT_WAIT_USER, { NULL, 0 } },
+    { PH_STR_INIT("ABNORMAL"), PH_RESULT_WAIT_USER, PH_STR_INIT("abnormal") },
     { PH_STR_INIT("CLOSED"), PH_RESULT_FAILED, PH_STR_INIT("canceled") },
     { PH_STR_INIT("PROCESSING"), PH_RESULT_WAIT_USER, { NULL, 0 } },
     { PH_STR_INIT("SUCCESS"), PH_RESULT_SUCCEEDED, { NULL, 0 } },

@@ -17,9 +17,8 @@
 
 #include "libpayhub/wire/cert_x509.h"
 
-/* A signature of this strength ends no chain: MD5 has 39 bits, SHA-1, which
- * UnionPay's test authority still signs with, has 63. */
-#define CHAIN_BITS_MIN 60
+/* As OpenSSL counts them: MD5 has 39 bits, SHA-1 63, SHA-224 112. */
+static const int chain_bits[] = { [PH_CHAIN_SHA2] = 112, [PH_CHAIN_SHA1] = 60 };
 #define DER_SEQUENCE 0x30
 
 static const char pem_begin[] = "-----BEGIN ";
@@ -465,10 +464,9 @@ ph_trust_free(struct ph_trust *trust)
     }
 }
 
-/* Every certificate but the authority's own is signed by something better than
- * what has been broken for long. */
+/* Every certificate but the authority's own is signed over a good digest. */
 static bool
-chain_is_strong(const STACK_OF(X509) * chain)
+chain_is_strong(const STACK_OF(X509) * chain, enum ph_chain_digest least)
 {
     for (int i = 0; i + 1 < sk_X509_num(chain); i++) {
         int bits = 0;
@@ -476,7 +474,7 @@ chain_is_strong(const STACK_OF(X509) * chain)
         if (X509_get_signature_info(sk_X509_value(chain, i), NULL, NULL, &bits,
                                     NULL)
                 != 1
-            || bits < CHAIN_BITS_MIN)
+            || bits < chain_bits[least])
         {
             return false;
         }
@@ -485,11 +483,12 @@ chain_is_strong(const STACK_OF(X509) * chain)
 }
 
 static enum ph_rc
-chain_judge(X509_STORE_CTX *ctx, bool is_chained)
+chain_judge(X509_STORE_CTX *ctx, bool is_chained, enum ph_chain_digest least)
 {
     if (is_chained) {
-        return chain_is_strong(X509_STORE_CTX_get0_chain(ctx)) ? PH_OK
-                                                               : PH_E_SIGNATURE;
+        return chain_is_strong(X509_STORE_CTX_get0_chain(ctx), least)
+                   ? PH_OK
+                   : PH_E_SIGNATURE;
     }
     switch (X509_STORE_CTX_get_error(ctx)) {
     case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -504,7 +503,8 @@ chain_judge(X509_STORE_CTX *ctx, bool is_chained)
 
 enum ph_rc
 ph_chain_check(const struct ph_cert *leaf, const struct ph_cert *const *middle,
-               size_t count, const struct ph_trust *roots, uint64_t now_ms)
+               size_t count, const struct ph_trust *roots, uint64_t now_ms,
+               enum ph_chain_digest least)
 {
     enum ph_rc      rc     = PH_E_CRYPTO;
     X509_STORE_CTX *ctx    = X509_STORE_CTX_new();
@@ -522,7 +522,7 @@ ph_chain_check(const struct ph_cert *leaf, const struct ph_cert *const *middle,
         goto done;
     }
     X509_STORE_CTX_set_time(ctx, 0, (time_t) (now_ms / 1000));
-    rc = chain_judge(ctx, X509_verify_cert(ctx) == 1);
+    rc = chain_judge(ctx, X509_verify_cert(ctx) == 1, least);
 
 done:
     X509_STORE_CTX_free(ctx);

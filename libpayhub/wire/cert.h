@@ -63,16 +63,23 @@ void ph_cert_dates(const struct ph_cert *cert, uint64_t *from_ms,
 
 bool ph_cert_same(const struct ph_cert *a, const struct ph_cert *b);
 
+/* The weakest digest that a signature in a chain may have. */
+enum ph_chain_digest {
+    PH_CHAIN_SHA2,
+    PH_CHAIN_SHA1 /* an authority of a channel's own that still uses it */
+};
+
 /*
  * leaf <- some of middle[] <- an authority of `roots`: every signature right,
  * every certificate within its dates at now_ms.  A middle one has to be an
- * authority, and is never trusted by itself.  PH_E_RANGE: dates;
- * PH_E_SIGNATURE: no such chain; PH_E_CRYPTO: the library failed.
+ * authority, and is never trusted by itself; the authority's own signature does
+ * not count.  PH_E_RANGE: dates; PH_E_SIGNATURE: no such chain, or a weak
+ * digest; PH_E_CRYPTO: the library failed.
  */
 enum ph_rc ph_chain_check(const struct ph_cert        *leaf,
                           const struct ph_cert *const *middle, size_t count,
-                          const struct ph_trust *roots,
-                          uint64_t               now_ms) PH_MUST_CHECK;
+                          const struct ph_trust *roots, uint64_t now_ms,
+                          enum ph_chain_digest least) PH_MUST_CHECK;
 
 /*
  * All certificates of some bundles.  PH_E_MISSING: they hold none; PH_E_RANGE:

@@ -18,10 +18,13 @@
  *             undefined; may be absent
  * request is {method, target, headers, body (Buffer)}.
  */
+import fs from 'node:fs'
 import http from 'node:http'
+import http2 from 'node:http2'
 
 export const BODY_MAX = 1 << 20
 export const BIG = 10 << 20
+const SESSION_MB = 1000
 
 export class Refused extends Error {}
 
@@ -94,6 +97,8 @@ function body (request) {
     })
     request.on('end', () => resolve(Buffer.concat(parts)))
     request.on('error', reject)
+    /* of HTTP/2 "end" would follow, over what had come so far */
+    request.on('aborted', () => reject(new Error('given up')))
   })
 }
 
@@ -131,7 +136,7 @@ export class Counterpart {
     const knob = this.take(asked)
     const fault = knob?.fault
     asked.fault = fault
-    this.seen.push({ op: asked.op, number: asked.number, fault })
+    this.seen.push({ op: asked.op, number: asked.number, fault, http: request.version })
     if (BEFORE.has(fault)) {
       return this.channel.broken?.(fault) ?? this.broken(fault)
     }
@@ -234,29 +239,49 @@ export class Counterpart {
     }
     let answer
     try {
-      answer = await this.answer({ method: request.method, target: request.url, headers: request.headers, body: bytes })
+      answer = await this.answer({
+        method: request.method,
+        target: request.url,
+        headers: request.headers,
+        body: bytes,
+        version: request.httpVersion
+      })
     } catch (error) {
-      this.refused.push({ target: request.url, why: String(error.message ?? error) })
+      this.refused.push({ target: request.url, why: String(error.message ?? error), length: bytes.length })
       if (!(error instanceof Refused)) {
         process.stderr.write(`${error.stack}\n`)
       }
       answer = { status: 400, headers: {}, body: String(error.message ?? error) }
     }
-    if (answer === null) {
+    if (answer === null && request.stream) {
+      /* of HTTP/2 the stream alone: others are on that connection */
+      request.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR)
+    } else if (answer === null) {
       request.socket.destroy()
     } else if (answer !== undefined) {
       reply.writeHead(answer.status, answer.headers).end(answer.body)
     }
   }
 
-  /* Prints {"port": N} once it listens; ends with its standard input. */
+  /* Prints {"port": N} once it listens; ends with its standard input.  With
+   * COUNTERPART_CERT and _KEY it speaks TLS, HTTP/2 to those who can. */
   listen () {
-    const server = http.createServer((request, reply) => {
+    const serve = (request, reply) => {
       this.serve(request, reply).catch(error => {
         process.stderr.write(`${error.stack}\n`)
         reply.destroy()
       })
-    })
+    }
+    const { COUNTERPART_CERT: cert, COUNTERPART_KEY: key } = process.env
+    /* a `big` answer over the session's memory would refuse innocent streams */
+    const server = cert
+      ? http2.createSecureServer({
+        cert: fs.readFileSync(cert),
+        key: fs.readFileSync(key),
+        allowHTTP1: true,
+        maxSessionMemory: SESSION_MB
+      }, serve)
+      : http.createServer(serve)
     server.listen(0, '127.0.0.1', () => {
       this.port = server.address().port
       process.stdout.write(JSON.stringify({ port: this.port }) + '\n')

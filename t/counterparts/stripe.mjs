@@ -88,7 +88,7 @@ class StripeServer {
     const kept = asked.key && this.keys.get(asked.key)
     if (kept) {
       if (kept.path !== asked.path || kept.text !== asked.text) {
-        return { status: 400, error: { type: 'idempotency_error', message: 'Keys can only be used with the same parameters.' } }
+        return { status: 400, error: { type: 'idempotency_error', message: 'The same key, other parameters.' } }
       }
       return { ...kept.answer, isReplay: true }
     }
@@ -175,7 +175,7 @@ class StripeServer {
       throw new Fault(400, 'invalid_request_error', 'payment_intent_unexpected_state')
     }
     if (method === 'pm_card_chargeDeclined') {
-      order.lastError = { type: 'card_error', code: 'card_declined', decline_code: 'generic_decline', message: 'Your card was declined.' }
+      order.lastError = { type: 'card_error', code: 'card_declined', decline_code: 'generic_decline', message: 'Declined.' }
       throw new Fault(402, 'card_error', 'card_declined',
         { decline_code: 'generic_decline', payment_intent: this.intentObject(order) })
     }
@@ -213,7 +213,9 @@ class StripeServer {
   }
 
   intentObject (order) {
-    const status = { open: order.redirect ? 'requires_action' : order.method ? 'requires_confirmation' : 'requires_payment_method', paid: 'succeeded', closed: 'canceled' }[order.status]
+    const open = order.redirect ? 'requires_action'
+      : order.method ? 'requires_confirmation' : 'requires_payment_method'
+    const status = { open, paid: 'succeeded', closed: 'canceled' }[order.status]
     return {
       id: order.intent,
       object: 'payment_intent',
@@ -282,7 +284,7 @@ class StripeServer {
       this.keys.set(asked.key, { path: asked.path, text: asked.text, answer: kept })
       plain = kept
     } else if (bend === 'in_use') {
-      plain = { status: 409, error: { type: 'idempotency_error', code: 'idempotency_key_in_use', message: 'Another request.' } }
+      plain = { status: 409, error: { type: 'idempotency_error', code: 'idempotency_key_in_use', message: 'In use.' } }
     } else if (bend === 'unknown_code') {
       plain = { status: 400, error: { type: 'odd_error', code: 'odd_code', message: 'Odd.' } }
     }
@@ -303,7 +305,7 @@ class StripeServer {
   notice (order, refund, bend) {
     const type = bend?.startsWith('type:') ? bend.slice(5)
       : refund ? (refund.status === 'failed' ? 'refund.failed' : 'refund.updated')
-        : { open: 'payment_intent.requires_action', paid: 'payment_intent.succeeded', closed: 'payment_intent.canceled' }[order.status]
+        : 'payment_intent.' + { open: 'requires_action', paid: 'succeeded', closed: 'canceled' }[order.status]
     let object = refund ? this.refundObject(order, refund) : this.intentObject(order)
     if (['wrong_amount', 'wrong_order', 'wrong_currency', 'other_intent'].includes(bend)) {
       object = JSON.parse(this.bend(object, bend))

@@ -21,6 +21,7 @@ const SIGNERS = {
 }
 const MER_ID = '777290058110048'
 const SECURE_KEY = 'payhub-secure-key-0001' /* signMethod 11 */
+const NOT_GENUINE = new Set(['bad_sign', 'no_sign', 'other_key', 'own_key'])
 const NEEDED = ['version', 'encoding', 'signMethod', 'txnType', 'txnSubType', 'bizType', 'accessType',
   'merId', 'orderId', 'txnTime', 'signature']
 const MONEY_NEEDED = ['channelType', 'currencyCode', 'txnAmt', 'backUrl']
@@ -200,6 +201,12 @@ class UnionPay {
     return { respCode: '00', respMsg: 'ok', queryId: trade.queryId, origQryId: fields.origQryId, txnAmt: fields.txnAmt }
   }
 
+  /* Who forges an answer tells the contrary. */
+  lie (plain) {
+    return 'origRespCode' in plain ? { origRespCode: plain.origRespCode === '00' ? '36' : '00' }
+      : { respCode: plain.respCode === '00' ? '36' : '00' }
+  }
+
   dress (plain, asked, bend) {
     const fields = Object.fromEntries(ECHOED.filter(name => name in asked.fields).map(name => [name, asked.fields[name]]))
     let all = { ...fields, ...plain }
@@ -214,6 +221,9 @@ class UnionPay {
       all = { ...all, merId: '777290058110097' }
     } else if (bend === 'unknown_code') {
       all = 'origRespCode' in all ? { ...all, origRespCode: 'ZZ' } : { ...all, respCode: 'ZZ' }
+    }
+    if (NOT_GENUINE.has(bend)) {
+      all = { ...all, ...this.lie(plain) }
     }
     all = signed(all, SIGNERS[bend])
     if (bend === 'bad_sign') {

@@ -90,7 +90,8 @@ def test_a_browser_payment_by_notice_and_by_query(stack):
     for silent in (False, True):
         answer, number = channel.pay(
             method="unionpay_web", amount=123456789,
-            subject="茶 & {\"cake\"}=[2]", return_url="https://shop.example/b?c=d")
+            subject="茶 & {\"cake\"}=[2]",
+            return_url="https://shop.example/b?c=d")
         assert answer.status == 201, answer
         fields = browser(channel, answer)
         assert fields["orderId"] == number, fields
@@ -246,7 +247,7 @@ def test_genuine_notices_of_something_else(stack):
 
 def test_faults_of_answers(stack):
     channel = at(stack)
-    rows = []
+    rows = [(channel.lie_row, fault) for fault in NOT_GENUINE]
     for fault in NEVER_ARRIVED + DONE + UNREADABLE + NOT_GENUINE + OF_ANOTHER:
         is_conflict = fault in OF_ANOTHER
         rows.append((channel.create_row, fault, "conflict" if is_conflict else

@@ -101,8 +101,14 @@ check_kept(struct ph_str text)
     paypal_kept_read(&of, &out);
     FUZZ_HOLDS(out.cert_count <= PAYPAL_CERTS_MAX);
     FUZZ_HOLDS(out.token.len <= PAYPAL_TOKEN_MAX);
-    for (size_t i = 0; i < out.cert_count; i++) {
-        FUZZ_HOLDS(out.certs[i].url.len <= PH_CHANNEL_HINT_MAX);
+
+    struct paypal_account opened = { .base = { NULL, 0 } };
+
+    paypal_certs_open(&opened, &of);
+    FUZZ_HOLDS(opened.cert_count <= out.cert_count);
+    for (size_t i = 0; i < opened.cert_count; i++) {
+        FUZZ_HOLDS(opened.certs[i].url_len <= sizeof(opened.certs[i].url));
+        ph_certs_free(opened.certs[i].certs, opened.certs[i].count);
     }
 }
 

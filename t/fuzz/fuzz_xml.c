@@ -37,6 +37,7 @@ write_text(struct ph_buf *buf, const char *text, size_t len)
 }
 
 static void
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as PH_CHANNEL_DEPTH_MAX */
 write_members(struct ph_buf *buf, const json_t *object)
 {
     const char *name;

@@ -4,6 +4,7 @@ payhub sends by the channel's own SDK and signs what it answers."""
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import urllib.request
 
@@ -16,28 +17,38 @@ KEYS = os.path.join(TREE, "t", "data", "vectors", "keys")
 
 
 class Counterpart:
-    """One program; the keys are those of t/data/vectors/keys."""
+    """One program; the keys are those of t/data/vectors/keys.  With a stack it
+    speaks TLS, with the certificate of that stack's sandbox."""
 
-    def __init__(self, name, keys=None):
+    def __init__(self, name, keys=None, stack=None):
         modules = payhub_npm.modules(FOLDER)
         # a module is found from where the program lies: so it lies beside them
         for file in ("lib.mjs", f"{name}.mjs"):
             made = os.path.join(modules, file)
             shutil.copyfile(os.path.join(FOLDER, file), f"{made}.{os.getpid()}")
             os.replace(f"{made}.{os.getpid()}", made)
+        more, self.context = {}, None
+        if stack:
+            made = os.path.join(stack.folder, "tls", "sandbox")
+            more = {"COUNTERPART_CERT": made + ".pem",
+                    "COUNTERPART_KEY": made + ".key"}
+            self.context = ssl.create_default_context(
+                cafile=stack.env["PAYHUB_CA_FILE"])
         self.child = subprocess.Popen(
             ["node", os.path.join(modules, f"{name}.mjs"),
              os.path.join(KEYS, keys or name)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env={**os.environ, **more})
         line = self.child.stdout.readline()
         assert line, f"{name}.mjs ended before it listened"
         self.port = json.loads(line)["port"]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if stack else ''}://127.0.0.1:{self.port}"
 
     def ask(self, door, **asked):
         request = urllib.request.Request(
             self.url + door, data=json.dumps(asked).encode())
-        with urllib.request.urlopen(request, timeout=30) as reply:
+        with urllib.request.urlopen(request, timeout=30,
+                                    context=self.context) as reply:
             return json.loads(reply.read())
 
     def knob(self, op, fault, times=1, **more):

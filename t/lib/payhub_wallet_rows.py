@@ -2,6 +2,8 @@
 codes that are read, and what a lost or bent answer of each operation may lead
 to.  The same money moves in each, so the ends are the same."""
 
+import concurrent.futures
+
 from payhub_channel_rows import Channel, wait
 
 # Answers that nothing may be learned from; what was asked is done or not.
@@ -11,6 +13,7 @@ UNREADABLE = ("bad_sign", "no_sign", "not_base64", "own_key", "truncated",
               "html", "empty", "big", "deep")
 NOT_DONE = ("hang_before", "drop_before", "http500_before", "http429",
             "system_error", "unknown_error", "odd_code", "unavailable")
+ROWS = 48  # at once: most of them wait
 SLOW_S = 35  # a refund is asked about no sooner than 10 s after its birth
 
 
@@ -69,6 +72,24 @@ class Wallet(Channel):
              == {"R" + number[1:]: (row["amount"], 1)}, "it went back")
 
     # ---- rows: one fault of one operation ----
+
+    def bar_paid_meanwhile(self):
+        """The payer types a password while we wait for it."""
+        amount = next(self.amounts)
+        self.counterpart.knob("create", "wait", amount=amount)
+
+        def payer():
+            number = wait(lambda: next(
+                (one["number"] for one in self.counterpart.books().values()
+                 if one["amount"] == amount), None), f"an order of {amount}")
+            self.counterpart.pay(number, silent=True)
+
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            paying = pool.submit(payer)
+            answer, _ = self.pay(method=self.bar[0], amount=amount,
+                                 extra={"auth_code": self.bar[1]})
+            paying.result()
+        self.ends(answer, "paid")
 
     def create_row(self, fault):
         amount = next(self.amounts)

@@ -27,6 +27,17 @@ TEXT = [
     ("channels/x/a.c", body("double rate;"), "double"),
     ("worker/a.c", body("double rate;"), None),
     ("libpayhub/domain/a.c", body("/* no double charge */"), None),
+    *[(f"{room}/a.c", body(f"{name}(a);"), name) for room in ("channels/x", "worker", "sandbox", "libpayhub/wire")
+      for name in ("json_real", "json_real_value", "json_number_value", "strtod", "strtold")],
+    ("cli/a.c", body("x = strtod(a, &b);"), None),
+    ("channels/x/a.c", body("x = json_is_real(a);"), None),
+    ("channels/x/a.c", body("f(a, JSON_DECODE_INT_AS_REAL);"), "JSON_DECODE_INT_AS_REAL"),
+    ("channels/x/a.c", body("a = b * 100.0;"), "100.0"),
+    ("channels/x/a.c", body("a = b * 1.;"), "1."),
+    ("channels/x/a.c", body('a = "1.0"; /* 1.0 */'), None),
+    ("channels/x/a.c", body("f(a, ...);"), None),
+    ("worker/a.c", body("get(c, CURLINFO_CONNECT_TIME, &t);"), "CURLINFO_CONNECT_TIME"),
+    ("worker/a.c", body("get(c, CURLINFO_CONNECT_TIME_T, &t);"), None),
     # purity
     ("libpayhub/wire/a.c", body("p = malloc(9);"), "malloc"),
     ("channels/x/a.c", body('printf("x");'), "printf"),

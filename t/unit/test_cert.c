@@ -488,6 +488,9 @@ static const struct {
     { "leaf signed over SHA-1", ROOT_SHAPE, MIDDLE_SHAPE,
       { .cn = "leaf", .key = LEAF, .signer = MIDDLE, .issuer = "middle",
         .signs_by_sha1 = true }, false, PH_OK },
+    { "middle signed over SHA-1", ROOT_SHAPE,
+      { .cn = "middle", .key = MIDDLE, .signer = ROOT, .issuer = "root",
+        .is_authority = true, .signs_by_sha1 = true }, LEAF_SHAPE, 0, PH_OK },
     { "root signed over MD5",
       { .cn = "root", .key = ROOT, .signer = ROOT, .issuer = "root",
         .is_authority = true, .signs_by_md5 = true }, MIDDLE_SHAPE,
@@ -505,15 +508,18 @@ test_chains(void **state)
         struct ph_cert       *middle    = cert_make(&chains[i].middle);
         struct ph_cert       *leaf      = cert_make(&chains[i].leaf);
         const struct ph_cert *others[1] = { middle };
+        size_t                count     = chains[i].lacks_middle ? 0 : 1;
+        bool                  is_old
+            = chains[i].leaf.signs_by_sha1 || chains[i].middle.signs_by_sha1;
         struct ph_str root = pem_make(&chains[i].root, memory, sizeof(memory));
-
         assert_int_equal(ph_trust_new(&trust, &root, 1), PH_OK);
-        enum ph_rc got = ph_chain_check(
-            leaf, others, chains[i].lacks_middle ? 0 : 1, trust, NOW_MS);
-        if (got != chains[i].want) {
-            fail_msg("%s: got %d, want %d", chains[i].about, (int) got,
-                     (int) chains[i].want);
-        }
+        print_message("  %s\n", chains[i].about);
+        enum ph_rc old
+            = ph_chain_check(leaf, others, count, trust, NOW_MS, PH_CHAIN_SHA1);
+        enum ph_rc got
+            = ph_chain_check(leaf, others, count, trust, NOW_MS, PH_CHAIN_SHA2);
+        assert_int_equal(old, chains[i].want);
+        assert_int_equal(got, is_old ? PH_E_SIGNATURE : old);
         ph_trust_free(trust);
         ph_cert_free(middle);
         ph_cert_free(leaf);
@@ -548,11 +554,10 @@ test_chains_of_the_vectors(void **state)
         struct ph_cert       *middle    = cert_file(KEYS "unionpay/middle.cer");
         struct ph_cert       *leaf      = cert_file(rows[i].leaf);
         const struct ph_cert *others[1] = { middle };
-
-        assert_int_equal(ph_chain_check(leaf, others,
-                                        rows[i].lacks_middle ? 0 : 1, trust,
-                                        rows[i].now_s * 1000),
-                         rows[i].want);
+        enum ph_rc            got
+            = ph_chain_check(leaf, others, rows[i].lacks_middle ? 0 : 1, trust,
+                             rows[i].now_s * 1000, PH_CHAIN_SHA2);
+        assert_int_equal(got, rows[i].want);
         ph_cert_free(middle);
         ph_cert_free(leaf);
     }

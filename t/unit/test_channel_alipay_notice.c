@@ -142,6 +142,77 @@ told(void)
     return put(&plain, form(""));
 }
 
+/* --- one text, two readings ----------------------------------------------- */
+
+static struct ph_str
+pairs_form(const struct ph_pair *pairs, size_t count, const char *sign)
+{
+    struct ph_buf        buf    = PH_BUF_INIT(body);
+    const struct ph_pair last[] = { { PH_STR("sign_type"), PH_STR("RSA2") },
+                                    { PH_STR("sign"), ph_str_z(sign) } };
+
+    ph_form_encode(&buf, pairs, count, PH_URL_SPACE_PLUS);
+    ph_buf_byte(&buf, '&');
+    ph_form_encode(&buf, last, PH_COUNT(last), PH_URL_SPACE_PLUS);
+    assert_false(buf.full);
+    return ph_buf_str(&buf);
+}
+
+/* A payer has words of his in the notice about his cheap order, and posts that
+ * notice in other pieces: the text that is signed is the same. */
+static void
+a_text_that_can_be_read_in_two_ways_is_refused(void **unused)
+{
+    static const char rest[]
+        = "1&charset=utf-8&notify_id=N2&out_trade_no=A2&total_amount=0.01"
+          "&trade_no=T2&trade_status=TRADE_SUCCESS";
+    static const struct ph_pair forged[]
+        = { { PH_STR_INIT("app_id"), PH_STR_INIT(T_APP_ID) },
+            { PH_STR_INIT("body"), PH_STR_INIT("x") },
+            { PH_STR_INIT("notify_id"), PH_STR_INIT("N1") },
+            { PH_STR_INIT("out_trade_no"), PH_STR_INIT(NUMBER) },
+            { PH_STR_INIT("total_amount"), PH_STR_INIT("88.88") },
+            { PH_STR_INIT("trade_status"), PH_STR_INIT("TRADE_SUCCESS") },
+            { PH_STR_INIT("zz"), { rest, sizeof(rest) - 1 } } };
+    static const struct ph_pair named[]
+        = { { PH_STR_INIT("app_id"), PH_STR_INIT(T_APP_ID) },
+            { PH_STR_INIT("notify_id"), PH_STR_INIT("N1") },
+            { PH_STR_INIT("out_trade_no"), PH_STR_INIT(NUMBER) },
+            { PH_STR_INIT("total_amount"), PH_STR_INIT("88.88") },
+            { PH_STR_INIT("total_amount=0.01&x"), PH_STR_INIT("1") },
+            { PH_STR_INIT("trade_status"), PH_STR_INIT("TRADE_SUCCESS") } };
+    static const struct ph_pair plain_words[]
+        = { { PH_STR_INIT("app_id"), PH_STR_INIT(T_APP_ID) },
+            { PH_STR_INIT("body"), PH_STR_INIT("R&D=fun & no_trade_no=1&") },
+            { PH_STR_INIT("notify_id"), PH_STR_INIT("N1") },
+            { PH_STR_INIT("out_trade_no"), PH_STR_INIT(NUMBER) },
+            { PH_STR_INIT("subject"), PH_STR_INIT("trade_no=1 &trade_no&") },
+            { PH_STR_INIT("total_amount"), PH_STR_INIT("88.88") },
+            { PH_STR_INIT("trade_status"), PH_STR_INIT("TRADE_SUCCESS") } };
+    static const struct {
+        const struct ph_pair *pairs;
+        size_t                count;
+        enum ph_rc            want;
+    } rows[] = { { forged, PH_COUNT(forged), PH_E_SIGNATURE },
+                 { named, PH_COUNT(named), PH_E_SIGNATURE },
+                 { plain_words, PH_COUNT(plain_words), PH_OK } };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        char          memory[4096];
+        struct ph_buf text = PH_BUF_INIT(memory);
+
+        begin(NULL);
+        ph_pairs_join(&text, rows[i].pairs, rows[i].count,
+                      &(struct ph_join){ NULL, 0, false });
+        const char *sign = t_sign(T_PLATFORM, ph_buf_str(&text));
+
+        assert_int_equal(
+            put(&plain, pairs_form(rows[i].pairs, rows[i].count, sign)),
+            rows[i].want);
+    }
+}
+
 /* --- what they tell ------------------------------------------------------- */
 
 static void
@@ -494,6 +565,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(a_text_that_can_be_read_in_two_ways_is_refused),
         TEST(words_prove_what_they_say),
         TEST(a_refund_of_ours_is_asked_about),
         TEST(a_refund_of_others_is_told),

@@ -305,6 +305,12 @@ a_refresh_brings_the_token_and_keeps_the_certificates(void **state)
     assert_true(known.until_ms == NOW_MS + 32400000);
     assert_int_equal(known.cert_count, 1);
     same_text(known.certs[0].url, CERT_URL);
+    /* the token of before, of which not much is left */
+    begin(PH_OP_ACCOUNT_REFRESH);
+    answer(200, "{\"access_token\":\"A21new\",\"token_type\":\"Bearer\","
+                "\"expires_in\":7}");
+    proves(PH_RESULT_SUCCEEDED, "");
+    assert_true(out.kept.expires_at_ms == NOW_MS + 7000);
 }
 
 static void

@@ -41,6 +41,35 @@ what_nobody_approved_is_closed_by_not_capturing(void **state)
     same_text(out.result.number, ATTEMPT);
 }
 
+/* Paid by another attempt, or closed: what the payer approved is not taken. */
+static void
+nothing_is_captured_for_what_is_over(void **state)
+{
+    (void) state;
+    known_order();
+    order.is_over = true;
+    begin(PH_OP_QUERY);
+    assert_int_equal(answer(200, LINKED("APPROVED")), PH_STEP_DONE);
+    proves(PH_RESULT_WAIT_USER, "");
+    assert_int_equal(out.result.action, PH_ACTION_NONE);
+    begin(PH_OP_CLOSE);
+    assert_int_equal(answer(200, ORDER("APPROVED")), PH_STEP_DONE);
+    proves(PH_RESULT_CLOSED, "");
+    begin(PH_OP_QUERY);
+    answer(200, PAID); /* what was taken before is told */
+    proves(PH_RESULT_SUCCEEDED, "");
+    /* a capture that was sent before it was over may be on its way */
+    known_order();
+    order.is_over = false;
+    begin(PH_OP_QUERY);
+    assert_int_equal(answer(200, ORDER("APPROVED")), PH_STEP_NEED_REQUEST);
+    answer(500, "");
+    order.is_over = true;
+    begin(PH_OP_CLOSE);
+    assert_int_equal(answer(200, ORDER("APPROVED")), PH_STEP_DONE);
+    proves(PH_RESULT_WAIT_USER, "");
+}
+
 /* ---- refunds ---- */
 
 static void
@@ -302,6 +331,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(what_nobody_approved_is_closed_by_not_capturing),
+        TEST(nothing_is_captured_for_what_is_over),
         TEST(a_refund_names_amount_and_number),
         TEST(a_refund_is_asked_for_by_its_number_or_its_request_id),
         TEST(a_refusal_of_a_repeated_refund_has_to_be_proved),

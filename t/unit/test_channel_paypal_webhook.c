@@ -368,6 +368,18 @@ what_is_nothing_to_us_is_acknowledged(void **state)
         EVENT("CHECKOUT.ORDER.APPROVED", "{\"id\":\"5O9\"}"),
         EVENT("PAYMENT.CAPTURE.COMPLETED",
               "{\"id\":\"2GX\",\"status\":\"COMPLETED\"}"),
+        /* of somebody else with this account: several units, a currency that
+         * we do not know */
+        EVENT("CHECKOUT.ORDER.APPROVED",
+              "{\"id\":\"5O9\",\"status\":\"APPROVED\",\"purchase_units\":["
+              "{\"custom_id\":\"a\"},{\"custom_id\":\"b\"}]}"),
+        EVENT("PAYMENT.CAPTURE.COMPLETED",
+              "{\"id\":\"2GX\",\"status\":\"COMPLETED\",\"amount\":{"
+              "\"currency_code\":\"XTS\",\"value\":\"1\"}}"),
+        EVENT("PAYMENT.CAPTURE.REFUNDED",
+              "{\"id\":\"1JX\",\"status\":\"COMPLETED\",\"amount\":{"
+              "\"currency_code\":\"XTS\",\"value\":\"1\"}}"),
+        "{\"id\":\"WH-1\",\"event_type\":\"BILLING.PLAN.CREATED\"}",
     };
 
     (void) state;
@@ -540,6 +552,11 @@ genuine_webhooks_that_make_no_sense_are_refused(void **state)
                           "\"USD\",\"value\":\"10000000000000000\"}}")),
         PH_STR_INIT(EVENT("PAYMENT.CAPTURE.REFUNDED", "{}")),
         PH_STR_INIT(EVENT("CHECKOUT.ORDER.APPROVED", "{\"id\":7}")),
+        /* ours, in no currency */
+        PH_STR_INIT(EVENT("PAYMENT.CAPTURE.COMPLETED",
+                          "{\"id\":\"2GG\",\"status\":\"COMPLETED\","
+                          "\"custom_id\":\"" ATTEMPT "\",\"amount\":{"
+                          "\"currency_code\":\"XTS\",\"value\":\"1\"}}")),
     };
 
     (void) state;

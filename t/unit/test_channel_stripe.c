@@ -186,6 +186,35 @@ confirm_is_set(void)
     order.return_url = PH_STR("https://shop/back?a=b");
 }
 
+/* Paid by another attempt, or of another amount: nothing is taken for it. */
+static void
+what_is_over_or_of_another_amount_is_not_confirmed(void **state)
+{
+    static const char *const others[] = {
+        "{\"id\":\"pi_1\",\"amount\":1051,\"currency\":\"usd\","
+        "\"status\":\"requires_confirmation\","
+        "\"metadata\":{\"out_trade_no\":\"" ATTEMPT "\"}}",
+        "{\"id\":\"pi_1\",\"amount\":1050,\"currency\":\"eur\","
+        "\"status\":\"requires_confirmation\","
+        "\"metadata\":{\"out_trade_no\":\"" ATTEMPT "\"}}",
+    };
+
+    (void) state;
+    confirm_is_set();
+    for (size_t i = 0; i < PH_COUNT(others); i++) {
+        state_forget();
+        begin(PH_OP_CREATE);
+        assert_int_equal(answer(200, others[i]), PH_STEP_DONE);
+        proves(PH_RESULT_WAIT_USER, "");
+    }
+    state_forget();
+    order.is_over = true;
+    begin(PH_OP_CREATE);
+    assert_int_equal(answer(200, INTENT("requires_confirmation", "")),
+                     PH_STEP_DONE);
+    proves(PH_RESULT_WAIT_USER, "");
+}
+
 static void
 a_confirm_is_a_second_request(void **state)
 {
@@ -655,6 +684,7 @@ main(void)
         TEST(a_confirm_needs_a_payment_method),
         TEST(a_create_tells_all_of_the_order_and_confirms_nothing),
         TEST(a_create_shows_the_client_secret),
+        TEST(what_is_over_or_of_another_amount_is_not_confirmed),
         TEST(a_confirm_is_a_second_request),
         TEST(nothing_is_done_with_the_intent_of_another),
         TEST(a_declined_card_leaves_the_intent_to_the_payer),

@@ -479,6 +479,18 @@ refunds_are_told_of_ours_and_of_others(void **state)
     assert_int_equal(tell(PH_STR(FOREIGN("pending"))), PH_OK);
     assert_true(told.is_ignored);
     assert_int_equal(told.part_count, 0);
+    /* by another system, which has numbers of its own */
+#define NUMBERED(status)                                                       \
+    EVENT("refund.updated",                                                    \
+          "{\"id\":\"re_9\",\"amount\":300,\"currency\":\"usd\","              \
+          "\"status\":\"" status "\",\"payment_intent\":\"pi_1\","             \
+          "\"metadata\":{\"out_refund_no\":\"2026-7\"}}")
+    assert_int_equal(tell(PH_STR(NUMBERED("pending"))), PH_OK);
+    assert_true(told.is_ignored);
+    assert_int_equal(tell(PH_STR(NUMBERED("succeeded"))), PH_OK);
+    assert_false(told.is_ignored);
+    same_text(told.parts[0].result.number, "re_9");
+    same_text(told.parts[0].order_trade_no, "pi_1");
 }
 
 static void
@@ -493,6 +505,20 @@ what_is_nothing_to_us_is_acknowledged(void **state)
         EVENT("payment_intent.succeeded",
               "{\"id\":\"pi_9\",\"amount\":1,\"currency\":\"usd\","
               "\"status\":\"succeeded\",\"metadata\":{}}"),
+        /* in a currency that we do not take */
+        EVENT("payment_intent.succeeded",
+              "{\"id\":\"pi_9\",\"amount\":1000,\"currency\":\"iqd\","
+              "\"status\":\"succeeded\",\"metadata\":{}}"),
+        EVENT("payment_intent.succeeded",
+              "{\"id\":\"pi_9\",\"amount\":1000,\"currency\":\"iqd\","
+              "\"status\":\"succeeded\",\"metadata\":{\"out_trade_no\":"
+              "\"2026-7\"}}"),
+        EVENT("refund.created",
+              "{\"id\":\"re_9\",\"amount\":1000,\"currency\":\"iqd\","
+              "\"status\":\"succeeded\",\"payment_intent\":\"pi_9\"}"),
+        /* one that names its object by an address alone */
+        "{\"id\":\"evt_1\",\"object\":\"v2.core.event\",\"livemode\":false,"
+        "\"type\":\"v2.core.account.closed\"}",
     };
 
     (void) state;

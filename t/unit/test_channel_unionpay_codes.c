@@ -217,6 +217,39 @@ test_codes_of_trades(void **state)
     }
 }
 
+/* A payer may be at it until payTimeout, and the answer to him is a moment
+ * late: "no such trade" proves nothing just then. */
+static void
+test_nothing_there(void **state)
+{
+    static const struct {
+        enum ph_channel_op   op;
+        uint64_t             now_ms;
+        enum ph_result_class want;
+    } rows[] = {
+        { PH_OP_QUERY, TRADE_MS + 60000, X },
+        { PH_OP_QUERY, TIMEOUT_MS, X },
+        { PH_OP_QUERY, TIMEOUT_MS + 1, U },
+        { PH_OP_QUERY, TIMEOUT_MS + 300000, U },
+        { PH_OP_QUERY, TIMEOUT_MS + 300001, X },
+        { PH_OP_REFUND_QUERY, TIMEOUT_MS + 1, X },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        struct ph_channel_result result
+            = judged(rows[i].op, "34", NULL, rows[i].now_ms);
+
+        assert_int_equal(result.class, rows[i].want);
+        t_same(result.error_class,
+               rows[i].want == U ? PH_STR("in_progress") : PH_STR("not_found"));
+    }
+    order.expires_at_ms             = 0;
+    struct ph_channel_result result = judged(PH_OP_QUERY, "34", NULL, NOW_MS);
+    order.expires_at_ms             = TIMEOUT_MS;
+    assert_int_equal(result.class, X);
+}
+
 /* Accepted without the number that the phone needs: nothing can be shown. */
 static void
 test_app_number(void **state)
@@ -301,6 +334,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_codes_by_operation),
         cmocka_unit_test(test_codes_of_trades),
+        cmocka_unit_test(test_nothing_there),
         cmocka_unit_test(test_app_number),
         cmocka_unit_test(test_app_number_full),
         cmocka_unit_test(test_no_end),

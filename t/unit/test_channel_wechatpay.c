@@ -244,7 +244,7 @@ static const struct state_row {
 }, refund_rows[] = {
     { "SUCCESS", SUCCEEDED, "" },
     { "PROCESSING", WAIT, "" },
-    { "ABNORMAL", WAIT, "" },
+    { "ABNORMAL", WAIT, "abnormal" },
     { "CLOSED", FAILED, "canceled" },
     { "REFUNDED", UNKNOWN, "unknown_code" },
     { "", UNKNOWN, "no_number" },

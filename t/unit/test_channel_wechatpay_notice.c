@@ -123,7 +123,7 @@ static const struct {
     { "REFUND.SUCCESS", "refund", REFUNDED("SUCCESS"), PH_RESULT_SUCCEEDED,
       "" },
     { "REFUND.ABNORMAL", "refund", REFUNDED("ABNORMAL"), PH_RESULT_WAIT_USER,
-      "" },
+      "abnormal" },
     { "REFUND.CLOSED", "refund", REFUNDED("CLOSED"), PH_RESULT_FAILED,
       "canceled" },
     { "REFUND.NEW", "refund", REFUNDED("NEW_WORD"), PH_RESULT_UNKNOWN,

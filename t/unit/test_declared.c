@@ -1,112 +1,11 @@
 /*
- * test_declared.c - a declared channel's requests, answers and notices beyond
- * what its tapes hold: hostile answers, unsigned ones, operations without a
- * call, what a file must not be able to do.
+ * test_declared.c - a declared channel's answers and notices beyond what its
+ * tapes hold: hostile ones, unsigned ones, codes, keys that change.
  */
-#include "t/unit/declared.h"
+#include "t/unit/declared_bank.h"
 
 #include "channels/codes.h"
 #include "channels/declarative/declared_int.h"
-#include "libpayhub/wire/digest.h"
-
-#define ROOM (256 * 1024)
-#define KEY "a key of the amber bank"
-
-static char memory[ROOM] __attribute__((aligned(16)));
-static char body[1200 * 1024];
-
-static void
-account_open(struct declared_case *c)
-{
-    const char *why = NULL;
-
-    ph_arena_init(&c->arena, memory, sizeof(memory));
-    order_set(c);
-    c->order.method = PH_STR("amberbank_qr");
-    c->account
-        = (struct ph_channel_account){ .channel = ph_declared_channel(c->file),
-                                       .values
-                                       = { PH_STR("https://bank.example.com"),
-                                           PH_STR("shop-7"), PH_STR(KEY) } };
-    if (!ph_channel_account_open(&c->account, NULL, NOW_MS, &c->arena, &why)) {
-        fail_msg("%s", why);
-    }
-}
-
-static void
-bank_open(struct declared_case *c)
-{
-    if (file_open(c, bank_json()) == NULL) {
-        fail_msg("%s", c->why);
-    }
-    account_open(c);
-}
-
-static void
-case_close(struct declared_case *c)
-{
-    ph_channel_account_close(&c->account);
-    ph_declared_close(c->file);
-}
-
-/* the object with the bank's signature over its sorted members added */
-static struct ph_str
-signed_text(const char *text)
-{
-    json_t       *root = json_loads(text, 0, NULL);
-    static char   joined[8192];
-    struct ph_buf buf = PH_BUF_INIT(joined);
-    uint8_t       mac[PH_SHA256_LEN];
-    char          hex_text[80];
-    struct ph_buf hex  = PH_BUF_INIT(hex_text);
-    char         *dump = json_dumps(root, JSON_SORT_KEYS);
-    json_t       *sorted;
-    const char   *key;
-    json_t       *value;
-
-    assert_non_null(dump);
-    sorted = json_loads(dump, 0, NULL);
-    json_object_foreach(sorted, key, value)
-    {
-        ph_buf_add(&buf, buf.len != 0 ? PH_STR("&") : PH_STR(""));
-        ph_buf_add(&buf, ph_str_z(key));
-        ph_buf_byte(&buf, '=');
-        if (json_is_integer(value)) {
-            ph_buf_i64(&buf, json_integer_value(value));
-        } else {
-            ph_buf_add(&buf, ph_str_z(json_string_value(value)));
-        }
-    }
-    struct ph_str message = ph_buf_str(&buf);
-
-    assert_true(ph_hmac_once(PH_STR(KEY), &message, 1, mac));
-    ph_buf_hex(&hex, ph_str_make((const char *) mac, sizeof(mac)));
-    (void) json_object_set_new(root, "sign", json_string(ph_buf_z(&hex)));
-    free(dump);
-    dump              = json_dumps(root, JSON_COMPACT);
-    struct ph_str out = ph_str_make(body, strlen(dump));
-    memcpy(body, dump, out.len);
-    free(dump);
-    json_decref(root);
-    json_decref(sorted);
-    return out;
-}
-
-#define TOLD(more)                                                             \
-    "{\"at\":1795429230,\"code\":\"0\",\"no\":\"" NUMBER                       \
-    "\",\"bank_no\":\"B\",\"sum\":\"88.88\",\"cur\":\"CNY\","                  \
-    "\"shop\":\"shop-7\"" more "}"
-
-static const struct ph_channel_result *
-answer(struct declared_case *c, enum ph_channel_op op, unsigned status,
-       struct ph_str text)
-{
-    struct ph_channel_reply reply = { .status = status, .body = text };
-
-    ph_arena_reset(&c->arena);
-    assert_int_equal(op_step(c, op, &reply), PH_STEP_DONE);
-    return &c->out.result;
-}
 
 /* ---- the table ---- */
 
@@ -259,7 +158,7 @@ hostile_answers_prove_nothing(void **unused)
 static struct ph_str
 big_text(const char *head, const char *unit, size_t times, const char *tail)
 {
-    struct ph_buf buf = PH_BUF_INIT(body);
+    struct ph_buf buf = PH_BUF_INIT(case_body);
 
     ph_buf_add(&buf, ph_str_z(head));
     for (size_t i = 0; i < times; i++) {
@@ -313,7 +212,7 @@ a_full_arena_proves_nothing(void **unused)
     for (size_t size = 0; size < 40000; size += 97) {
         struct ph_channel_reply reply = { .status = 200, .body = text };
 
-        ph_arena_init(&c.arena, memory, size);
+        ph_arena_init(&c.arena, case_memory, size);
         assert_int_equal(op_step(&c, PH_OP_QUERY, &reply), PH_STEP_DONE);
         if (c.out.result.class == PH_RESULT_SUCCEEDED) {
             assert_int_equal(c.out.result.amount, 8888);
@@ -324,7 +223,7 @@ a_full_arena_proves_nothing(void **unused)
             assert_int_equal(c.out.result.class, PH_RESULT_UNKNOWN);
             was_unknown = true;
         }
-        ph_arena_init(&c.arena, memory, size);
+        ph_arena_init(&c.arena, case_memory, size);
         enum ph_channel_step step = op_step(&c, PH_OP_CREATE, NULL);
         assert_true(
             step == PH_STEP_ERROR
@@ -482,161 +381,6 @@ unsigned_answers_only_wait(void **unused)
     case_close(&c);
 }
 
-/* ---- requests ---- */
-
-static void
-a_payer_s_page_needs_no_call(void **unused)
-{
-    struct declared_case c;
-    json_t              *root   = bank_json();
-    json_t              *create = json_loads(
-                     "{\"*\":{\"http\":\"GET\",\"url\":\"{account.base_url}/pay?v=1\","
-                                  "\"body\":\"form\",\"fields\":{\"no\":\"{order.number}\","
-                                  "\"t\":\"{order.subject}\",\"none\":\"{order.return_url}\"},"
-                                  "\"sign\":{\"as\":\"field sign\",\"of\":\"ours\"},"
-                                  "\"no_call\":true,\"action\":{\"type\":\"redirect\"}}}",
-                     0, NULL);
-
-    (void) unused;
-    (void) json_object_set_new(root, "create", create);
-    if (file_open(&c, root) == NULL) {
-        fail_msg("%s", c.why);
-    }
-    account_open(&c);
-    c.order.subject = PH_STR("a b&c\xe8\x8c\xb6");
-    assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_DONE);
-    assert_int_equal(c.out.result.class, PH_RESULT_WAIT_USER);
-    assert_int_equal(c.out.result.action, PH_ACTION_REDIRECT);
-    t_same(c.out.result.number, PH_STR(NUMBER));
-    static const struct ph_str head
-        = PH_STR_INIT("\"https://bank.example.com/pay?v=1&no=" NUMBER
-                      "&t=a%20b%26c%E8%8C%B6&sign=");
-    assert_int_equal(c.out.result.action_data.len, head.len + 64 + 1);
-    assert_memory_equal(c.out.result.action_data.ptr, head.ptr, head.len);
-    case_close(&c);
-}
-
-static void
-a_page_posts_the_fields(void **unused)
-{
-    struct declared_case c;
-    json_t              *root = bank_json();
-    json_t              *create
-        = json_loads("{\"*\":{\"http\":\"POST\",\"url\":\"https://h/pay\","
-                     "\"body\":\"form\",\"fields\":{\"t\":\"{order.subject}\"},"
-                     "\"sign\":{\"as\":\"field sign\",\"of\":\"ours\"},"
-                     "\"no_call\":true,\"action\":{\"type\":\"form\"}}}",
-                     0, NULL);
-
-    (void) unused;
-    (void) json_object_set_new(root, "create", create);
-    if (file_open(&c, root) == NULL) {
-        fail_msg("%s", c.why);
-    }
-    account_open(&c);
-    c.order.subject = PH_STR("a b\"<");
-    assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_DONE);
-    assert_int_equal(c.out.result.action, PH_ACTION_FORM);
-    json_t *page
-        = json_loadb(c.out.result.action_data.ptr, c.out.result.action_data.len,
-                     JSON_DECODE_ANY, NULL);
-    assert_true(json_is_string(page));
-    assert_non_null(strstr(json_string_value(page), "https://h/pay"));
-    assert_non_null(strstr(json_string_value(page), "a b&quot;&lt;"));
-    assert_non_null(strstr(json_string_value(page), "\"sign\""));
-    json_decref(page);
-    case_close(&c);
-}
-
-static json_t *
-request_of(const char *text)
-{
-    json_t *root = bank_json();
-
-    (void) json_object_set_new(root, "create", json_loads(text, 0, NULL));
-    return root;
-}
-
-/* what values could do to headers, addresses and XML */
-static void
-values_stay_values(void **unused)
-{
-    static const struct {
-        const char   *request;
-        struct ph_str subject;
-        const char   *url, *body; /* NULL = no request is made */
-    } rows[] = {
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"headers\":"
-          "{\"X\":\"{order.subject}\"}}}",
-          PH_STR_INIT("a\r\nEvil: 1"), NULL, NULL },
-        { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/"
-          "{order.subject|url}\"}}",
-          PH_STR_INIT("../@evil?#"), "https://h/..%2F%40evil%3F%23", "" },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"xml\","
-          "\"root\":\"r\",\"fields\":{\"a\":\"{order.subject}\",\"b\":{\"c\":"
-          "\"{order.return_url}\"},\"d\":7,\"e\":{\"f\":true}}}}",
-          PH_STR_INIT("<x>&"), "https://h/",
-          "<?xml version=\"1.0\" encoding=\"UTF-8\"?><r><a>&lt;x&gt;&amp;</a>"
-          "<d>7</d><e><f>true</f></e></r>" },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"xml\","
-          "\"fields\":{\"a\":\"{order.subject}\"}}}",
-          PH_STR_INIT("\x01"), NULL, NULL },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"json\","
-          "\"fields\":{\"a\":\"{order.subject}\",\"b\":{\"c\":\"{order.amount|"
-          "number}\",\"d\":\"{order.amount}\"},\"e\":{\"f\":{\"g\":\""
-          "{order.return_url}\"}}}}}",
-          PH_STR_INIT("\"\\"), "https://h/",
-          "{\"a\":\"\\\"\\\\\",\"b\":{\"c\":8888,\"d\":\"8888\"}}" },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"json\","
-          "\"fields\":{\"a\":\"{order.subject}\"}}}",
-          PH_STR_INIT("\xff"), NULL, NULL },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"form\","
-          "\"fields\":{\"a\":\"{order.subject}\",\"b\":1}}}",
-          PH_STR_INIT("x y&b=2"), "https://h/", "a=x+y%26b%3D2&b=1" },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":"
-          "\"{{{order.subject}}}\"}}",
-          PH_STR_INIT("{x}"), "https://h/", "{{x}}" },
-    };
-
-    (void) unused;
-    for (size_t i = 0; i < PH_COUNT(rows); i++) {
-        struct declared_case c;
-
-        if (file_open(&c, request_of(rows[i].request)) == NULL) {
-            fail_msg("%s", c.why);
-        }
-        account_open(&c);
-        c.order.subject = rows[i].subject;
-        if (rows[i].url == NULL) {
-            assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_ERROR);
-        } else {
-            assert_int_equal(op_step(&c, PH_OP_CREATE, NULL),
-                             PH_STEP_NEED_REQUEST);
-            t_same(c.out.request.url, ph_str_z(rows[i].url));
-            t_same(c.out.request.body, ph_str_z(rows[i].body));
-        }
-        case_close(&c);
-    }
-}
-
-/* the same call twice gives the same bytes: nothing is kept in between */
-static void
-a_repeat_is_the_same(void **unused)
-{
-    struct declared_case c;
-    static char          first[4096];
-
-    (void) unused;
-    bank_open(&c);
-    assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_NEED_REQUEST);
-    size_t len = c.out.request.body.len;
-    assert_true(len < sizeof(first));
-    memcpy(first, c.out.request.body.ptr, len);
-    assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_NEED_REQUEST);
-    t_same(c.out.request.body, ph_str_make(first, len));
-    case_close(&c);
-}
-
 /* ---- keys ---- */
 
 static void
@@ -673,6 +417,74 @@ the_key_before_is_tried_next(void **unused)
         assert_int_equal(answer(&c, PH_OP_QUERY, 200, text)->class,
                          rows[i].class);
     }
+    case_close(&c);
+}
+
+/* ---- texts that can be cut ---- */
+
+static bool
+notice_is_taken(struct declared_case *c, struct ph_str text)
+{
+    struct ph_channel_notice     in = { .body = text };
+    struct ph_channel_notice_out out;
+
+    ph_arena_reset(&c->arena);
+    return ph_declared_channel(c->file)->notice(&c->account, &in, NOW_MS,
+                                                &c->arena, &out)
+           == PH_OK;
+}
+
+/*
+ * A payer's words come back in a genuine notice about a cheap order:
+ *   title = "x&no=OTHER&state=PAID&sum=9.99&zz=1"
+ * The same signed text, read in other pieces, would pay another order.
+ */
+static void
+a_signed_text_is_cut_in_one_way(void **unused)
+{
+    static const char dear[]
+        = "{\"at\":\"1795429230\",\"cur\":\"CNY\",\"event\":\"e\","
+          "\"info\":\"x\",\"no\":\"OTHER\",\"state\":\"PAID\","
+          "\"sum\":\"9.99\","
+          "\"zz\":\"1&no=" NUMBER "&state=PAID&sum=0.01\"}";
+    static const char cheap[]
+        = "{\"at\":\"1795429230\",\"cur\":\"CNY\",\"event\":\"e\","
+          "\"info\":\"x&no=OTHER&state=PAID&sum=9.99&zz=1\","
+          "\"no\":\"" NUMBER "\",\"state\":\"PAID\",\"sum\":\"0.01\"}";
+    static const char harmless[]
+        = "{\"at\":\"1795429230\",\"cur\":\"CNY\",\"event\":\"e\","
+          "\"info\":\"tea & cups&x=1&number=2&\","
+          "\"no\":\"" NUMBER "\",\"state\":\"PAID\",\"sum\":\"0.01\"}";
+    static const char name[]
+        = "{\"at\":\"1795429230\",\"cur=CNY&x\":\"1\",\"event\":\"e\","
+          "\"no\":\"" NUMBER "\",\"state\":\"PAID\",\"sum\":\"0.01\"}";
+    static char          sign[80];
+    struct declared_case c;
+    struct ph_str        text;
+
+    (void) unused;
+    bank_open(&c);
+    text        = signed_text(cheap);
+    json_t *one = json_loadb(text.ptr, text.len, 0, NULL);
+    (void) snprintf(sign, sizeof(sign), "%s",
+                    json_string_value(json_object_get(one, "sign")));
+    json_decref(one);
+    text          = signed_text(dear);
+    json_t *other = json_loadb(text.ptr, text.len, 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(other, "sign")),
+                        sign); /* one text, two readings */
+    json_decref(other);
+
+    assert_false(notice_is_taken(&c, signed_text(dear)));
+    assert_false(notice_is_taken(&c, signed_text(cheap)));
+    assert_false(notice_is_taken(&c, signed_text(name)));
+    assert_true(notice_is_taken(&c, signed_text(harmless)));
+
+    const struct ph_channel *channel = ph_declared_channel(c.file);
+    c.order.subject                  = PH_STR("tea & cups&x=1");
+    assert_null(channel->order_check(&c.account, &c.order));
+    c.order.subject = PH_STR("x&no=1");
+    assert_non_null(channel->order_check(&c.account, &c.order));
     case_close(&c);
 }
 
@@ -728,11 +540,8 @@ main(void)
         cmocka_unit_test(a_code_judges_what_it_answers),
         cmocka_unit_test(an_operation_s_own_answer_stands_instead),
         cmocka_unit_test(unsigned_answers_only_wait),
-        cmocka_unit_test(a_payer_s_page_needs_no_call),
-        cmocka_unit_test(a_page_posts_the_fields),
-        cmocka_unit_test(values_stay_values),
-        cmocka_unit_test(a_repeat_is_the_same),
         cmocka_unit_test(the_key_before_is_tried_next),
+        cmocka_unit_test(a_signed_text_is_cut_in_one_way),
         cmocka_unit_test(a_strange_notice_is_asked_about),
     };
 

@@ -184,13 +184,24 @@ static const struct row rows[] = {
 };
 /* clang-format on */
 
+/* the body is in hex once more: whatever it is, it may be sent */
+static void
+hex_same(struct ph_str got, const char *want)
+{
+    static char   text[4096];
+    struct ph_buf buf = PH_BUF_INIT(text);
+
+    ph_buf_hex(&buf, ph_str_z(want));
+    t_same(got, ph_buf_str(&buf));
+}
+
 static void
 row_run(const struct row *row, const char *raw, const char *want)
 {
     struct declared_case c;
     char                 body[256];
 
-    (void) snprintf(body, sizeof(body), "{order.subject|%s}", row->filters);
+    (void) snprintf(body, sizeof(body), "{order.subject|%s|hex}", row->filters);
     if (!case_open(&c, body, raw)) {
         fail_msg("%s: %s", row->filters, c.why);
     }
@@ -206,7 +217,7 @@ row_run(const struct row *row, const char *raw, const char *want)
         if (step != PH_STEP_NEED_REQUEST) {
             fail_msg("%s made no request", row->filters);
         }
-        t_same(c.out.request.body, ph_str_z(want));
+        hex_same(c.out.request.body, want);
     }
     case_close(&c);
 }
@@ -336,7 +347,7 @@ it_is_bounded(void **unused)
 
     (void) unused;
     memset(subject, 'x', sizeof(subject));
-    assert_true(case_open(&c, "{order.subject|upper}", RAW_16));
+    assert_true(case_open(&c, "{order.subject|upper|xml}", RAW_16));
     c.order.subject = ph_str_make(subject, DECLARED_VALUE_MAX);
     assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_NEED_REQUEST);
     ph_arena_reset(&c.arena);
@@ -349,7 +360,7 @@ it_is_bounded(void **unused)
     struct ph_buf buf        = PH_BUF_INIT(text);
 
     for (int i = 0; i < 18; i++) {
-        ph_buf_add(&buf, PH_STR("{order.subject|upper|lower|cut:0}"));
+        ph_buf_add(&buf, PH_STR("{order.subject|upper|lower|cut:0|xml}"));
     }
     (void) ph_buf_z(&buf);
     assert_true(case_open(&c, text, RAW_16));

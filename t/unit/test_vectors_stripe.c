@@ -109,6 +109,7 @@ request_begin(size_t row)
             = PH_STR("{\"confirm\":true,\"payment_method\":\"pm_card_visa\"}");
         begin(PH_OP_CREATE);
         answer(200, "{\"id\":\"pi_1\",\"status\":\"requires_confirmation\","
+                    "\"amount\":500,\"currency\":\"usd\","
                     "\"metadata\":{\"out_trade_no\":\"PH1\"}}");
         return;
     case 5:

@@ -411,7 +411,8 @@ static const struct {
     { "sandbox_bar", WK_SOURCE_NOTICE, A(CLOSING), R(SUCCEEDED), A(CLOSING), 1 },
     { "bar", WK_SOURCE_NOTICE, A(CLOSING), R(SUCCEEDED), A(CLOSING), 1 },
     { "bar", WK_SOURCE_QUERY, A(CLOSING), R(SUCCEEDED), A(SUCCEEDED), 0 },
-    { "bar", WK_SOURCE_ANSWER, A(CLOSING), R(SUCCEEDED), A(SUCCEEDED), 0 },
+    { "bar", WK_SOURCE_ANSWER, A(CLOSING), R(SUCCEEDED), A(CLOSING), 1 },
+    { "bar", WK_SOURCE_ANSWER, A(UNKNOWN), R(SUCCEEDED), A(SUCCEEDED), 0 },
     { "bar", WK_SOURCE_NOTICE, A(WAIT_USER), R(SUCCEEDED), A(SUCCEEDED), 0 },
     { "bar", WK_SOURCE_NOTICE, A(UNKNOWN), R(SUCCEEDED), A(SUCCEEDED), 0 },
     { "bar", WK_SOURCE_NOTICE, A(CLOSED), R(SUCCEEDED), A(SUCCEEDED), 0 },
@@ -421,7 +422,7 @@ static const struct {
 /* clang-format on */
 
 static void
-a_notice_pays_no_bar_code_that_is_taken_back(void **unused)
+a_query_alone_pays_a_bar_code_that_is_taken_back(void **unused)
 {
     (void) unused;
     for (size_t i = 0; i < PH_COUNT(reversals); i++) {
@@ -557,7 +558,7 @@ main(void)
         cmocka_unit_test(no_order_has_more_attempts_than_its_list_holds),
         cmocka_unit_test(a_repeated_create_fails_nothing),
         cmocka_unit_test(an_answer_that_others_went_before_refuses_nothing),
-        cmocka_unit_test(a_notice_pays_no_bar_code_that_is_taken_back),
+        cmocka_unit_test(a_query_alone_pays_a_bar_code_that_is_taken_back),
         cmocka_unit_test(another_seller_or_app_is_a_conflict),
         cmocka_unit_test(the_seller_is_not_compared_with_the_app),
         cmocka_unit_test(a_hint_asks_at_once_and_proves_nothing),

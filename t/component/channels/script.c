@@ -98,6 +98,7 @@ request_make(struct ph_channel_call *call, struct ph_channel_request *request)
     (void) json_object_set_new(said, "method", text_of(order->method));
     (void) json_object_set_new(said, "currency", text_of(order->currency));
     (void) json_object_set_new(said, "extra", text_of(order->extra));
+    (void) json_object_set_new(said, "is_over", json_boolean(order->is_over));
     (void) json_object_set_new(said, "amount", json_integer(order->amount));
     (void) json_object_set_new(said, "back",
                                json_integer(order->refund_amount));
