@@ -10,12 +10,8 @@
 #include "channels/wechatpay/wechatpay.h"
 
 static const struct ph_channel *const channels[] = {
-    &ph_channel_alipay,
-    &ph_channel_paypal,
-    &ph_channel_sandbox,
-    &ph_channel_stripe,
-    &ph_channel_unionpay,
-    &ph_channel_wechatpay,
+    &ph_channel_alipay, &ph_channel_paypal,   &ph_channel_sandbox,
+    &ph_channel_stripe, &ph_channel_unionpay, &ph_channel_wechatpay,
 };
 
 const struct ph_channel *

@@ -7,8 +7,8 @@
 #include "cli/cli.h"
 #include "libpayhub/wire/seal.h"
 
-#define CLI_TOKEN_MAX 33        /* an id of 32 characters and its NUL */
-#define CLI_HMAC_TEXT_LEN 43    /* 32 random bytes, 6 bits a character */
+#define CLI_TOKEN_MAX 33               /* an id of 32 characters and its NUL */
+#define CLI_HMAC_TEXT_LEN 43           /* 32 random bytes, 6 bits a character */
 #define CLI_VALUE_FILE_MAX (16 * 1024) /* one value of an account */
 
 /* prefix and `count` random characters of [A-Za-z0-9_-], NUL-terminated */

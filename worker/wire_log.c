@@ -39,13 +39,14 @@ outcome_word(enum wk_call_outcome outcome)
 
 /* A part of a block's arena is borrowed and given back. */
 static struct ph_str
-body_text(struct ph_buf *out, struct ph_str body, const char *const *fields,
-          struct ph_arena *arena)
+body_text(const struct wk_op *op, struct ph_buf *out, struct ph_str body)
 {
-    const size_t mark = arena->len;
+    struct ph_arena *arena = op->arena;
+    const size_t     mark  = arena->len;
 
     if (!arena->full) {
-        wk_wire_body(out, body, fields, arena);
+        wk_wire_body(out, body, op->account->channel->wire_fields,
+                     op->order.extra, arena);
         arena->len  = mark;
         arena->full = false;
     }
@@ -57,7 +58,6 @@ wk_wire_call(const struct wk_op *op, const struct wk_call *call)
 {
     const struct ph_channel_request *request = call->request;
     const struct ph_channel_reply   *reply   = &call->reply;
-    const char *const               *fields = op->account->channel->wire_fields;
     char          asked_memory[BODY_MAX], told_memory[BODY_MAX];
     char          path_memory[PATH_MAX_LEN], ids_memory[IDS_MAX];
     struct ph_buf asked = PH_BUF_INIT(asked_memory);
@@ -81,8 +81,8 @@ wk_wire_call(const struct wk_op *op, const struct wk_call *call)
            { "asked_len", ph_log_i64((int64_t) request->body.len) },
            { "told_len", ph_log_i64((int64_t) reply->body.len) },
            { "ids", ph_buf_str(&ids) },
-           { "asked", body_text(&asked, request->body, fields, op->arena) },
-           { "told", body_text(&told, reply->body, fields, op->arena) });
+           { "asked", body_text(op, &asked, request->body) },
+           { "told", body_text(op, &told, reply->body) });
 }
 
 void
@@ -101,7 +101,7 @@ wk_wire_notice(struct wk_worker *worker, const struct wk_account *account,
 
         if (block != NULL) {
             wk_wire_body(&told, in->body, account->channel->wire_fields,
-                         &block->arena);
+                         ph_str_make(NULL, 0), &block->arena);
             wk_block_give(worker, block);
         }
     }

@@ -9,6 +9,7 @@
 #define DIGITS_MASKED 12 /* a run of so many may be a card's number */
 #define DIGITS_SHOWN 4
 #define ELEMENTS_MAX 4 /* of an array */
+#define EXTRA_LEN_MIN 4
 
 /* of every channel */
 static const char *const common[] = {
@@ -24,6 +25,7 @@ struct wire {
     struct ph_buf     *shown;
     struct ph_buf      hidden;
     const char *const *fields;
+    json_t            *extra; /* an object, or NULL */
     size_t             leaves;
     char               path[WK_WIRE_NAME_MAX];
     size_t             path_len;
@@ -111,6 +113,30 @@ hide(struct wire *wire, struct ph_str path)
     }
 }
 
+/* It is a text of `extra`, or holds one that is not too short to say so. */
+static bool
+holds_extra(const struct wire *wire, struct ph_str text)
+{
+    const char *key;
+    json_t     *value;
+
+    json_object_foreach(wire->extra, key, value)
+    {
+        const struct ph_str one
+            = ph_str_make(json_string_value(value), json_string_length(value));
+
+        (void) key;
+        if (one.len != 0
+            && (ph_str_eq(one, text)
+                || (one.len >= EXTRA_LEN_MIN && text.len > one.len
+                    && memmem(text.ptr, text.len, one.ptr, one.len) != NULL)))
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 leaf(struct wire *wire, struct ph_str name, json_t *value)
 {
@@ -123,7 +149,7 @@ leaf(struct wire *wire, struct ph_str name, json_t *value)
         return;
     }
     if (text.ptr == NULL || text.len > WK_WIRE_VALUE_MAX
-        || ph_str_has_control(text)
+        || ph_str_has_control(text) || holds_extra(wire, text)
         || (!list_has(common, path, name)
             && !list_has(wire->fields, path, name)))
     {
@@ -232,11 +258,11 @@ walk(struct wire *wire, json_t *root)
 
 void
 wk_wire_body(struct ph_buf *out, struct ph_str body, const char *const *fields,
-             struct ph_arena *room)
+             struct ph_str extra, struct ph_arena *room)
 {
     char           names[256];
     struct wire    wire = { .shown = out, .fields = fields };
-    struct ph_doc *doc  = NULL;
+    struct ph_doc *doc = NULL, *hidden = NULL;
     enum ph_rc     rc;
 
     if (body.len == 0) {
@@ -251,8 +277,12 @@ wk_wire_body(struct ph_buf *out, struct ph_str body, const char *const *fields,
                 out->size - out->len < 2 * sizeof(names)
                     ? (out->size - out->len) / 2
                     : sizeof(names));
+    if (extra.len != 0 && ph_doc_json(&hidden, extra) == PH_OK) {
+        wire.extra = (json_t *) hidden;
+    }
     walk(&wire, (json_t *) doc);
     ph_doc_free(doc);
+    ph_doc_free(hidden);
     if (wire.hidden.len != 0) {
         const size_t mark = out->len;
 

@@ -18,11 +18,13 @@
  * "code=10000 out_trade_no=A0... -sign,subject": what may be shown, and behind
  * the minus the names of the rest.  `fields` are a channel's own, beside those
  * of all, NULL-terminated; NULL = none.  One with a dot is a whole path.  Cut
- * at the end of `out`; nothing of what cannot be read.  `room` is used
- * meanwhile.
+ * at the end of `out`; nothing of what cannot be read.  A value that holds a
+ * text of `extra`, a JSON object, is not shown under any name: payers' codes
+ * stand there.  `room` is used meanwhile.
  */
 void wk_wire_body(struct ph_buf *out, struct ph_str body,
-                  const char *const *fields, struct ph_arena *room);
+                  const char *const *fields, struct ph_str extra,
+                  struct ph_arena *room);
 
 /* The path of an address: neither host nor query; runs of digits masked. */
 void wk_wire_path(struct ph_buf *out, struct ph_str url);

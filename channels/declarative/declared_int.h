@@ -18,12 +18,8 @@
 #define DECLARED_MAP_MAX 256    /* of rows in one map */
 #define DECLARED_CODES_MAX 512  /* of errors in the file */
 #define DECLARED_VALUE_MAX (64 * 1024)
-#define DECLARED_FUEL (1024 * 1024) /* bytes produced by one call */
-#define DECLARED_SOURCE_COST 32     /* of it, for what a source looks up */
-#define DECLARED_SIGN_COST 8192     /* of it, for a private key's signature */
-#define DECLARED_READ_SHARE 8       /* so many bytes are read for one of it */
-#define DECLARED_READS_MAX 128      /* names of members that the file reads */
-#define DECLARED_WINDOW_MAX 86400   /* s */
+#define DECLARED_READS_MAX 128    /* names of members that the file reads */
+#define DECLARED_WINDOW_MAX 86400 /* s */
 
 /* ---- templates ---- */
 

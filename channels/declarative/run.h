@@ -9,6 +9,11 @@
 
 #include "channels/declarative/declared_int.h"
 
+#define DECLARED_FUEL (1024 * 1024) /* bytes produced by one call */
+#define DECLARED_SOURCE_COST 32     /* of it, for what a source looks up */
+#define DECLARED_SIGN_COST 8192     /* of it, for a private key's signature */
+#define DECLARED_READ_SHARE 8       /* so many bytes are read for one of it */
+
 /* ---- account: parsed keys ---- */
 
 struct declared_key {

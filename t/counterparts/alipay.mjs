@@ -202,6 +202,7 @@ function open (asked, books) {
   const order = books.open(asked.number, {
     amount: asked.amount,
     subject: content.subject,
+    body: content.body,
     method: asked.method,
     notifyUrl: asked.notifyUrl,
     returnUrl: asked.returnUrl,
@@ -514,6 +515,21 @@ function leaving (face, body, key, sign, signed) {
 
 /* --- notices --------------------------------------------------------------- */
 
+/* The text that was signed in other pieces: those that the order's own `body`
+ * names, and all that comes after them in the value of its last one. */
+function resplit (text, order, sign) {
+  const at = text.indexOf(order.body)
+  const parts = Object.fromEntries([...text.slice(0, at).split('&'), ...order.body.split('&').slice(1)]
+    .map(one => one.split(/=(.*)/s).slice(0, 2)))
+  parts.body = order.body.split('&')[0]
+  parts[Object.keys(parts).sort().at(-1)] += text.slice(at + order.body.length)
+  const whole = { ...parts, sign_type: 'RSA2', sign }
+  if (!merchant.checkNotifySignV2(whole)) {
+    throw new Error('the signature does not hold for the other pieces')
+  }
+  return whole
+}
+
 function notice (order, refund, bend) {
   const params = {
     gmt_create: beijing(Date.now() - 1000),
@@ -538,6 +554,7 @@ function notice (order, refund, bend) {
     trade_no: order.tradeNo,
     auth_app_id: APP_ID,
     point_amount: '0.00',
+    ...(order.body ? { body: order.body } : {}),
     ...(refund
       ? {
           out_biz_no: refund.number,
@@ -569,7 +586,7 @@ function notice (order, refund, bend) {
   } else if (bend === undefined && !merchant.checkNotifySignV2(whole)) {
     throw new Error('the SDK does not take our notice')
   }
-  let body = new URLSearchParams(whole).toString()
+  let body = new URLSearchParams(bend === 'resplit' ? resplit(text, order, sign) : whole).toString()
   if (bend === 'truncated') {
     body = body.slice(0, body.length / 2)
   } else if (bend === 'html') {

@@ -513,6 +513,13 @@ function plainOf (order, refund, bend) {
   return plain
 }
 
+function eventOf (refund, bend) {
+  if (bend === 'other_event') {
+    return 'MCHTRANSFER.BILL.FINISHED'
+  }
+  return refund ? `REFUND.${refund.word}` : 'TRANSACTION.SUCCESS'
+}
+
 function notice (order, refund, bend) {
   const kind = refund ? 'refund' : 'transaction'
   const nonce = Formatter.nonce(12)
@@ -531,7 +538,7 @@ function notice (order, refund, bend) {
     id: `EV-${drawn()}${order.number}`,
     create_time: beijing(Date.now()),
     resource_type: 'encrypt-resource',
-    event_type: bend === 'other_event' ? 'MCHTRANSFER.BILL.FINISHED' : refund ? `REFUND.${refund.word}` : 'TRANSACTION.SUCCESS',
+    event_type: eventOf(refund, bend),
     summary: '摘要',
     resource: {
       original_type: bend === 'other_event' ? 'mch_payment' : kind,

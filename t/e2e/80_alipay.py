@@ -285,6 +285,24 @@ def test_refused_notices_move_nothing(_stack):
     assert channel.get(answer)["status"] == "paid"
 
 
+def test_a_genuine_notice_in_other_pieces_does_not_pay(_stack):
+    """What is signed has no marks where a value ends: a description that says
+    k=v&k=v (Alipay takes 128 characters of it) could pay another order."""
+    channel = held["key"]
+    dear, victim = channel.shown(amount=99999999)
+    answer, number = channel.pay(description=(
+        f"x&notify_id=2&out_trade_no={victim}&total_amount=999999.99&"
+        "trade_status=TRADE_SUCCESS&zz=1"))
+    assert answer.status == 201, answer
+    channel.counterpart.pay(number, silent=True)
+    before = channel.rows(victim)
+    channel.told(number, [400], bend="resplit")
+    assert channel.rows(victim) == before
+    assert channel.get(dear)["status"] == "paying"
+    channel.get(answer, sync=True)
+    channel.ends(answer, "paid")
+
+
 def test_genuine_notices_about_something_else_are_conflicts(_stack):
     held["key"].conflicts_by_notice(
         ("wrong_amount", "wrong_app", "wrong_seller"))

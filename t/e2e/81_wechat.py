@@ -91,7 +91,8 @@ def test_what_the_payers_app_is_called_with_is_signed(_stack):
         assert checked == {"genuine": True}, (method, action)
         counterpart.pay(number)
         channel.ends(answer, "paid")
-    answer, number = channel.shown(method="wechat_h5", client_ip="14.23.150.211")
+    answer, number = channel.shown(method="wechat_h5",
+                                   client_ip="14.23.150.211")
     assert answer.json["action"]["type"] == "redirect", answer
     assert answer.json["action"]["data"].endswith(number), answer
     counterpart.pay(number)
@@ -176,7 +177,7 @@ def test_refunds_that_end_otherwise(_stack):
     assert channel.refunds(number) == {refund.json["id"]: (100, 1)}
 
 
-# --- keys that change ---------------------------------------------------------
+# --- keys that change --------------------------------------------------------
 
 def test_notices_change_over_from_certificates(_stack):
     """An account with a public key takes one that a certificate signs."""
@@ -206,7 +207,7 @@ def test_another_certificate_is_fetched_when_a_message_names_it(_stack):
     assert channel.get(answer, sync=True)["status"] == "paid"
 
 
-# --- notices that are not what they seem --------------------------------------
+# --- notices that are not what they seem -------------------------------------
 
 def test_refused_notices_move_nothing(_stack):
     for channel in (held["key"], held["cert"]):
@@ -244,7 +245,7 @@ def test_a_notice_that_tells_nothing_of_ours_is_acknowledged(_stack):
     assert channel.get(answer)["status"] == "paying"
 
 
-# --- faults of answers --------------------------------------------------------
+# --- faults of answers -------------------------------------------------------
 
 def bar_taken_back(fault):
     """Not within 15 s of the create; `fault` of the reverse."""

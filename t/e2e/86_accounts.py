@@ -16,7 +16,7 @@ from payhub_stack_fixture import TREE
 
 FILE = os.path.join(TREE, "t", "data", "channels", "amberbank.json")
 BAR = {"method": "agatebank_bar", "extra": {"auth_code": "AGATE-1"}}
-ADDED = 12
+ADDED = 8
 ALIPAY = {"app_id": "2021000122671080", "seller_id": "2088101106499364"}
 
 held = {}  # banks and accounts, from test to test
@@ -30,7 +30,7 @@ def pids(stack):
 class Load:
     """Payments on all the time, on any account that takes them."""
 
-    def __init__(self, stack, threads=3, **payment):
+    def __init__(self, stack, threads=2, **payment):
         self.answers, self.ended = [], threading.Event()
         self.threads = [threading.Thread(target=self.run,
                                          args=(stack, payment))

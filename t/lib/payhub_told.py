@@ -72,6 +72,7 @@ def xml(fields):
 class Gateway:
     def __init__(self):
         self.calls, gateway = [], self
+        self.xml = None  # the next answers of rowxml
 
         class Handler(payhub_peer.Handler):
             def do_GET(self):
@@ -125,7 +126,9 @@ class Gateway:
             return 200, json.dumps(amber_sign(said)).encode(), ()
         if path == "/rowxml/create":
             number = re.search(r"<no>(\w+)</no>", body.decode()).group(1)
-            data = xml({"no": number, "state": "OPEN", "qr": "row://1"})
+            data = self.xml.replace(b"{no}", number.encode()) \
+                if self.xml is not None else xml(
+                    {"no": number, "state": "OPEN", "qr": "row://1"})
             return 200, data, [("Sign", mac(DECLARED_KEY, data))]
         return 500, b"", ()
 
@@ -161,6 +164,7 @@ class Said:
     plain = True  # its members stand in the body itself
     amounts = "decimal"
     conflicts = ("amount", "currency")
+    late = ()  # words of a status that come after a success, out of order
 
     gateway = None  # of whoever plays them
 
@@ -179,6 +183,7 @@ class Alipay(Said):
     keys = {"own key": "alipay/app_pkcs8.pem",
             "another account's key": "alipay/mid_pkcs8.pem"}
     conflicts = ("amount", "app", "seller")
+    late = ("WAIT_BUYER_PAY", "TRADE_CLOSED")
 
     def told(self):
         return {"app_id": self.account["app_id"], "charset": "utf-8",
@@ -221,6 +226,7 @@ class Wechat(Said):
     keys = {"own key": "merchant_pkcs8.pem",
             "another account's key": "platform2_pkcs8.pem"}
     conflicts = ("amount", "currency", "app", "seller")
+    late = ("NOTPAY", "USERPAYING", "CLOSED", "REVOKED", "PAYERROR")
     names = {"amount": "amount.total", "currency": "amount.currency",
              "app": "appid", "seller": "mchid", "number": "out_trade_no",
              "status": "trade_state"}
@@ -448,6 +454,7 @@ class Amber(Said):
     secret = {"key": DECLARED_KEY}
     keys = {"another account's key": "another key"}
     conflicts = ("amount", "currency", "seller")
+    late = ("SHUT", "OPEN", "DEAD")
     names = {"amount": "sum", "currency": "cur", "seller": "shop",
              "number": "no", "status": "state"}
     other_currency = "EUR"

@@ -233,7 +233,8 @@ class Wallet(Channel):
         amount = next(self.amounts)
         self.counterpart.knob("create", fault, amount=amount)
         answer, number = self.pay(amount=amount)
-        assert (answer.status, answer.json["status"]) == (201, "failed"), answer
+        assert (answer.status, answer.json["status"]) == (201, "failed"), \
+            answer
         assert answer.json["error"]["code"] == "PH-A403", answer.body
         assert self.book(number) is None
 

@@ -477,8 +477,7 @@ refunds_are_told_of_ours_and_of_others(void **state)
     assert_true(told.parts[0].order_number.len == 0);
     assert_true(told.parts[0].result.amount == 300);
     assert_int_equal(tell(PH_STR(FOREIGN("pending"))), PH_OK);
-    assert_true(told.is_ignored);
-    assert_int_equal(told.part_count, 0);
+    assert_true(told.is_ignored && told.part_count == 0);
     /* by another system, which has numbers of its own */
 #define NUMBERED(status)                                                       \
     EVENT("refund.updated",                                                    \
@@ -506,9 +505,6 @@ what_is_nothing_to_us_is_acknowledged(void **state)
               "{\"id\":\"pi_9\",\"amount\":1,\"currency\":\"usd\","
               "\"status\":\"succeeded\",\"metadata\":{}}"),
         /* in a currency that we do not take */
-        EVENT("payment_intent.succeeded",
-              "{\"id\":\"pi_9\",\"amount\":1000,\"currency\":\"iqd\","
-              "\"status\":\"succeeded\",\"metadata\":{}}"),
         EVENT("payment_intent.succeeded",
               "{\"id\":\"pi_9\",\"amount\":1000,\"currency\":\"iqd\","
               "\"status\":\"succeeded\",\"metadata\":{\"out_trade_no\":"

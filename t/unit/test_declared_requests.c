@@ -78,75 +78,75 @@ request_of(const char *text)
 }
 
 /* what values could do to headers, addresses and XML */
+static const struct value_row {
+    const char   *request;
+    struct ph_str subject;
+    const char   *url, *body; /* NULL = no request is made */
+} value_rows[] = {
+    { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"headers\":"
+      "{\"X\":\"{order.subject}\"}}}",
+      PH_STR_INIT("a\r\nEvil: 1"), NULL, NULL },
+    { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/"
+      "{order.subject|url}\"}}",
+      PH_STR_INIT("../@evil?#"), "https://h/..%2F%40evil%3F%23", "" },
+    /* a path that servers and proxies make shorter */
+    { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/a/"
+      "{order.subject|url}/b\"}}",
+      PH_STR_INIT(".."), NULL, NULL },
+    { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/a/"
+      "{order.subject|url}\"}}",
+      PH_STR_INIT("."), NULL, NULL },
+    { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/a/"
+      "{order.subject|url}?x=1\"}}",
+      PH_STR_INIT(".."), NULL, NULL },
+    { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/a?b="
+      "{order.subject|url}\"}}",
+      PH_STR_INIT(".."), "https://h/a?b=..", "" },
+    { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"xml\","
+      "\"root\":\"r\",\"fields\":{\"a\":\"{order.subject}\",\"b\":{\"c\":"
+      "\"{order.return_url}\"},\"d\":7,\"e\":{\"f\":true}}}}",
+      PH_STR_INIT("<x>&"), "https://h/",
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?><r><a>&lt;x&gt;&amp;</a>"
+      "<d>7</d><e><f>true</f></e></r>" },
+    { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"xml\","
+      "\"fields\":{\"a\":\"{order.subject}\"}}}",
+      PH_STR_INIT("\x01"), NULL, NULL },
+    { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"json\","
+      "\"fields\":{\"a\":\"{order.subject}\",\"b\":{\"c\":\"{order.amount|"
+      "number}\",\"d\":\"{order.amount}\"},\"e\":{\"f\":{\"g\":\""
+      "{order.return_url}\"}}}}}",
+      PH_STR_INIT("\"\\"), "https://h/",
+      "{\"a\":\"\\\"\\\\\",\"b\":{\"c\":8888,\"d\":\"8888\"}}" },
+    { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"json\","
+      "\"fields\":{\"a\":\"{order.subject}\"}}}",
+      PH_STR_INIT("\xff"), NULL, NULL },
+    { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"form\","
+      "\"fields\":{\"a\":\"{order.subject}\",\"b\":1}}}",
+      PH_STR_INIT("x y&b=2"), "https://h/", "a=x+y%26b%3D2&b=1" },
+    { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":"
+      "\"{{{order.subject|json}}}\"}}",
+      PH_STR_INIT("{\"x}"), "https://h/", "{\"{\\\"x}\"}" },
+};
+
 static void
 values_stay_values(void **unused)
 {
-    static const struct {
-        const char   *request;
-        struct ph_str subject;
-        const char   *url, *body; /* NULL = no request is made */
-    } rows[] = {
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"headers\":"
-          "{\"X\":\"{order.subject}\"}}}",
-          PH_STR_INIT("a\r\nEvil: 1"), NULL, NULL },
-        { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/"
-          "{order.subject|url}\"}}",
-          PH_STR_INIT("../@evil?#"), "https://h/..%2F%40evil%3F%23", "" },
-        /* a path that servers and proxies make shorter */
-        { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/a/"
-          "{order.subject|url}/b\"}}",
-          PH_STR_INIT(".."), NULL, NULL },
-        { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/a/"
-          "{order.subject|url}\"}}",
-          PH_STR_INIT("."), NULL, NULL },
-        { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/a/"
-          "{order.subject|url}?x=1\"}}",
-          PH_STR_INIT(".."), NULL, NULL },
-        { "{\"*\":{\"http\":\"GET\",\"url\":\"https://h/a?b="
-          "{order.subject|url}\"}}",
-          PH_STR_INIT(".."), "https://h/a?b=..", "" },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"xml\","
-          "\"root\":\"r\",\"fields\":{\"a\":\"{order.subject}\",\"b\":{\"c\":"
-          "\"{order.return_url}\"},\"d\":7,\"e\":{\"f\":true}}}}",
-          PH_STR_INIT("<x>&"), "https://h/",
-          "<?xml version=\"1.0\" encoding=\"UTF-8\"?><r><a>&lt;x&gt;&amp;</a>"
-          "<d>7</d><e><f>true</f></e></r>" },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"xml\","
-          "\"fields\":{\"a\":\"{order.subject}\"}}}",
-          PH_STR_INIT("\x01"), NULL, NULL },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"json\","
-          "\"fields\":{\"a\":\"{order.subject}\",\"b\":{\"c\":\"{order.amount|"
-          "number}\",\"d\":\"{order.amount}\"},\"e\":{\"f\":{\"g\":\""
-          "{order.return_url}\"}}}}}",
-          PH_STR_INIT("\"\\"), "https://h/",
-          "{\"a\":\"\\\"\\\\\",\"b\":{\"c\":8888,\"d\":\"8888\"}}" },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"json\","
-          "\"fields\":{\"a\":\"{order.subject}\"}}}",
-          PH_STR_INIT("\xff"), NULL, NULL },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":\"form\","
-          "\"fields\":{\"a\":\"{order.subject}\",\"b\":1}}}",
-          PH_STR_INIT("x y&b=2"), "https://h/", "a=x+y%26b%3D2&b=1" },
-        { "{\"*\":{\"http\":\"POST\",\"url\":\"https://h/\",\"body\":"
-          "\"{{{order.subject|json}}}\"}}",
-          PH_STR_INIT("{\"x}"), "https://h/", "{\"{\\\"x}\"}" },
-    };
-
     (void) unused;
-    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+    for (size_t i = 0; i < PH_COUNT(value_rows); i++) {
         struct declared_case c;
 
-        if (file_open(&c, request_of(rows[i].request)) == NULL) {
+        if (file_open(&c, request_of(value_rows[i].request)) == NULL) {
             fail_msg("%s", c.why);
         }
         account_open(&c);
-        c.order.subject = rows[i].subject;
-        if (rows[i].url == NULL) {
+        c.order.subject = value_rows[i].subject;
+        if (value_rows[i].url == NULL) {
             assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_ERROR);
         } else {
             assert_int_equal(op_step(&c, PH_OP_CREATE, NULL),
                              PH_STEP_NEED_REQUEST);
-            t_same(c.out.request.url, ph_str_z(rows[i].url));
-            t_same(c.out.request.body, ph_str_z(rows[i].body));
+            t_same(c.out.request.url, ph_str_z(value_rows[i].url));
+            t_same(c.out.request.body, ph_str_z(value_rows[i].body));
         }
         case_close(&c);
     }
@@ -159,19 +159,22 @@ work_without_bytes_has_its_end(void **unused)
     struct declared_case c;
     json_t              *root = bank_json(), *headers = json_object();
     json_t              *sign = json_object();
-    char                 name[16], nothing[512] = "", signs[640] = "";
-    char                 extra[2048] = "{\"b\":\"";
+    char          name[16], nothing_text[512], signs_text[640], text[2048];
+    struct ph_buf nothing = PH_BUF_INIT(nothing_text);
+    struct ph_buf signs   = PH_BUF_INIT(signs_text);
+    struct ph_buf extra   = PH_BUF_INIT(text);
 
     (void) unused;
     for (int i = 0; i < 46; i++) {
-        strcat(nothing, "{extra.a}");
-        strcat(signs, "{sign.mine}");
+        ph_buf_add(&nothing, PH_STR("{extra.a}"));
+        ph_buf_add(&signs, PH_STR("{sign.mine}"));
     }
-    (void) json_object_set_new(sign, "text", json_string(nothing));
+    (void) json_object_set_new(sign, "text", json_string(ph_buf_z(&nothing)));
+    assert_non_null(ph_buf_z(&signs));
     (void) json_object_set_new(json_object_get(root, "sign"), "mine", sign);
     for (int i = 0; i < 14; i++) {
-        snprintf(name, sizeof(name), "H%d", i);
-        (void) json_object_set_new(headers, name, json_string(signs));
+        (void) snprintf(name, sizeof(name), "H%d", i);
+        (void) json_object_set_new(headers, name, json_string(signs_text));
     }
     (void) json_object_set_new(
         json_object_get(json_object_get(root, "create"), "*"), "headers",
@@ -180,9 +183,10 @@ work_without_bytes_has_its_end(void **unused)
         fail_msg("%s", c.why);
     }
     account_open(&c);
-    memset(extra + strlen(extra), 'x', 1000);
-    strcat(extra, "\"}");
-    c.order.extra = ph_str_z(extra);
+    ph_buf_add(&extra, PH_STR("{\"b\":\""));
+    memset(ph_buf_reserve(&extra, 1000), 'x', 1000);
+    ph_buf_add(&extra, PH_STR("\"}"));
+    c.order.extra = ph_buf_str(&extra);
     assert_int_equal(op_step(&c, PH_OP_CREATE, NULL), PH_STEP_ERROR);
     case_close(&c);
 }

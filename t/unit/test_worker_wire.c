@@ -13,15 +13,21 @@ static struct ph_arena   arena;
 static const char *const own[] = { "trade_no", "amount.total", NULL };
 
 static struct ph_str
-shown(struct ph_str body, size_t size)
+shown_but(struct ph_str body, size_t size, const char *extra)
 {
     static char   text[4096];
     struct ph_buf out;
 
     ph_buf_init(&out, text, size);
     ph_arena_init(&arena, memory, sizeof(memory));
-    wk_wire_body(&out, body, own, &arena);
+    wk_wire_body(&out, body, own, ph_str_z(extra), &arena);
     return ph_buf_str(&out);
+}
+
+static struct ph_str
+shown(struct ph_str body, size_t size)
+{
+    return shown_but(body, size, "");
 }
 
 /* clang-format off */
@@ -61,6 +67,27 @@ values_of_the_list_and_names_of_the_rest(void **unused)
     for (size_t i = 0; i < PH_COUNT(bodies); i++) {
         t_same(shown(ph_str_z(bodies[i].body), 300), ph_str_z(bodies[i].text));
     }
+}
+
+/* A payer's code is shown under no name. */
+static void
+what_the_payer_gave_is_not_shown(void **unused)
+{
+    static const char extra[]
+        = "{\"auth_code\":\"AMB-1\",\"n\":7,\"empty\":\"\",\"deep\":{\"a\":"
+          "\"b\"}}";
+
+    (void) unused;
+    t_same(shown_but(PH_STR("{\"code\":\"AMB-1\",\"status\":\"OPEN\"}"), 300,
+                     extra),
+           PH_STR("status=OPEN -code"));
+    t_same(shown_but(PH_STR("code=AMB-1&status=OPEN"), 300, extra),
+           PH_STR("status=OPEN -code"));
+    t_same(
+        shown_but(PH_STR("{\"code\":\"x AMB-1\",\"status\":\"\"}"), 300, extra),
+        PH_STR("status= -code"));
+    t_same(shown_but(PH_STR("{\"code\":\"0\"}"), 300, "no JSON"),
+           PH_STR("code=0"));
 }
 
 /* Whatever the room, no half of a value stands there. */
@@ -287,6 +314,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_of_the_list_and_names_of_the_rest),
+        cmocka_unit_test(what_the_payer_gave_is_not_shown),
         cmocka_unit_test(a_short_line_cuts_whole_values),
         cmocka_unit_test(many_members_are_bounded),
         cmocka_unit_test(paths_and_ids),
