@@ -41,6 +41,12 @@ wk_account_release(struct wk_account *account)
     peer.released += account == &fresh;
 }
 
+const char *
+wk_op_word(enum ph_channel_op kind)
+{
+    return kind == PH_OP_CREATE ? "create" : "other";
+}
+
 void
 wk_wire_call(const struct wk_op *op, const struct wk_call *call)
 {
