@@ -234,7 +234,8 @@ state_read(struct steps *it)
             call->arena,
             ph_str_make((const char *) call->state + 1, call->state_len - 1));
     } else if (call->state_len > STATE_HEAD) {
-        it->known.was_captured = call->state[1] == 'y';
+        it->known.was_captured = call->state[1] != 'n';
+        it->known.is_first     = call->state[1] == 'f';
         it->known.declines     = (uint8_t) (call->state[2] - '0');
         it->known.id           = ph_arena_dup(
                       call->arena, ph_str_make((const char *) call->state + STATE_HEAD,
@@ -253,7 +254,9 @@ state_write(struct steps *it, enum paypal_phase phase)
     if (is_of_refund(call->op)) {
         ph_buf_add(&buf, it->refusal);
     } else {
-        ph_buf_byte(&buf, it->known.was_captured ? 'y' : 'n');
+        ph_buf_byte(&buf, !it->known.was_captured ? 'n'
+                          : it->known.is_first    ? 'f'
+                                                  : 'y');
         ph_buf_byte(&buf, (char) ('0' + it->known.declines));
         ph_buf_add(&buf, it->known.id);
     }
@@ -293,6 +296,7 @@ ask(struct steps *it, enum paypal_phase phase)
         ok = paypal_get_make(call, it->known.id, request);
         break;
     case PAYPAL_CAPTURE:
+        it->known.is_first     = !it->known.was_captured;
         it->known.was_captured = true;
         ok                     = paypal_capture_make(call, &it->known, request);
         break;
@@ -654,8 +658,10 @@ step(struct ph_channel_call *call, const struct ph_channel_reply *last,
         return begin(&it);
     }
     if (last->status == 401 && phase != PAYPAL_NONE) {
+        /* one that was sent before this may still be on its way */
         it.known.was_captured
-            = it.known.was_captured && phase != PAYPAL_CAPTURE;
+            = it.known.was_captured
+              && !(phase == PAYPAL_CAPTURE && it.known.is_first);
         state_write(&it, PAYPAL_NONE);
         return PH_STEP_NEED_REFRESH;
     }

@@ -112,6 +112,7 @@ struct paypal_refund {
 struct paypal_memory {
     struct ph_str id;           /* the order's, {NULL, 0} = not known */
     bool          was_captured; /* asked to, at least */
+    bool          is_first;     /* and by the last request alone */
     uint8_t       declines;     /* captures that the payer's bank refused */
 };
 

@@ -278,6 +278,15 @@ a_401_is_a_reason_to_refresh(void **state)
         answer(404, REFUSAL("RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID")),
         PH_STEP_DONE);
     proves(PH_RESULT_NOT_FOUND, "not_found");
+    /* but for a capture before that one whose answer never came */
+    begin(PH_OP_QUERY);
+    assert_int_equal(answer(200, ORDER("APPROVED")), PH_STEP_NEED_REQUEST);
+    begin(PH_OP_QUERY);
+    assert_int_equal(answer(200, ORDER("APPROVED")), PH_STEP_NEED_REQUEST);
+    assert_int_equal(answer(401, ""), PH_STEP_NEED_REFRESH);
+    begin(PH_OP_QUERY);
+    answer(404, REFUSAL("RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID"));
+    proves(PH_RESULT_UNKNOWN, "not_found");
 
     order.trade_no = PH_STR("2GG");
     begin(PH_OP_REFUND);
