@@ -154,7 +154,7 @@ typedef struct {
 typedef ngx_int_t (*ngx_http_payhub_step_pt)(ngx_http_request_t *r);
 
 
-/* ngx_http_payhub_module.c */
+/* ngx_http_payhub_module.c, ngx_http_payhub_variable.c */
 
 ngx_http_payhub_request_t *ngx_http_payhub_find(ngx_http_request_t *r);
 ngx_http_payhub_request_t *ngx_http_payhub_get(ngx_http_request_t *r);
@@ -175,6 +175,7 @@ ngx_int_t ngx_http_payhub_problem(ngx_http_request_t *r,
 void ngx_http_payhub_mark_server(ngx_conf_t *cf);
 char *ngx_http_payhub_duplicate(ngx_conf_t *cf, ngx_command_t *cmd,
     char *code);
+ngx_int_t ngx_http_payhub_add_variables(ngx_conf_t *cf);
 
 /* ngx_http_payhub_key_conf.c */
 
@@ -203,7 +204,7 @@ time_t ngx_http_payhub_verify_conf_skew(ngx_conf_t *cf);
 ngx_int_t ngx_http_payhub_verify_step(ngx_http_request_t *r);
 ngx_int_t ngx_http_payhub_nonce_step(ngx_http_request_t *r);
 
-/* ngx_http_payhub_limit_module.c */
+/* ngx_http_payhub_limit_step.c */
 
 ngx_int_t ngx_http_payhub_limit_address_step(ngx_http_request_t *r);
 ngx_int_t ngx_http_payhub_limit_identity_step(ngx_http_request_t *r);

@@ -132,6 +132,11 @@ void ngx_http_payhub_limit_everybody_hold(ngx_http_payhub_limit_zone_t *zone);
 ngx_http_payhub_limit_zone_t *ngx_http_payhub_limit_named(ngx_conf_t *cf,
     ngx_http_payhub_limit_main_conf_t *lmcf, ngx_str_t *name);
 
+/* ngx_http_payhub_limit_key_conf.c */
+
+char *ngx_http_payhub_limit_zone_key(ngx_conf_t *cf,
+    ngx_http_payhub_limit_zone_t *zone, ngx_str_t *value);
+
 /* ngx_http_payhub_limit_key.c */
 
 ngx_int_t ngx_http_payhub_limit_key(ngx_http_request_t *r,

@@ -1,7 +1,7 @@
 
 /*
- * Live changes: the text in the zone, its writers, and the snapshots that
- * each process builds from it.
+ * Live changes: the text in the zone, and the snapshots that each process
+ * builds from it.
  *
  * Two buffers take turns.  Generation g lies in buffer g & 1; while its word
  * stands only the other buffer is written, so who finds the same word before
@@ -16,7 +16,6 @@
 
 
 #define NGX_HTTP_PAYHUB_LIVE_TRIES       100
-#define NGX_HTTP_PAYHUB_LIVE_SLICE_MS    5  /* between slices of a file */
 
 
 static size_t ngx_http_payhub_live_size(size_t left);
@@ -26,18 +25,7 @@ static ngx_http_payhub_live_t *ngx_http_payhub_live_build(void);
 static ngx_int_t ngx_http_payhub_live_fill(ngx_http_payhub_live_t *live,
     json_t *all);
 static void ngx_http_payhub_live_unref(ngx_http_payhub_live_t *live);
-static void ngx_http_payhub_live_prune(void);
-static void ngx_http_payhub_live_timer(ngx_event_t *ev);
-static char *ngx_http_payhub_live_check_key(ngx_pool_t *pool,
-    json_t *change);
-static ngx_int_t ngx_http_payhub_live_build_keys(ngx_http_payhub_live_t *live);
 
-
-static ngx_http_payhub_live_kind_t  ngx_http_payhub_live_keys = {
-    ngx_string("key"),
-    ngx_http_payhub_live_check_key,
-    ngx_http_payhub_live_build_keys
-};
 
 static ngx_http_payhub_live_kind_t  *ngx_http_payhub_live_kinds[] = {
     &ngx_http_payhub_limit_live,
@@ -58,8 +46,6 @@ ngx_http_payhub_area_t  ngx_http_payhub_live_area = {
 /* of this process */
 
 static ngx_http_payhub_live_t  *ngx_http_payhub_live_current;
-static ngx_event_t              ngx_http_payhub_live_event;
-static ngx_connection_t         ngx_http_payhub_live_conn;
 static time_t                   ngx_http_payhub_live_failed;
 
 
@@ -380,9 +366,7 @@ ngx_http_payhub_live_kind(const char *name)
 }
 
 
-/* whether a change was made to a directive that stands otherwise by now */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_http_payhub_live_stale(ngx_pool_t *pool, json_t *change)
 {
     char                         *rv;
@@ -491,303 +475,11 @@ ngx_http_payhub_live_unref(ngx_http_payhub_live_t *live)
 }
 
 
-/* What ended, and what the file won over, leaves the table. */
-
-static void
-ngx_http_payhub_live_prune(void)
-{
-    json_t                       *now, *change, *gone;
-    size_t                        i, n;
-    uint64_t                      word, next;
-    ngx_str_t                     by = ngx_string("nginx");
-    ngx_pool_t                   *pool;
-    ngx_uint_t                    ended, failed;
-    ngx_http_payhub_live_head_t  *head;
-
-    head = ngx_http_payhub_live_head();
-
-    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, ngx_cycle->log);
-    gone = json_array();
-
-    if (pool == NULL || gone == NULL || !ngx_http_payhub_live_lock(head)) {
-        json_decref(gone);
-
-        if (pool) {
-            ngx_destroy_pool(pool);
-        }
-
-        return;
-    }
-
-    word = head->word;
-    next = (word >> NGX_HTTP_PAYHUB_LIVE_LEN_BITS) + 1;
-    failed = 1;
-
-    now = ngx_http_payhub_live_parse(head->texts[(next - 1) & 1],
-                                     word & NGX_HTTP_PAYHUB_LIVE_LEN_MASK);
-
-    for (n = json_array_size(now); n > 0; n--) {
-        change = json_array_get(now, n - 1);
-
-        if (json_is_true(json_object_get(change, "removed"))) {
-            continue;
-        }
-
-        ended = ngx_http_payhub_live_until(change)
-                && ngx_http_payhub_live_until(change) <= ngx_time();
-
-        if (ended || ngx_http_payhub_live_stale(pool, change)) {
-            (void) json_array_append(gone, change);
-            (void) json_array_remove(now, n - 1);
-        }
-    }
-
-    if (json_array_size(gone)) {
-        failed = ngx_http_payhub_live_publish(pool, head, now, next) != NULL;
-    }
-
-    ngx_http_payhub_zone_unlock();
-
-    for (i = 0; !failed && i < json_array_size(gone); i++) {
-        change = json_array_get(gone, i);
-
-        ngx_http_payhub_live_audit(&by, ngx_http_payhub_live_until(change)
-                                        && ngx_http_payhub_live_until(change)
-                                           <= ngx_time()
-                                        ? "ended"
-                                        : "dropped, since the directive in "
-                                          "nginx.conf has changed,",
-                                   change, NULL, next);
-    }
-
-    json_decref(now);
-    json_decref(gone);
-    ngx_destroy_pool(pool);
-}
-
-
-/* --- what each process does by itself */
-
-
-/* true: this process is the one that prunes and writes the state file */
-
-static ngx_uint_t
-ngx_http_payhub_live_keep(ngx_http_payhub_live_head_t *head)
-{
-    uint64_t  keeper, self;
-
-    self = ngx_http_payhub_owner();
-    keeper = __atomic_load_n(&head->keeper, __ATOMIC_ACQUIRE);
-
-    if (!ngx_http_payhub_epoch_latest()) {
-        return 0;
-    }
-
-    if (keeper == self) {
-        return 1;
-    }
-
-    return !ngx_http_payhub_owner_alive(keeper)
-           && __sync_bool_compare_and_swap(&head->keeper, keeper, self);
-}
-
-
-static void
-ngx_http_payhub_live_release(ngx_http_payhub_live_head_t *head)
-{
-    (void) __sync_bool_compare_and_swap(&head->keeper,
-                                        ngx_http_payhub_owner(), 0);
-}
-
-
-static void
-ngx_http_payhub_live_timer(ngx_event_t *ev)
-{
-    ngx_msec_t                     delay;
-    ngx_http_payhub_live_t        *live;
-    ngx_http_payhub_live_head_t   *head;
-    ngx_http_payhub_state_conf_t  *state;
-
-    delay = NGX_HTTP_PAYHUB_LIVE_MS;
-    ev->log = ngx_cycle->log;
-
-    head = ngx_http_payhub_live_head();
-    live = ngx_http_payhub_live_now();
-
-    if (head) {
-        if (ngx_exiting || ngx_terminate || !ngx_http_payhub_epoch_latest()) {
-            ngx_http_payhub_state_stop();
-            ngx_http_payhub_live_release(head);
-
-        } else if (ngx_http_payhub_live_keep(head)) {
-
-            if (live && (live->stale || (live->next_until
-                                         && live->next_until <= ngx_time())))
-            {
-                ngx_http_payhub_live_prune();
-            }
-
-            state = ngx_http_payhub_state_conf((ngx_cycle_t *) ngx_cycle);
-
-            if (state && ngx_http_payhub_state_tick(state, 0)) {
-                delay = NGX_HTTP_PAYHUB_LIVE_SLICE_MS;
-            }
-
-        } else {
-            ngx_http_payhub_state_stop();
-        }
-    }
-
-    if (!ngx_exiting && !ngx_terminate) {
-        ngx_add_timer(ev, delay);
-    }
-}
-
-
 void
-ngx_http_payhub_live_start(ngx_cycle_t *cycle)
+ngx_http_payhub_live_forget(void)
 {
-    ngx_event_t  *ev;
-
-    ev = &ngx_http_payhub_live_event;
-
-    ngx_http_payhub_live_conn.fd = (ngx_socket_t) -1;
-
-    ev->handler = ngx_http_payhub_live_timer;
-    ev->data = &ngx_http_payhub_live_conn;
-    ev->log = cycle->log;
-    ev->cancelable = 1;
-
-    ngx_add_timer(ev, 1);
-}
-
-
-void
-ngx_http_payhub_live_stop(void)
-{
-    ngx_http_payhub_live_head_t   *head;
-    ngx_http_payhub_state_conf_t  *state;
-
-    head = ngx_http_payhub_live_head();
-
-    if (head && ngx_http_payhub_live_keep(head)) {
-        state = ngx_http_payhub_state_conf((ngx_cycle_t *) ngx_cycle);
-
-        if (state) {
-            (void) ngx_http_payhub_state_tick(state, 1);
-        }
-
-        ngx_http_payhub_live_release(head);
-    }
-
     if (ngx_http_payhub_live_current) {
         ngx_http_payhub_live_unref(ngx_http_payhub_live_current);
         ngx_http_payhub_live_current = NULL;
     }
-}
-
-
-/* --- revoked keys */
-
-
-/* A revocation does not depend on the file: only a person takes it back. */
-
-static char *
-ngx_http_payhub_live_check_key(ngx_pool_t *pool, json_t *change)
-{
-    json_t         *id;
-    struct ph_str   text;
-
-    id = json_object_get(change, "id");
-    text = ph_str_make(json_string_value(id), json_string_length(id));
-
-    if (!ph_str_is_token(text, PH_KEY_ID_LEN_MAX)) {
-        return ngx_http_payhub_live_say(pool, "found id %s, expected 1 to %d "
-                                        "of [A-Za-z0-9_-]",
-                                        ngx_http_payhub_live_shown(pool, id),
-                                        PH_KEY_ID_LEN_MAX);
-    }
-
-    if (!json_is_true(json_object_get(change, "revoked"))) {
-        return "found no \"revoked\":true, expected it: DELETE takes a "
-               "revocation back";
-    }
-
-    if (json_object_set_new(change, "base", json_string("-")) != 0) {
-        return ngx_http_payhub_live_busy;
-    }
-
-    return NULL;
-}
-
-
-static int ngx_libc_cdecl
-ngx_http_payhub_live_cmp(const void *a, const void *b)
-{
-    return ph_str_cmp(*(const struct ph_str *) a, *(const struct ph_str *) b);
-}
-
-
-static ngx_int_t
-ngx_http_payhub_live_build_keys(ngx_http_payhub_live_t *live)
-{
-    size_t       i;
-    json_t      *change, *id;
-    ngx_uint_t   n;
-
-    if (json_array_size(live->changes) == 0) {
-        return NGX_OK;
-    }
-
-    live->revoked = ngx_palloc(live->pool, json_array_size(live->changes)
-                                           * sizeof(struct ph_str));
-    if (live->revoked == NULL) {
-        return NGX_ERROR;
-    }
-
-    n = 0;
-
-    json_array_foreach(live->changes, i, change) {
-        if (json_is_true(json_object_get(change, "revoked"))) {
-            id = json_object_get(change, "id");
-            live->revoked[n++] = ph_str_make(json_string_value(id),
-                                             json_string_length(id));
-        }
-    }
-
-    live->revoked_n = n;
-
-    ngx_qsort(live->revoked, n, sizeof(struct ph_str),
-              ngx_http_payhub_live_cmp);
-
-    return NGX_OK;
-}
-
-
-ngx_uint_t
-ngx_http_payhub_live_revoked(ngx_http_payhub_live_t *live, struct ph_str id)
-{
-    int         rc;
-    ngx_uint_t  first, last, middle;
-
-    first = 0;
-    last = live->revoked_n;
-
-    while (first < last) {
-        middle = first + (last - first) / 2;
-        rc = ph_str_cmp(id, live->revoked[middle]);
-
-        if (rc == 0) {
-            return 1;
-        }
-
-        if (rc < 0) {
-            last = middle;
-
-        } else {
-            first = middle + 1;
-        }
-    }
-
-    return 0;
 }

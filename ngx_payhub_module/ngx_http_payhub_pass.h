@@ -1,7 +1,7 @@
 
 /*
- * Between the two halves of payhub_pass: nginx's upstream on one side, frames
- * on the other.
+ * Between the files of payhub_pass: nginx's upstream on one side, frames on
+ * the other.
  */
 
 
@@ -10,6 +10,27 @@
 
 
 #include "ngx_http_payhub_link.h"
+
+
+/* one an upstream that payhub_pass names */
+
+typedef struct {
+    ngx_http_upstream_srv_conf_t    *upstream;
+    ngx_http_upstream_init_peer_pt   init;  /* of its balancer */
+} ngx_http_payhub_pass_peers_t;
+
+
+typedef struct {
+    ngx_array_t                      peers; /* of the above */
+} ngx_http_payhub_pass_main_conf_t;
+
+
+typedef struct {
+    ngx_http_upstream_conf_t         upstream;  /* nothing is out */
+    ngx_http_upstream_conf_t         out;       /* a byte may be out */
+    ngx_http_upstream_conf_t         busy;      /* a worker has said BUSY */
+    ngx_msec_t                       timeout;
+} ngx_http_payhub_pass_loc_conf_t;
 
 
 /* one a call, in the request's context */
@@ -29,14 +50,29 @@ typedef struct {
 } ngx_http_payhub_pass_ctx_t;
 
 
-/* NGX_OK, or the status to refuse with */
+/* ngx_http_payhub_pass_module.c */
+
+ngx_int_t ngx_http_payhub_pass_handler(ngx_http_request_t *r);
+
+/* ngx_http_payhub_pass_conf.c */
+
+char *ngx_http_payhub_pass(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+char *ngx_http_payhub_pass_timeout(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void *ngx_http_payhub_pass_create_main_conf(ngx_conf_t *cf);
+void *ngx_http_payhub_pass_create_loc_conf(ngx_conf_t *cf);
+char *ngx_http_payhub_pass_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+/* ngx_http_payhub_pass_frame.c: NGX_OK, or the status to refuse with */
 
 ngx_int_t ngx_http_payhub_pass_take_body(ngx_http_request_t *r,
     ngx_http_payhub_pass_ctx_t *ctx);
 ngx_int_t ngx_http_payhub_pass_build(ngx_http_request_t *r,
     ngx_http_payhub_pass_ctx_t *ctx);
 
-/* NGX_OK with a whole frame, NGX_AGAIN, or NGX_ERROR: not to be trusted */
+/* ngx_http_payhub_pass_answer.c: NGX_OK with a whole frame, NGX_AGAIN, or
+   NGX_ERROR: not to be trusted */
 
 ngx_int_t ngx_http_payhub_pass_read(ngx_http_request_t *r,
     ngx_http_payhub_pass_ctx_t *ctx, struct ph_frame *frame);

@@ -51,7 +51,8 @@ void ngx_http_payhub_text_add(ngx_http_payhub_text_t *text, const void *p,
 void ngx_cdecl ngx_http_payhub_text_printf(ngx_http_payhub_text_t *text,
     const char *fmt, ...);      /* at most 1024 bytes, longer is cut */
 
-/* everything as one tree; NULL: no memory.  @new reference */
+/* ngx_http_payhub_status_tree.c: everything as one tree; NULL: no memory.
+   @new reference */
 
 json_t *ngx_http_payhub_status_tree(void);
 

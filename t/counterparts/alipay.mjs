@@ -22,6 +22,9 @@ const { signatureV3: rsa2, aesEncryptText } = await import(
 const FOLDER = process.argv[2]
 const APP_ID = '2021000122671080'
 const SELLER_ID = '2088101106499364'
+/* whose merchant the app acts for with a token, and who has to be told */
+const ACTED_FOR = { '202611BBpayhubacts0001': '2088101106499372' }
+const PROVIDER_ID = '2088511833207846'
 const AES_KEY = 'MTIzNDU2Nzg5MGFiY2RlZg=='
 const CLOCK_MS = 10 * 60 * 1000
 const BEIJING_MS = 8 * 3600 * 1000
@@ -151,6 +154,10 @@ function contentCheck (method, content) {
   if (content.time_expire !== undefined) {
     need(fromBeijing(content.time_expire) > Date.now(), `time_expire ${content.time_expire}`)
   }
+  if (content.extend_params !== undefined) {
+    need(JSON.stringify(content.extend_params) === JSON.stringify({ sys_service_provider_id: PROVIDER_ID }),
+      `extend_params ${JSON.stringify(content.extend_params)}`)
+  }
   if (method === 'alipay.trade.create') {
     need((content.buyer_id ?? content.buyer_open_id) !== undefined, 'no buyer')
   }
@@ -170,6 +177,8 @@ function read (request) {
   const content = contentOf(params)
   contentCheck(params.method, content)
   const opens = row[0] === 'create' || row[0] === 'open'
+  need(params.app_auth_token === undefined || params.app_auth_token in ACTED_FOR,
+    `app_auth_token is ${params.app_auth_token}`)
   need(opens || params.notify_url === undefined, `notify_url in ${params.method}`)
   need(!opens || params.notify_url, `no notify_url in ${params.method}`)
   const amount = content.total_amount ?? content.refund_amount
@@ -182,6 +191,7 @@ function read (request) {
     amount: amount === undefined ? amounts.get(content.out_trade_no) : fen(amount),
     refundAmount: amounts.get(content.out_request_no),
     content,
+    token: params.app_auth_token,
     notifyUrl: params.notify_url,
     returnUrl: params.return_url,
     encrypted: params.encrypt_type === 'AES',
@@ -207,6 +217,9 @@ function open (asked, books) {
     notifyUrl: asked.notifyUrl,
     returnUrl: asked.returnUrl,
     certified: asked.certified,
+    token: asked.token,
+    provider: content.extend_params?.sys_service_provider_id,
+    signer: now.merchant,
     tradeNo: `20261123220014${drawn()}`,
     scanned: asked.method !== 'alipay.trade.precreate',
     reverses: 0
@@ -275,10 +288,15 @@ function create (asked, books) {
     : { ...DONE, out_trade_no: order.number, qr_code: `https://qr.alipay.com/bax${order.number}` }
 }
 
+/* An order is that merchant's alone for whom it was made. */
+const orderOf = (asked, books) => {
+  const order = books.order(asked.number)
+  return order?.token === asked.token ? order : undefined
+}
 const known = order => order !== undefined && (order.scanned || order.status !== 'open')
 
 function query (asked, books) {
-  const order = books.order(asked.number)
+  const order = orderOf(asked, books)
   if (!known(order)) {
     return failed('ACQ.TRADE_NOT_EXIST')
   }
@@ -295,7 +313,7 @@ function query (asked, books) {
 }
 
 function close (asked, books) {
-  const order = books.order(asked.number)
+  const order = orderOf(asked, books)
   if (!known(order)) {
     return failed('ACQ.TRADE_NOT_EXIST')
   }
@@ -308,7 +326,7 @@ function close (asked, books) {
 
 /* A knob's "retry" does nothing and says Y. */
 function reverse (asked, books) {
-  const order = books.order(asked.number)
+  const order = orderOf(asked, books)
   if (asked.fault === 'retry') {
     return { ...DONE, out_trade_no: asked.number, retry_flag: 'Y' }
   }
@@ -327,7 +345,7 @@ function reverse (asked, books) {
 }
 
 function refund (asked, books) {
-  const order = books.order(asked.number)
+  const order = orderOf(asked, books)
   amounts.set(asked.refund, asked.amount)
   if (asked.fault === 'system_error') {
     return failed('ACQ.SYSTEM_ERROR')
@@ -364,7 +382,7 @@ function refund (asked, books) {
 }
 
 function refundQuery (asked, books) {
-  const order = books.order(asked.number)
+  const order = orderOf(asked, books)
   if (!known(order)) {
     return failed('ACQ.TRADE_NOT_EXIST')
   }

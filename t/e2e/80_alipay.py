@@ -1,16 +1,16 @@
 """Alipay end to end: alipay-sdk checks what is sent and signs what comes."""
 
-import itertools
 import os
 import subprocess
 import urllib.request
 
+from payhub_channel_accounts import (
+    ALIPAY_ACTED_FOR, ALIPAY_PROVIDER, ALIPAY_TOKEN, Alipay, key)
 from payhub_channel_rows import at_once, wait
 from payhub_counterpart import KEYS, Counterpart
 from payhub_scenario import order
-from payhub_wallet_rows import LOST, ROWS, UNREADABLE, Wallet
+from payhub_wallet_rows import LOST, ROWS, UNREADABLE
 
-APP_ID, SELLER_ID = "2021000122671080", "2088101106499364"
 AES_KEY = "MTIzNDU2Nzg5MGFiY2RlZg=="
 BUYER = {"buyer_id": "2088102175864321"}
 FAULTS = LOST + UNREADABLE + ("root_twice", "error_response", "system_error",
@@ -19,38 +19,17 @@ FAULTS = LOST + UNREADABLE + ("root_twice", "error_response", "system_error",
 held = {}  # the counterpart and its accounts, from the first test on
 
 
-class Alipay(Wallet):
-    bar = ("alipay_bar", "281234567890123456")
-
-
-def key(name):
-    path = os.path.join(KEYS, "alipay", name)
-    with open(path, encoding="ascii") as file:
-        return file.read()
-
-
-def account(stack, first_amount, **more):
-    counterpart = held["counterpart"]
-    secrets = {"app_private_key": key("app_pkcs8.pem")}
-    if "aes_key" in more:
-        secrets["aes_key"] = more.pop("aes_key")
-    channel = Alipay(
-        stack, counterpart, "alipay",
-        {"gateway_url": counterpart.url + "/gateway.do", "app_id": APP_ID,
-         "seller_id": SELLER_ID, **more}, secrets, method="alipay_qr")
-    channel.amounts = itertools.count(first_amount)  # a knob's mark
-    return channel
-
-
 def test_accounts_are_added_live(stack):
-    held["counterpart"] = Counterpart("alipay")
-    public = {"alipay_public_key": key("platform_public.pem")}
-    held["key"] = account(stack, 310100, **public)
-    held["aes"] = account(stack, 320100, aes_key=AES_KEY, **public)
-    held["cert"] = account(
-        stack, 330100, app_cert=key("appCertPublicKey.crt"),
-        alipay_cert=key("alipayCertPublicKey.crt"),
-        alipay_root_cert=key("alipayRootCert.crt"))
+    bank = held["counterpart"] = Counterpart("alipay")
+    held["key"] = Alipay(stack, bank, first_amount=310100, **Alipay.public)
+    held["aes"] = Alipay(stack, bank, first_amount=320100, aes_key=AES_KEY,
+                         **Alipay.public)
+    held["cert"] = Alipay(stack, bank, first_amount=330100,
+                          **Alipay.certified)
+    held["acts"] = Alipay(
+        stack, bank, first_amount=340100, app_auth_token=ALIPAY_TOKEN,
+        sys_service_provider_id=ALIPAY_PROVIDER,
+        **{**Alipay.public, "seller_id": ALIPAY_ACTED_FOR})
 
 
 def test_a_code_is_shown_scanned_paid_and_told(_stack):
@@ -116,9 +95,9 @@ def test_jsapi_and_bar_codes(_stack):
             == channel.book(number)["tradeNo"], answer
 
 
-def bar_waits_and_is_taken_back(fault):
+def bar_waits_and_is_taken_back(fault, channel=None):
     """`fault` of the cancel."""
-    channel = held["key"]
+    channel = channel or held["key"]
     more = {"reverse": fault} if fault else {}
     answer, number = channel.bar_pay("wait", **more)
     channel.ends(answer, "closed", wait_s=35)
@@ -190,7 +169,7 @@ def test_alipay_takes_another_certificate(stack):
     for name in ("k", "c"):
         with open(os.path.join(folder, name), encoding="ascii") as file:
             texts[name] = file.read()
-    counterpart.ask("/_rotate", cert=texts["c"] + key("mid.crt"),
+    counterpart.ask("/_rotate", cert=texts["c"] + key("alipay", "mid.crt"),
                     key=texts["k"])
     answer, number = channel.shown_later()
     counterpart.pay(number, silent=True)
@@ -200,6 +179,45 @@ def test_alipay_takes_another_certificate(stack):
     assert channel.get(answer, sync=True)["status"] == "paid"
     asked = [one["op"] for one in counterpart.seen()["seen"]]
     assert asked.count("refresh") == 1, asked.count("refresh")
+
+
+def test_acting_for_a_merchant(_stack):
+    """By the token of each request; a merchant's orders are his alone."""
+    channel = held["acts"]
+    answer, number = channel.shown()
+    told = channel.counterpart.pay(number)
+    assert [one["status"] for one in told] == [200], told
+    channel.ends(answer, "paid")
+    book = channel.book(number)
+    assert (book["token"], book["provider"]) == (
+        ALIPAY_TOKEN, ALIPAY_PROVIDER), book
+    refund = channel.refund(answer, 100)
+    assert refund.json["status"] == "succeeded", refund
+    channel.told(number, [200], refund=refund.json["id"])
+    channel.refund_query_row("drop_after")
+    answer, number = channel.paid_silently()
+    assert channel.get(answer, sync=True)["status"] == "paid"
+    answer, number = channel.scanned()
+    assert channel.close(answer).json["status"] == "closed"
+    answer, number = channel.bar_pay()
+    assert answer.json["status"] == "paid", answer
+    bar_waits_and_is_taken_back(None, channel)
+    for method in ("alipay_page", "alipay_wap", "alipay_jsapi"):
+        answer, number = channel.shown(
+            method=method, extra=BUYER if method == "alipay_jsapi" else {})
+        if method != "alipay_jsapi":
+            with urllib.request.urlopen(answer.json["action"]["data"],
+                                        timeout=10) as page:
+                assert page.status == 200
+        assert channel.book(number)["token"] == ALIPAY_TOKEN
+        channel.counterpart.pay(number)
+        channel.ends(answer, "paid")
+    # paid, but to another merchant of the same app
+    channel.conflicts_by_notice(("wrong_seller", "wrong_app"))
+    other = held["key"]
+    answer, number = other.paid_silently()
+    other.told(number, [200], bend="acted_for")
+    other.ends(answer, "conflict")
 
 
 def test_close(_stack):
@@ -369,6 +387,6 @@ def test_a_create_that_alipay_did_not_take_is_not_sent(_stack):
 
 
 def test_the_books_hold(_stack):
-    for channel in ("key", "aes", "cert"):
+    for channel in ("key", "aes", "cert", "acts"):
         held[channel].holds()
     held["counterpart"].end()

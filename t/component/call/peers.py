@@ -1,9 +1,12 @@
 """Scripted HTTPS peers for call.test: HTTP/1.1 and a hand-made HTTP/2.
 
 A peer counts arrivals (a whole request read) over all its connections and
-takes one action of its script for each; the last action repeats.
+takes one action of its script for each; the last action repeats.  Whoever is
+closed keeps its port until the test ends: the engine may still hold a kept
+connection to it, and a thread may still be on its way into accept().
 
   ok        200 with a short body          big:N     200 with N bytes
+  all:N     200 when N have arrived
   drop      close, nothing answered        half      200, half the body, close
   hang      answer nothing, keep open      headers   200 with 20 KiB of headers
   slow:S    200 after S seconds            trickle   200, body without end
@@ -15,8 +18,44 @@ import struct
 import threading
 import time
 
+ALL_WAIT_S = 30  # for the last of those that `all:N` waits for
 
-class Proxy:
+
+class Listener:
+    """A port of loopback; serve(link) runs in a thread for each connection."""
+
+    def __init__(self, accept=True):
+        self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.port = self.socket.getsockname()[1]
+        self.connections = 0
+        self.open = []
+        self.over = False
+        if accept:
+            threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            link, _ = self.socket.accept()
+            if self.over:
+                link.close()
+                continue
+            self.connections += 1
+            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.open.append(link)
+            threading.Thread(target=self.serve, args=(link,),
+                             daemon=True).start()
+
+    def close(self):
+        """Ends what is connected; each thread closes its own socket."""
+        self.over = True
+        for link in self.open:
+            try:
+                link.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+class Proxy(Listener):
     """A proxy for CONNECT, or for SOCKS 5 with names, that leads every name to
     127.0.0.1.  `mode`: ok, or what goes wrong: refuse, drop (before an answer),
     cut (after the tunnel stands), auth (asks for a login), hang."""
@@ -24,17 +63,7 @@ class Proxy:
     def __init__(self, mode="ok", socks=False):
         self.mode, self.socks = mode, socks
         self.asked, self.logins = [], []
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self.socket.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                link, _ = self.socket.accept()
-            except OSError:
-                return
-            threading.Thread(target=self.serve, args=(link,), daemon=True).start()
+        super().__init__()
 
     def serve(self, link):
         try:
@@ -98,56 +127,34 @@ class Proxy:
             except OSError:
                 pass
 
-    def close(self):
-        self.socket.close()
 
-
-class Peer:
+class Peer(Listener):
     def __init__(self, script, context=None, accept=True):
         self.script, self.context = script, context
-        self.arrivals = self.connections = 0
-        self.lock = threading.Lock()
-        self.socket = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.port = self.socket.getsockname()[1]
-        self.open = []
-        if accept:
-            threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                link, _ = self.socket.accept()
-            except OSError:
-                return
-            self.connections += 1
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self.serve, args=(link,), daemon=True).start()
+        self.arrivals = 0
+        self.arrived = threading.Condition()
+        super().__init__(accept)
 
     def arrive(self):
-        with self.lock:
+        with self.arrived:
             action = self.script[min(self.arrivals, len(self.script) - 1)]
             self.arrivals += 1
+            self.arrived.notify_all()
         return action
 
     def serve(self, link):
-        self.open.append(link)
         try:
             if self.script[0] == "shut":
                 return
             if self.context:
                 link = self.context.wrap_socket(link, server_side=True)
-                self.open.append(link)
+                self.open.append(link)  # the first one is empty now
                 if link.selected_alpn_protocol() == "h2":
                     return self.serve_h2(link)
             self.serve_h1(link)
         except (OSError, EOFError):
             pass
         finally:
-            link.close()
-
-    def close(self):
-        self.socket.close()
-        for link in self.open:
             link.close()
 
     # --- HTTP/1.1 ---------------------------------------------------------
@@ -173,6 +180,11 @@ class Peer:
         name, _, number = action.partition(":")
         if name == "slow":
             time.sleep(float(number))
+        if name == "all":
+            with self.arrived:
+                if not self.arrived.wait_for(
+                        lambda: self.arrivals >= int(number), ALL_WAIT_S):
+                    return False
         if name == "drop":
             return False
         if name == "hang":
