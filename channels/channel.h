@@ -30,7 +30,10 @@ enum ph_channel_cap {
     PH_CAP_REFUND  = 1 << 2,
     PH_CAP_NOTICE  = 1 << 3,
     PH_CAP_REVERSE = 1 << 4, /* a bar code's payment is taken back unfinished */
-    PH_CAP_REPEAT  = 1 << 5  /* CREATE with the same number shows it again */
+    PH_CAP_REPEAT  = 1 << 5, /* CREATE with the same number shows it again */
+    /* REFUND_QUERY without a refund_id tells of channel_refund_no, as its
+     * number, what somebody else refunded of trade_no */
+    PH_CAP_REFUND_BY_NO = 1 << 6
 };
 
 /* what an account's value has to be */

@@ -89,8 +89,8 @@ struct ph_channel_order {
      * every repeat. */
     uint64_t attempt_ms;
     uint64_t refund_ms;
-    /* The payment has its end: paid by another attempt, closed, in conflict.
-     * No request may take money for it any more. */
+    /* The payment has its end (paid by another attempt, closed, in conflict) or
+     * is about to be closed.  No request may take money for it any more. */
     bool is_over;
 };
 
@@ -131,8 +131,9 @@ struct ph_channel_result {
     struct ph_str       channel_code;
     struct ph_str       message;
     int64_t             refunded_total; /* of the payment, -1 = not told */
-    struct ph_str       app;     /* echoed app id, as configured or asked for */
-    bool                is_hint; /* WAIT_USER of a notice: ask at once */
+    struct ph_str       app; /* echoed app id, as configured or asked for */
+    /* WAIT_USER or UNKNOWN of a notice that proves nothing: ask at once */
+    bool is_hint;
 };
 
 enum ph_channel_step {

@@ -1,5 +1,5 @@
 /*
- * account.c - `payhub channel account add|list|set|drain|resume`.
+ * account.c - `payhub channel account add|set`.
  *
  * Keys are those of the adapter's fields[], and the adapter reads the values
  * before they are stored.  Settings are stored as one JSON object, secrets as
@@ -34,8 +34,9 @@ struct account {
     json_t       *secrets;
     uint64_t      weight;
 
-    const struct ph_channel *face; /* the adapter */
-    bool                     has_new_values;
+    const struct ph_channel    *face; /* the adapter */
+    struct cli_channel_file_row file; /* that it was read from */
+    bool                        has_new_values;
 };
 
 /* The value of a file, less one LF at its end.  A bank's key file is kept as
@@ -335,18 +336,19 @@ sql_done(MYSQL *db, const struct ph_buf *sql)
     return cli_sql_run(db, ph_buf_str(sql));
 }
 
-static bool
+static enum cli_exit
 account_insert(struct cli *cli, MYSQL *db, const struct account *account)
 {
     static char   memory[SQL_MAX], box[JSON_MAX];
     struct ph_buf sql    = PH_BUF_INIT(memory);
     struct ph_buf sealed = PH_BUF_INIT(box);
     const char   *app    = cli_args_value(&cli->args, "app");
+    enum cli_exit code;
 
     if ((app != NULL && !app_exists(db, app))
         || !secrets_seal(cli, account, &sealed))
     {
-        return false;
+        return CLI_FAILED;
     }
     ph_buf_add(&sql, PH_STR("INSERT INTO channel_account (id,channel,name,"
                             "app_id,weight,status,settings,secrets,created_at,"
@@ -361,30 +363,35 @@ account_insert(struct cli *cli, MYSQL *db, const struct account *account)
     ph_buf_byte(&sql, ',');
     ph_buf_u64(&sql, account->weight);
     ph_buf_add(&sql, PH_STR(",'active',"));
-    if (!settings_add(db, &sql, account)) {
-        return false;
+    if (!settings_add(db, &sql, account)
+        || !cli_sql_run(db, PH_STR("START TRANSACTION")))
+    {
+        return CLI_FAILED;
     }
+    code = cli_channel_keep(db, account->channel, &account->file);
     ph_buf_byte(&sql, ',');
     cli_sql_bytes(&sql, ph_buf_str(&sealed));
     ph_buf_add(&sql, PH_STR(",UTC_TIMESTAMP(3),UTC_TIMESTAMP(3))"));
-    return cli_sql_run(db, PH_STR("START TRANSACTION")) && sql_done(db, &sql)
-           && cli_sql_audit(db, "account.add", ph_str_z(account->id),
-                            account->channel)
-           && cli_sql_run(db, PH_STR("COMMIT"));
+    return code != CLI_OK ? code
+           : sql_done(db, &sql)
+                   && cli_sql_audit(db, "account.add", ph_str_z(account->id),
+                                    account->channel)
+                   && cli_sql_run(db, PH_STR("COMMIT"))
+               ? CLI_OK
+               : CLI_FAILED;
 }
 
 enum cli_exit
 cli_account_add(struct cli *cli)
 {
-    struct account account      = { .channel  = ph_str_z(cli->args.words[0]),
-                                    .settings = json_object(),
-                                    .secrets  = json_object(),
-                                    .weight   = 1 };
-    bool           is_withdrawn = false;
+    struct account account = { .channel  = ph_str_z(cli->args.words[0]),
+                               .settings = json_object(),
+                               .secrets  = json_object(),
+                               .weight   = 1 };
     enum cli_exit  code
-        = cli_channel_find(cli, account.channel, &account.face, &is_withdrawn);
+        = cli_channel_find(cli, account.channel, &account.face, &account.file);
 
-    if (code == CLI_OK && is_withdrawn) {
+    if (code == CLI_OK && account.file.is_withdrawn) {
         code = cli_usage("channel %s is withdrawn: expected one that takes "
                          "accounts",
                          cli->args.words[0]);
@@ -399,8 +406,10 @@ cli_account_add(struct cli *cli)
         MYSQL *db = cli_sql_open(cli);
         code      = CLI_FAILED;
         cli_token(account.id, sizeof(account.id), "acc_", RANDOM_LEN);
-        if (db != NULL && account_insert(cli, db, &account)) {
-            code = CLI_OK;
+        if (db != NULL) {
+            code = account_insert(cli, db, &account);
+        }
+        if (code == CLI_OK) {
             cli_out(cli, json_pack("{s:s}", "account_id", account.id));
         }
         if (db != NULL) {
@@ -410,46 +419,6 @@ cli_account_add(struct cli *cli)
     json_decref(account.settings);
     json_decref(account.secrets);
     return code;
-}
-
-static json_t *
-account_row(MYSQL_ROW row)
-{
-    uint64_t weight = 0;
-
-    (void) ph_str_u64(ph_str_z(row[4]), UINT32_MAX, &weight);
-    json_t *settings = json_loads(row[6], JSON_REJECT_DUPLICATES, NULL);
-    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:o}", "account_id",
-                     row[0], "channel", row[1], "name", row[2], "app_id",
-                     row[3], "weight", (json_int_t) weight, "status", row[5],
-                     "settings", settings != NULL ? settings : json_null());
-}
-
-enum cli_exit
-cli_account_list(struct cli *cli)
-{
-    MYSQL  *db   = cli_sql_open(cli);
-    json_t *list = json_array();
-
-    MYSQL_RES *rows
-        = db == NULL
-              ? NULL
-              : cli_sql_rows(db, PH_STR("SELECT id,channel,name,app_id,weight,"
-                                        "status,settings FROM channel_account "
-                                        "ORDER BY channel,created_at,id "
-                                        "LIMIT 10000"));
-    if (rows != NULL) {
-        for (MYSQL_ROW row; (row = mysql_fetch_row(rows)) != NULL;) {
-            (void) json_array_append_new(list, account_row(row));
-        }
-        cli_out(cli, json_incref(list));
-    }
-    mysql_free_result(rows);
-    json_decref(list);
-    if (db != NULL) {
-        mysql_close(db);
-    }
-    return rows != NULL ? CLI_OK : CLI_FAILED;
 }
 
 /* locks and reads the row into `account`; the texts stay in *rows */
@@ -598,14 +567,17 @@ cli_account_set(struct cli *cli)
         return CLI_FAILED;
     }
     code = account_load(cli, db, &account, &rows);
-    code = code != CLI_OK
-               ? code
-               : cli_channel_find(cli, account.channel, &account.face, NULL);
+    code = code != CLI_OK ? code
+                          : cli_channel_find(cli, account.channel,
+                                             &account.face, &account.file);
     code = code != CLI_OK ? code : changes_take(cli, &account);
     code = code != CLI_OK ? code : unset_take(cli, &account);
     if (code == CLI_OK && account.has_new_values) {
         code = values_check(cli, &account);
     }
+    code = code != CLI_OK
+               ? code
+               : cli_channel_keep(db, account.channel, &account.file);
     if (code == CLI_OK && !account_update(cli, db, &account)) {
         code = CLI_FAILED;
     }
@@ -619,63 +591,4 @@ cli_account_set(struct cli *cli)
     json_decref(account.settings);
     json_decref(account.secrets);
     return code;
-}
-
-static bool
-status_update(MYSQL *db, const char *id, const char *status, uint64_t *matched)
-{
-    char          memory[1024], act[32];
-    struct ph_buf sql = PH_BUF_INIT(memory);
-
-    ph_buf_add(&sql, PH_STR("UPDATE channel_account SET ver=ver+1,"
-                            "updated_at=UTC_TIMESTAMP(3),status="));
-    cli_sql_quote(db, &sql, ph_str_z(status));
-    ph_buf_add(&sql, PH_STR(" WHERE id="));
-    cli_sql_quote(db, &sql, ph_str_z(id));
-    (void) snprintf(act, sizeof(act), "account.%s", status);
-    if (!cli_sql_run(db, PH_STR("START TRANSACTION"))
-        || mysql_real_query(db, sql.ptr, sql.len) != 0)
-    {
-        cli_say("MySQL error %u: %s", mysql_errno(db), mysql_error(db));
-        return false;
-    }
-    *matched = mysql_affected_rows(db);
-    return cli_sql_audit(db, act, ph_str_z(id), PH_STR(""))
-           && cli_sql_run(db, *matched == 1 ? PH_STR("COMMIT")
-                                            : PH_STR("ROLLBACK"));
-}
-
-static enum cli_exit
-status_set(struct cli *cli, const char *status)
-{
-    const char *id      = cli->args.words[0];
-    uint64_t    matched = 0;
-    MYSQL      *db      = cli_sql_open(cli);
-    bool        ok      = db != NULL && status_update(db, id, status, &matched);
-
-    if (db != NULL) {
-        mysql_close(db);
-    }
-    if (!ok) {
-        return CLI_FAILED;
-    }
-    if (matched != 1) {
-        cli_say("found no account %s; `payhub channel account list` shows them",
-                id);
-        return CLI_REFUSED;
-    }
-    cli_out(cli, json_pack("{s:s, s:s}", "account_id", id, "status", status));
-    return CLI_OK;
-}
-
-enum cli_exit
-cli_account_drain(struct cli *cli)
-{
-    return status_set(cli, "drained");
-}
-
-enum cli_exit
-cli_account_resume(struct cli *cli)
-{
-    return status_set(cli, "active");
 }

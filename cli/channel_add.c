@@ -94,6 +94,7 @@ accounts_check(struct cli *cli, MYSQL *db, const struct ph_channel *channel)
 
 /* ---- the row ---- */
 
+/* in a transaction that is left open */
 static bool
 row_write(MYSQL *db, const struct ph_channel *channel, struct ph_str body)
 {
@@ -123,8 +124,7 @@ row_write(MYSQL *db, const struct ph_channel *channel, struct ph_str body)
     return cli_sql_run(db, PH_STR("START TRANSACTION"))
            && cli_sql_run(db, ph_buf_str(&sql))
            && cli_sql_audit(db, "channel.add", ph_str_z(channel->name),
-                            PH_STR(""))
-           && cli_sql_run(db, PH_STR("COMMIT"));
+                            PH_STR(""));
 }
 
 /* ---- names and methods of others ---- */
@@ -243,8 +243,12 @@ file_add(struct cli *cli, const struct cli_channel_file *file)
     }
     code = declared_check(db, channel);
     code = code == CLI_OK ? room_check(cli, db, channel) : code;
-    code = code == CLI_OK ? accounts_check(cli, db, channel) : code;
     if (code == CLI_OK && !row_write(db, channel, file->body)) {
+        code = CLI_FAILED;
+    }
+    /* behind the row: who changes an account keeps that until he has */
+    code = code == CLI_OK ? accounts_check(cli, db, channel) : code;
+    if (code == CLI_OK && !cli_sql_run(db, PH_STR("COMMIT"))) {
         code = CLI_FAILED;
     }
     mysql_close(db);

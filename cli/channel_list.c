@@ -90,21 +90,14 @@ cli_channel_list(struct cli *cli)
 
 /* ---- remove ---- */
 
+/* Who adds an account keeps the row as it is until he has: so the accounts are
+ * counted behind the row's change. */
 static enum cli_exit
 withdraw(MYSQL *db, const char *name)
 {
     char          memory[512], number[24];
     struct ph_buf sql = PH_BUF_INIT(memory), count = PH_BUF_INIT(number);
 
-    if (!accounts_count(db, name, &count)) {
-        return CLI_FAILED;
-    }
-    if (!ph_str_eq(ph_str_z(number), PH_STR("0"))) {
-        cli_say("channel %s has accounts: %s; drained ones too answer notices "
-                "and refunds by it",
-                name, number);
-        return CLI_REFUSED;
-    }
     ph_buf_add(&sql, PH_STR("UPDATE channel_file SET status='withdrawn',"
                             "updated_at=UTC_TIMESTAMP(3),ver=ver+1 WHERE "
                             "status='active' AND name="));
@@ -115,18 +108,23 @@ withdraw(MYSQL *db, const char *name)
         cli_say("MySQL error %u: %s", mysql_errno(db), mysql_error(db));
         return CLI_FAILED;
     }
-    bool found = mysql_affected_rows(db) == 1;
-
-    if (!found) {
+    if (mysql_affected_rows(db) != 1) {
         cli_say("found no declared channel %s that is active", name);
+        return CLI_REFUSED;
     }
-    return found
-                   && (!cli_sql_audit(db, "channel.remove", ph_str_z(name),
-                                      PH_STR(""))
-                       || !cli_sql_run(db, PH_STR("COMMIT")))
-               ? CLI_FAILED
-           : found ? CLI_OK
-                   : CLI_REFUSED;
+    if (!accounts_count(db, name, &count)) {
+        return CLI_FAILED;
+    }
+    if (!ph_str_eq(ph_str_z(number), PH_STR("0"))) {
+        cli_say("channel %s has accounts: %s; drained ones too answer notices "
+                "and refunds by it",
+                name, number);
+        return CLI_REFUSED;
+    }
+    return cli_sql_audit(db, "channel.remove", ph_str_z(name), PH_STR(""))
+                   && cli_sql_run(db, PH_STR("COMMIT"))
+               ? CLI_OK
+               : CLI_FAILED;
 }
 
 enum cli_exit

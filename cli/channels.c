@@ -83,7 +83,8 @@ declared_open(struct ph_str name, struct ph_str body,
 
 static enum cli_exit
 declared_find(struct cli *cli, struct ph_str name,
-              const struct ph_channel **channel, bool *is_withdrawn)
+              const struct ph_channel    **channel,
+              struct cli_channel_file_row *found)
 {
     char          memory[512];
     struct ph_buf sql  = PH_BUF_INIT(memory);
@@ -95,7 +96,7 @@ declared_find(struct cli *cli, struct ph_str name,
         return CLI_FAILED;
     }
     ph_buf_add(&sql,
-               PH_STR("SELECT body,status FROM channel_file WHERE name="));
+               PH_STR("SELECT body,status,ver FROM channel_file WHERE name="));
     cli_sql_quote(db, &sql, name);
     rows = cli_sql_rows(db, ph_buf_str(&sql));
     if (rows != NULL) {
@@ -107,9 +108,9 @@ declared_find(struct cli *cli, struct ph_str name,
         } else {
             code
                 = declared_open(name, ph_str_make(row[0], lengths[0]), channel);
-            if (is_withdrawn != NULL) {
-                *is_withdrawn = strcmp(row[1], "withdrawn") == 0;
-            }
+            found->is_declared  = true;
+            found->is_withdrawn = strcmp(row[1], "withdrawn") == 0;
+            (void) ph_str_u64(ph_str_z(row[2]), UINT32_MAX, &found->ver);
         }
     }
     mysql_free_result(rows);
@@ -119,11 +120,10 @@ declared_find(struct cli *cli, struct ph_str name,
 
 enum cli_exit
 cli_channel_find(struct cli *cli, struct ph_str name,
-                 const struct ph_channel **channel, bool *is_withdrawn)
+                 const struct ph_channel    **channel,
+                 struct cli_channel_file_row *row)
 {
-    if (is_withdrawn != NULL) {
-        *is_withdrawn = false;
-    }
+    *row = (struct cli_channel_file_row){ .ver = 0 };
     for (size_t i = 0; (*channel = cli_channel_at(cli, i)) != NULL; i++) {
         if (ph_str_eq(ph_str_z((*channel)->name), name)) {
             return CLI_OK;
@@ -132,8 +132,40 @@ cli_channel_find(struct cli *cli, struct ph_str name,
     if (!ph_channel_name_ok(name)) {
         return unknown_say(cli, name);
     }
-    return cli_conf(cli) ? declared_find(cli, name, channel, is_withdrawn)
-                         : CLI_FAILED;
+    return cli_conf(cli) ? declared_find(cli, name, channel, row) : CLI_FAILED;
+}
+
+enum cli_exit
+cli_channel_keep(MYSQL *db, struct ph_str name,
+                 const struct cli_channel_file_row *row)
+{
+    char          memory[512];
+    struct ph_buf sql  = PH_BUF_INIT(memory);
+    MYSQL_RES    *rows = NULL;
+    MYSQL_ROW     now  = NULL;
+    uint64_t      ver  = 0;
+    bool          is_same;
+
+    if (!row->is_declared) {
+        return CLI_OK;
+    }
+    ph_buf_add(&sql, PH_STR("SELECT ver FROM channel_file WHERE name="));
+    cli_sql_quote(db, &sql, name);
+    ph_buf_add(&sql, PH_STR(" LOCK IN SHARE MODE"));
+    rows = cli_sql_rows(db, ph_buf_str(&sql));
+    if (rows == NULL) {
+        return CLI_FAILED;
+    }
+    now     = mysql_fetch_row(rows);
+    is_same = now != NULL && ph_str_u64(ph_str_z(now[0]), UINT32_MAX, &ver)
+              && ver == row->ver;
+    mysql_free_result(rows);
+    if (!is_same) {
+        cli_say("channel %.*s was changed or withdrawn meanwhile; nothing is "
+                "stored: try again",
+                (int) name.len, name.ptr);
+    }
+    return is_same ? CLI_OK : CLI_REFUSED;
 }
 
 const struct ph_channel_env *

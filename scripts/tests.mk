@@ -136,6 +136,7 @@ $(B)/t/test_worker_refund: LIBS_PURE += -ljansson
 $(B)/t/test_channel_alipay_rows: $(call obj,$(addprefix worker/,judge.c \
         refund_auto.c refund_judge.c schedule.c))
 $(B)/t/test_worker_schedule: $(call obj,worker/schedule.c)
+$(B)/t/test_worker_refresh: $(call obj,worker/refresh_ids.c)
 $(B)/t/test_worker_share: $(call obj,worker/share.c)
 $(B)/t/test_worker_failover: $(call obj,worker/failover.c worker/refund_auto.c)
 $(B)/t/test_worker_texts: $(call obj,$(addprefix worker/,address.c \

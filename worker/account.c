@@ -36,13 +36,30 @@ wk_account_free(struct wk_account *account)
     free(account);
 }
 
+static struct wk_account_use *
+use_hold(struct wk_account_use *use)
+{
+    use->refs++;
+    return use;
+}
+
+static void
+use_release(struct wk_account_use *use)
+{
+    if (--use->refs == 0) {
+        free(use);
+    }
+}
+
 void
 wk_account_release(struct wk_account *account)
 {
     if (account != NULL && --account->refs == 0) {
-        struct wk_channel *home = account->home;
+        struct wk_channel     *home = account->home;
+        struct wk_account_use *use  = account->use;
 
         wk_account_free(account);
+        use_release(use);
         wk_channel_release(home);
     }
 }
@@ -54,6 +71,7 @@ slots_release(struct account_slots *slots)
 {
     for (size_t i = 0; i < slots->count; i++) {
         wk_account_release(slots->list[i].account);
+        use_release(slots->list[i].use);
     }
     free(slots->list);
     *slots = (struct account_slots){ NULL, 0 };
@@ -67,6 +85,21 @@ weight_compare(const void *a, const void *b)
 
     return x->weight != y->weight ? (x->weight < y->weight ? 1 : -1)
                                   : ph_str_cmp(x->face.id, y->face.id);
+}
+
+/* Of the account as it was before, refused or not; else its own. */
+static void
+use_settle(const struct account_slots *before, struct account_slot *slot)
+{
+    const struct account_slot *old
+        = slot->is_new ? wk_account_slot_find(before, ph_str_z(slot->id))
+                       : slot;
+
+    if (old != NULL && old != slot) {
+        free(slot->use);
+        slot->use = old->use;
+    }
+    (void) use_hold(slot->use);
 }
 
 /* false = no memory: the old list stands, the next tick tries again */
@@ -87,13 +120,15 @@ list_replace(struct wk_accounts *accounts, struct accounts_load *load)
     for (size_t i = 0; i < load->slots.count; i++) {
         struct account_slot *slot = &load->slots.list[i];
 
+        use_settle(&before, slot);
         if (slot->account != NULL) {
             if (slot->is_new) {
                 wk_channel_hold(slot->channel);
-                slot->is_new = false;
+                slot->account->use = use_hold(slot->use);
             }
             list[count++] = wk_account_hold(slot->account);
         }
+        slot->is_new = false;
     }
     qsort(list, count, sizeof(*list), weight_compare);
     free(accounts->list);
@@ -233,23 +268,23 @@ bool
 wk_account_has_room(const struct wk_account *account, struct ph_str app_id,
                     size_t inflight_max)
 {
-    return wk_share_fits(&account->callers, wk_share_slot(app_id),
-                         account->inflight, inflight_max);
+    return wk_share_fits(&account->use->callers, wk_share_slot(app_id),
+                         account->use->inflight, inflight_max);
 }
 
 struct wk_account *
 wk_account_enter(struct wk_account *account, struct ph_str app_id)
 {
-    account->inflight++;
-    account->callers.count[wk_share_slot(app_id)]++;
+    account->use->inflight++;
+    account->use->callers.count[wk_share_slot(app_id)]++;
     return wk_account_hold(account);
 }
 
 void
 wk_account_leave(struct wk_account *account, struct ph_str app_id)
 {
-    account->inflight--;
-    account->callers.count[wk_share_slot(app_id)]--;
+    account->use->inflight--;
+    account->use->callers.count[wk_share_slot(app_id)]--;
     wk_account_release(account);
 }
 

@@ -11,6 +11,7 @@
 #define WK_ACCOUNT_H
 
 #include "channels/channel.h"
+#include "worker/refresh_ids.h"
 #include "worker/row.h"
 #include "worker/share.h"
 #include "worker/worker.h"
@@ -19,6 +20,18 @@
 
 struct wk_channel;
 
+/* What lasts through all values of an account: one that is opened anew goes on
+ * with it. */
+struct wk_account_use {
+    size_t inflight; /* creates and queries from their choice to their end, so
+                        that many at once cannot pass pay.max_inflight_account
+                        together */
+    struct wk_shares        callers;      /* the creates among them, by app */
+    uint64_t                due_again_ns; /* no refresh by the clock before */
+    struct wk_refresh_looks looks;        /* into its row */
+    size_t                  refs;         /* the list's and the accounts' */
+};
+
 struct wk_account {
     struct ph_channel_account face; /* what adapters see */
     const struct ph_channel  *channel;
@@ -26,16 +39,12 @@ struct wk_account {
     int64_t                   weight;
     bool                      is_active; /* takes new payments */
     int64_t                   ver;
-    struct ph_channel_kept    kept;         /* face.kept, or nothing yet */
-    uint64_t                  kept_ver;     /* counts what was kept, from 1 */
-    uint64_t                  due_again_ns; /* no refresh by the clock before */
-    uint64_t config_told_ns;   /* that the channel does not take its keys */
-    uint64_t doubted_again_ns; /* nor by what may be forged */
-    struct wk_channel *home;   /* the channel as it is held */
-    size_t inflight; /* creates and queries from their choice to their end, so
-                        that many at once cannot pass pay.max_inflight_account
-                        together */
-    struct wk_shares callers; /* the creates among them, by app */
+    struct ph_channel_kept    kept;     /* face.kept, or nothing yet */
+    uint64_t                  kept_ver; /* counts what was kept, from 1 */
+    uint64_t kept_own_ver;              /* of it, what no id was named for */
+    uint64_t config_told_ns;     /* that the channel does not take its keys */
+    struct wk_channel     *home; /* the channel as it is held */
+    struct wk_account_use *use;  /* of every account of the list */
     size_t refs; /* the list's and the holders'; freed with the last */
     char  *memory;
     size_t memory_len;

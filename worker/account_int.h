@@ -24,6 +24,8 @@ struct account_slot {
     uint64_t           ver;
     uint64_t           kept_ver;
     bool               is_new; /* opened by the load that it is of */
+    /* of a new one its own, until the list takes it */
+    struct wk_account_use *use;
 };
 
 struct account_slots {

@@ -30,6 +30,7 @@ enum {
     ROW_VER,
     ROW_KEPT,
     ROW_KEPT_VER,
+    ROW_KEPT_OWN_VER,
     ROW_REFRESH_AT,
     ROW_EXPIRES_AT,
     ROW_TEXTS
@@ -165,6 +166,10 @@ slots_read(struct wk_db *db, struct accounts_load *load)
             slot->is_new = false;
         } else if (opens < ACCOUNT_OPEN_MAX) {
             slot->is_new = true;
+            slot->use    = calloc(1, sizeof(*slot->use));
+            if (slot->use == NULL) {
+                return false;
+            }
             opens++;
         } else {
             load->is_cut = true;
@@ -369,7 +374,9 @@ slot_open(const struct accounts_load *load, struct account_slot *slot,
     if (account != NULL) {
         account->ver      = (int64_t) slot->ver;
         account->kept_ver = slot->kept_ver;
-        why               = account_fill(load, account, row, &arena, scratch);
+        (void) ph_str_u64(row[ROW_KEPT_OWN_VER], UINT32_MAX,
+                          &account->kept_own_ver);
+        why = account_fill(load, account, row, &arena, scratch);
     }
     if (account != NULL && why != NULL) {
         wk_account_free(account);
@@ -393,7 +400,8 @@ rows_ask(struct wk_db *db, const struct accounts_load *load, size_t *from)
     wk_db_clear(db);
     wk_sql(db, PH_STR("SELECT a.id,a.app_id,a.weight,a.status,a.settings,"
                       "a.secrets,a.ver,COALESCE(k.value,''),"
-                      "COALESCE(k.value_ver,0),k.refresh_at,k.expires_at "
+                      "COALESCE(k.value_ver,0),COALESCE(k.own_ver,0),"
+                      "k.refresh_at,k.expires_at "
                       "FROM channel_account a LEFT JOIN channel_kept k "
                       "ON k.account_id=a.id WHERE a.id IN ("));
     for (; *from < load->slots.count && asked < ROWS_MAX; ++*from) {
@@ -445,6 +453,7 @@ wk_accounts_load_drop(struct accounts_load *load)
     for (size_t i = 0; i < load->slots.count; i++) {
         if (load->slots.list[i].is_new) {
             wk_account_free(load->slots.list[i].account);
+            free(load->slots.list[i].use);
         }
     }
     free(load->slots.list);

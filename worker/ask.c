@@ -82,6 +82,7 @@ ask_call(struct wk_ask *ask, enum ask_step step, enum ph_channel_op kind)
                                 .data    = ask };
     op->order
         = wk_order_face(ask->worker, &ask->order->payment, attempt, ask->arena);
+    op->order.is_over = op->order.is_over || ask->is_over;
     if (attempt->state.len != 0 && attempt->state.len <= sizeof(op->state)) {
         op->state_len = attempt->state.len;
         memcpy(op->state, attempt->state.ptr, op->state_len);

@@ -26,6 +26,7 @@ struct wk_ask {
     struct ph_str      attempt_id;
     int64_t            fence;      /* of the lock, 0 = none is held */
     bool               shall_end;  /* what the query leaves open is closed */
+    bool               is_over;    /* the merchant closes it: nothing is taken */
     bool               may_repeat; /* a lost create whose code nobody saw */
     void (*done)(struct wk_ask *ask);
     void *data;

@@ -497,7 +497,7 @@ judge_unknown(struct judging *it)
         (void) attempt_step(it, PH_ATTEMPT_UNKNOWN);
         attempt_error(it, PH_ERROR_CHANNEL_UNKNOWN);
     }
-    it->verdict->look_in_ms = it->rules->unknown_first_ms;
+    it->verdict->look_in_ms = look_in_ms(it, it->rules->unknown_first_ms);
 }
 
 static bool

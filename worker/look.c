@@ -48,7 +48,7 @@ look_end(struct look *look)
 
     wk_janitor_looked(look->janitor);
     if (look->account != NULL) {
-        look->account->inflight--;
+        look->account->use->inflight--;
         wk_account_release(look->account);
     }
     wk_block_give(worker, look->block);
@@ -166,7 +166,7 @@ look_can_ask(struct look *look)
         return false;
     }
     look->account = wk_account_hold(account);
-    look->account->inflight++;
+    look->account->use->inflight++;
     return true;
 }
 

@@ -5,11 +5,12 @@
  *      '--> part --committed--> part ... --all committed--> acknowledged
  *
  * The adapter proves the notice, settle() applies its parts one after the
- * other, each in a commit of its own, and the channel's success word is said
- * after the last commit and never before: a part that was not committed is told
- * again, and those before it are then repeated.  No order lock is taken: a
- * notice calls nobody, its effect is one compare-and-set, and a create that
- * waits for its answer holds that lock.
+ * other (of some notice_ask.h has to find something out before), each in a
+ * commit of its own, and the channel's success word is said after the last
+ * commit and never before: a part that was not committed is told again, and
+ * those before it are then repeated.  No order lock is taken: a notice calls
+ * nobody, its effect is one compare-and-set, and a create that waits for its
+ * answer holds that lock.
  */
 #include <strings.h>
 
@@ -18,6 +19,7 @@
 #include "libpayhub/wire/digest.h"
 #include "worker/account.h"
 #include "worker/crash.h"
+#include "worker/notice_ask.h"
 #include "worker/notify.h"
 #include "worker/refresh.h"
 #include "worker/refund_settle.h"
@@ -28,6 +30,8 @@
 #define NOTICE_BODY_MAX (128 * 1024)
 #define NOTICE_HEADERS_MAX 64
 #define REFRESH_AGAIN_S 5
+#define EARLY_AGAIN_S 5
+#define PART_TRIES_MAX 3 /* of rows that others move */
 
 struct notice {
     struct wk_worker            *worker;
@@ -49,6 +53,8 @@ struct notice {
     struct wk_refund_settle refund;
     struct wk_order         order;
     struct wk_refund_rows   refund_rows;
+    struct wk_notice_ask    ask; /* what it proves, when that is not the part */
+    unsigned                tries;
 
     bool              was_refreshed;
     struct wk_refresh refresh;
@@ -121,6 +127,7 @@ order_note(struct notice *notice, const struct wk_payment *payment)
 static void
 part_done(struct notice *notice)
 {
+    notice->tries = 0;
     if (++notice->at < notice->out.part_count) {
         wk_crash_point("notice_between_parts");
         notice_part(notice);
@@ -175,6 +182,18 @@ part_on_refund(struct wk_refund_settle *settle)
 
     if (settle->store.outcome != WK_STORE_DONE) {
         part_failed(notice);
+        return;
+    }
+    if (settle->verdict.is_early) {
+        notice_away(notice, "what it is of is not known yet", EARLY_AGAIN_S);
+        return;
+    }
+    if (settle->is_stale) {
+        if (++notice->tries < PART_TRIES_MAX) {
+            notice_part(notice);
+        } else {
+            part_failed(notice);
+        }
         return;
     }
     if (settle->is_found) {
@@ -240,6 +259,16 @@ once_only_id(struct notice *notice, bool is_ours)
 static struct wk_evidence
 part_evidence(const struct notice *notice)
 {
+    const struct wk_op *op = &notice->ask.op;
+
+    if (notice->ask.answer == WK_NOTICE_ASKED) {
+        return (struct wk_evidence){
+            .source = WK_SOURCE_QUERY,
+            .result = &op->result,
+            .digest = ph_str_make((const char *) op->digest,
+                                  op->has_digest ? sizeof(op->digest) : 0)
+        };
+    }
     return (struct wk_evidence){ .source = WK_SOURCE_NOTICE,
                                  .result = &part_of(notice)->result,
                                  .digest
@@ -260,6 +289,9 @@ refund_settle(struct notice *notice, bool is_ours)
                                                      .rows     = &notice->refund_rows,
                                                      .evidence = part_evidence(notice),
                                                      .notice   = &notice->row,
+                                                     .known    = notice->ask.has_known
+                                                                     ? &notice->ask.known
+                                                                     : NULL,
                                                      .done     = part_on_refund,
                                                      .data     = notice };
     if (is_ours) {
@@ -298,13 +330,43 @@ payment_settle(struct notice *notice, bool is_ours)
     }
 }
 
+static bool
+part_is_ours(const struct notice *notice)
+{
+    const struct ph_channel_notice_part *part = part_of(notice);
+
+    return ph_id_is(part->result.number,
+                    part->is_refund ? PH_ID_REFUND : PH_ID_ATTEMPT);
+}
+
+static void
+part_settle(struct notice *notice)
+{
+    if (part_of(notice)->is_refund) {
+        refund_settle(notice, part_is_ours(notice));
+    } else {
+        payment_settle(notice, part_is_ours(notice));
+    }
+}
+
+static void
+part_on_asked(struct wk_notice_ask *ask)
+{
+    struct notice *notice = ask->data;
+
+    if (ask->answer == WK_NOTICE_AWAY) {
+        notice_away(notice, "the channel does not say what it is of",
+                    EARLY_AGAIN_S);
+    } else {
+        part_settle(notice);
+    }
+}
+
 static void
 notice_part(struct notice *notice)
 {
-    const bool          is_refund = part_of(notice)->is_refund;
-    const struct ph_str number    = part_of(notice)->result.number;
-    const bool          is_ours
-        = ph_id_is(number, is_refund ? PH_ID_REFUND : PH_ID_ATTEMPT);
+    const bool          is_ours = part_is_ours(notice);
+    const struct ph_str number  = part_of(notice)->result.number;
 
     notice->block->arena.len = notice->arena_mark;
     notice->event_id         = wk_id_make(notice->worker, PH_ID_EVENT,
@@ -317,12 +379,20 @@ notice_part(struct notice *notice)
                                   .notice_id  = once_only_id(notice, is_ours),
                                   .headers    = notice->headers_text,
                                   .body       = notice->request->frame.body };
+    notice->ask = (struct wk_notice_ask){ .worker    = notice->worker,
+                                          .account   = notice->account,
+                                          .arena     = &notice->block->arena,
+                                          .part      = part_of(notice),
+                                          .notice_id = notice->row.notice_id,
+                                          .answer    = WK_NOTICE_AS_TOLD,
+                                          .done      = part_on_asked,
+                                          .data      = notice };
     if (notice->block->arena.full) {
         part_failed(notice);
-    } else if (is_refund) {
-        refund_settle(notice, is_ours);
+    } else if (wk_notice_ask_is_due(part_of(notice))) {
+        wk_notice_ask_start(&notice->ask);
     } else {
-        payment_settle(notice, is_ours);
+        part_settle(notice);
     }
 }
 
@@ -489,10 +559,15 @@ notice_read(struct notice *notice)
         notice_go(notice);
         return;
     }
-    if (rc == PH_E_UNKNOWN && notice->out.needs_refresh
-        && !notice->was_refreshed) {
-        notice_refresh(notice);
-        return;
+    if (rc == PH_E_UNKNOWN && notice->out.needs_refresh) {
+        if (!notice->was_refreshed) {
+            notice_refresh(notice);
+            return;
+        }
+        if (notice->refresh.is_others) {
+            notice_away(notice, "its key is not known yet", REFRESH_AGAIN_S);
+            return;
+        }
     }
     wk_reply_error(notice->request, PH_ERROR_NOTICE, "");
     notice_end(notice);

@@ -40,6 +40,7 @@ wk_order_face(const struct wk_worker *worker, const struct wk_payment *payment,
         .created_at_ms = payment->created_at_ms,
         .expires_at_ms = payment->expires_at_ms,
         .attempt_ms    = ph_id_ms(attempt->id),
-        .is_over       = ph_payment_is_final(payment->status),
+        .is_over       = ph_payment_is_final(payment->status)
+                   || attempt->status == PH_ATTEMPT_CLOSING,
     };
 }

@@ -1,14 +1,16 @@
 /*
  * refresh.c - refreshes of accounts under way in this process; see refresh.h.
  *
- *   FETCH  lease job: ours -> op -> write job -> WAIT
+ *   FETCH  lease job: ours -> op -> write job -> WAIT, or end
  *                     another's, or newer by now -> WAIT
  *                     too soon -> end
- *   WAIT   the account of the list has a newer value -> end
+ *   WAIT   the account of the list has what it waits for -> end
+ *          it has something else that is newer -> FETCH, added to that
  *          for a while -> FETCH: who held the lease may have died
  *
- * One flight an account; it ends with an answer to all its waiters.  Between
- * processes the row of channel_kept decides, by the database's clock.
+ * An account has one flight for its token and some for ids, one an id; each
+ * ends with an answer to all its waiters.  Between processes the row of
+ * channel_kept decides, by the database's clock.
  */
 #include "worker/refresh.h"
 
@@ -17,55 +19,20 @@
 
 #include "libpayhub/io/daemon.h"
 #include "libpayhub/io/log.h"
-#include "worker/op.h"
 #include "worker/random.h"
-#include "worker/store.h"
+#include "worker/refresh_int.h"
 
 #define NS_PER_MS UINT64_C(1000000)
-#define LEASE_S 15
 #define POLL_MS 100
 #define POLLS_A_FETCH 10  /* then the lease is looked at again */
 #define POLLS_ALONE 20    /* of a flight that nobody waits for */
 #define POLLS_MAX 600     /* of a flight */
-#define FLIGHTS_MAX 1024  /* accounts at once */
+#define FETCHES_MAX 3     /* of a flight that others overtake */
+#define FLIGHTS_MAX 1024  /* at once */
+#define BY_ID_MAX 8       /* of an account, each for another id; and of them */
+#define BY_DOUBTED_MAX 4  /* for ids that what may be forged named */
 #define DUE_STARTS_MAX 16 /* of one look */
 #define DUE_AGAIN_NS UINT64_C(30000000000)
-
-enum lease {
-    LEASE_OURS,
-    LEASE_OTHERS, /* somebody is at it */
-    LEASE_NEWER,  /* somebody was */
-    LEASE_TOO_SOON,
-    LEASE_NOT_DUE
-};
-
-struct flight;
-
-struct flight_job {
-    struct wk_store_job store;
-    struct flight      *flight;
-    enum lease          lease;
-    bool                is_written;
-};
-
-struct flight {
-    struct flight       *next;
-    struct wk_refreshes *home;
-    struct wk_worker    *worker;
-    struct wk_account   *account; /* held */
-    struct wk_refresh   *waiters;
-    size_t               waiter_count;
-    char                 hint_memory[PH_CHANNEL_HINT_MAX];
-    struct ph_str        hint;
-    bool                 is_doubted;
-    bool                 is_due; /* nobody asked but the clock */
-    unsigned             polls;
-    struct wk_timer     *timer;
-    struct wk_block     *block;
-    struct wk_op         op;
-    struct ph_str        sealed;
-    struct flight_job    job;
-};
 
 struct wk_refreshes {
     struct wk_worker *worker;
@@ -143,14 +110,32 @@ flight_id(const struct flight *flight)
 }
 
 static struct flight *
-flight_find(const struct wk_refreshes *refreshes, struct ph_str id)
+flight_find(const struct wk_refreshes *refreshes, struct ph_str id,
+            bool is_by_id, struct ph_str hint)
 {
     struct flight *flight = refreshes->flights;
 
-    while (flight != NULL && !ph_str_eq(flight_id(flight), id)) {
+    while (flight != NULL
+           && (flight->is_by_id != is_by_id || !ph_str_eq(flight_id(flight), id)
+               || !ph_str_eq(flight->hint, hint)))
+    {
         flight = flight->next;
     }
     return flight;
+}
+
+/* Is there a place for one more flight by an id? */
+static bool
+by_id_has_room(const struct wk_refreshes *refreshes, struct ph_str id,
+               bool is_doubted)
+{
+    size_t count = 0;
+
+    for (const struct flight *at = refreshes->flights; at != NULL;
+         at                      = at->next) {
+        count += at->is_by_id && ph_str_eq(flight_id(at), id);
+    }
+    return count < (is_doubted ? BY_DOUBTED_MAX : BY_ID_MAX);
 }
 
 /* NULL = no memory, or too many */
@@ -209,168 +194,75 @@ flight_end(struct flight *flight, enum wk_refresh_answer answer)
     flight->home->count--;
     wk_timer_stop(&flight->timer);
     block_give(flight);
-    /* forged ones cost the database a look a second, not each its own */
-    flight->account->doubted_again_ns
-        = ph_monotonic_ns() + WK_REFRESH_GAP_MS * NS_PER_MS;
     ph_log(answer == WK_REFRESH_FAILED ? PH_LOG_WARN : PH_LOG_INFO, "refresh",
            { "account", flight_id(flight) },
            { "answer", answer == WK_REFRESHED        ? PH_STR("refreshed")
                        : answer == WK_REFRESH_FAILED ? PH_STR("failed")
                                                      : PH_STR("too_soon") },
            { "waiters", ph_log_i64((int64_t) flight->waiter_count) });
+    const bool is_others = flight->is_by_id && !flight->is_answered;
+
     wk_account_release(flight->account);
     free(flight);
     for (; waiters != NULL; waiters = next) {
-        next           = waiters->next;
-        waiters->fresh = fresh != NULL ? wk_account_hold(fresh) : NULL;
+        next               = waiters->next;
+        waiters->is_others = is_others;
+        waiters->fresh     = fresh != NULL ? wk_account_hold(fresh) : NULL;
         waiter_answer(waiters, answer);
     }
     wk_job_end(worker);
 }
 
-/* The list has a newer value than the flight began with, or lost it. */
+/* Does this one have what the other lacked? */
+static bool
+has_more(const struct wk_account *now, const struct wk_account *then,
+         bool is_by_id)
+{
+    return is_by_id ? now->kept_ver != then->kept_ver
+                    : now->kept_own_ver != then->kept_own_ver;
+}
+
+/* The list has what the flight waits for. */
 static bool
 flight_has_come(const struct flight *flight)
 {
     const struct wk_account *now
         = wk_account_find(flight->worker->accounts, flight_id(flight));
 
-    return now != NULL && now->kept_ver != flight->account->kept_ver;
+    return now != NULL && !(flight->is_by_id && flight->is_again)
+           && has_more(now, flight->account, flight->is_by_id);
 }
 
-/* ---- the lease ---- */
+/* The list has another value: what is fetched now is added to that. */
+static bool
+flight_moves(struct flight *flight)
+{
+    struct wk_account *now
+        = wk_account_find(flight->worker->accounts, flight_id(flight));
 
+    if (now == NULL || now->kept_ver == flight->account->kept_ver) {
+        return false;
+    }
+    (void) wk_account_hold(now);
+    wk_account_release(flight->account);
+    flight->account = now;
+    return true;
+}
+
+/* It was overtaken, by a value of the other purpose or by who took over when
+ * the lease was over. */
 static void
-row_make(struct wk_db *db, struct ph_str id)
+flight_overtaken(struct flight *flight)
 {
-    wk_sql(db, PH_STR("INSERT INTO channel_kept (account_id,value,refresh_at,"
-                      "expires_at,lease_until,tried_at,updated_at) VALUES ("));
-    wk_sql_text(db, id);
-    wk_sql(db, PH_STR(",'','1970-01-01','1970-01-01','1970-01-01',"
-                      "'1970-01-01','1970-01-01') "
-                      "ON DUPLICATE KEY UPDATE ver=ver"));
-    wk_sql_end(db);
-}
-
-enum { K_VER, K_LEASED, K_TRIED_MS, K_NOT_DUE, K_HINT, K_BROUGHT, K_TEXTS };
-
-static void
-row_ask(struct wk_db *db, struct ph_str id)
-{
-    wk_sql(db, PH_STR("SELECT value_ver,lease_until>UTC_TIMESTAMP(3),"
-                      "GREATEST(0,TIMESTAMPDIFF(MICROSECOND,tried_at,"
-                      "UTC_TIMESTAMP(3))) DIV 1000,refresh_at>UTC_TIMESTAMP(3),"
-                      "hint,updated_at>=tried_at FROM channel_kept "
-                      "WHERE account_id="));
-    wk_sql_text(db, id);
-    wk_sql(db, PH_STR(" FOR UPDATE"));
-    wk_sql_end(db);
-}
-
-/* As the row keeps it: a doubted one leaves a trace without a hint, too. */
-static struct ph_str
-row_hint(const struct flight *flight)
-{
-    return flight->hint.len == 0 && flight->is_doubted ? PH_STR("-")
-                                                       : flight->hint;
-}
-
-static enum lease
-row_judge(const struct flight *flight, const struct ph_str *row)
-{
-    uint64_t ver = 0, tried_ms = 0;
-    bool     is_doubted_again = flight->is_doubted && row[K_HINT].len != 0;
-
-    (void) ph_str_u64(row[K_VER], UINT32_MAX, &ver);
-    (void) ph_str_u64(row[K_TRIED_MS], UINT64_MAX, &tried_ms);
-    if (ver != flight->account->kept_ver) {
-        return LEASE_NEWER;
+    ph_log(PH_LOG_WARN, "refresh_overtaken", { "account", flight_id(flight) });
+    flight->is_again    = flight->fetches < FETCHES_MAX;
+    flight->is_answered = false;
+    flight->polls       = 0;
+    if (!flight->is_again && !flight->is_by_id) {
+        flight_end(flight, WK_REFRESH_FAILED);
+        return;
     }
-    if (ph_str_eq(row[K_LEASED], PH_STR("1"))) {
-        return LEASE_OTHERS;
-    }
-    if (flight->is_due && ph_str_eq(row[K_NOT_DUE], PH_STR("1"))) {
-        return LEASE_NOT_DUE;
-    }
-    if (tried_ms < WK_REFRESH_GAP_MS
-        || (is_doubted_again && tried_ms < WK_REFRESH_HINT_MS)
-        || (flight->hint.len != 0 && ph_str_eq(flight->hint, row[K_HINT])
-            && ph_str_eq(row[K_BROUGHT], PH_STR("1"))
-            && tried_ms < WK_REFRESH_SAME_HINT_MS))
-    {
-        return LEASE_TOO_SOON;
-    }
-    return LEASE_OURS;
-}
-
-static void
-lease_take(struct wk_db *db, const struct flight *flight)
-{
-    wk_sql(db, PH_STR("UPDATE channel_kept SET lease_by="));
-    wk_sql_text(db, ph_str_z(flight->worker->lease_name));
-    wk_sql(db, PH_STR(",lease_until=UTC_TIMESTAMP(3)+INTERVAL "));
-    wk_sql_i64(db, LEASE_S);
-    wk_sql(db, PH_STR(" SECOND,tried_at=UTC_TIMESTAMP(3),hint="));
-    wk_sql_text(db, row_hint(flight));
-    wk_sql(db, PH_STR(",ver=ver+1 WHERE account_id="));
-    wk_sql_text(db, flight_id(flight));
-    wk_sql_end(db);
-}
-
-static enum wk_run
-lease_run(struct wk_db *db, struct wk_store_job *job)
-{
-    struct flight_job *own = (struct flight_job *) job;
-    struct ph_str      row[K_TEXTS];
-
-    wk_db_clear(db);
-    row_make(db, flight_id(own->flight));
-    row_ask(db, flight_id(own->flight));
-    if (!wk_db_run(db) || !wk_db_next(db, 1, row, PH_COUNT(row))) {
-        return WK_RUN_FAILED;
-    }
-    own->lease = row_judge(own->flight, row);
-    if (own->lease != LEASE_OURS) {
-        return WK_RUN_DONE;
-    }
-    wk_db_clear(db);
-    lease_take(db, own->flight);
-    return wk_db_run(db) ? WK_RUN_DONE : WK_RUN_FAILED;
-}
-
-/* ---- what came ---- */
-
-static enum wk_run
-write_run(struct wk_db *db, struct wk_store_job *job)
-{
-    struct flight_job            *own    = (struct flight_job *) job;
-    const struct flight          *flight = own->flight;
-    const struct ph_channel_kept *kept   = &flight->op.out.kept;
-
-    wk_db_clear(db);
-    wk_sql(db, PH_STR("UPDATE channel_kept SET lease_by='',"
-                      "lease_until=UTC_TIMESTAMP(3),ver=ver+1"));
-    if (flight->sealed.len != 0) {
-        wk_sql(db, PH_STR(",updated_at=UTC_TIMESTAMP(3),value="));
-        wk_sql_bytes(db, flight->sealed);
-        wk_sql(db, PH_STR(",value_ver=value_ver+1,refresh_at="));
-        wk_sql_time(db, kept->refresh_at_ms != 0 ? kept->refresh_at_ms
-                                                 : kept->expires_at_ms);
-        wk_sql(db, PH_STR(",expires_at="));
-        wk_sql_time(db, kept->expires_at_ms);
-    }
-    wk_sql(db, PH_STR(" WHERE account_id="));
-    wk_sql_text(db, flight_id(flight));
-    wk_sql(db, PH_STR(" AND lease_by="));
-    wk_sql_text(db, ph_str_z(flight->worker->lease_name));
-    wk_sql(db, PH_STR(" AND value_ver="));
-    wk_sql_i64(db, (int64_t) flight->account->kept_ver);
-    wk_sql_end(db);
-    if (!wk_db_run(db)) {
-        return WK_RUN_FAILED;
-    }
-    own->is_written = db->answer[0].affected == 1;
-    return WK_RUN_DONE;
+    flight_wait(flight);
 }
 
 static void
@@ -382,28 +274,28 @@ write_done(struct wk_store_job *job)
 
     block_give(flight);
     flight->sealed = ph_str_make(NULL, 0);
-    /* not ours any more: whoever took over brings it */
-    if (had && job->outcome != WK_STORE_FAILED) {
-        if (!own->is_written) {
-            ph_log(PH_LOG_WARN, "refresh_taken_over",
-                   { "account", flight_id(flight) });
-        }
-        flight->polls = 0;
+    if (!had) {
+        flight_end(flight,
+                   flight->is_answered ? WK_REFRESHED : WK_REFRESH_FAILED);
+    } else if (job->outcome == WK_STORE_FAILED) {
+        flight_end(flight, WK_REFRESH_FAILED);
+    } else if (!own->is_written) {
+        flight_overtaken(flight);
+    } else {
+        flight->polls    = 0;
+        flight->is_again = false;
         flight_wait(flight);
-        return;
     }
-    flight_end(flight, WK_REFRESH_FAILED);
 }
 
 static void
 flight_write(struct flight *flight)
 {
-    flight->job.is_written = false;
-    flight->job.store      = (struct wk_store_job){
-             .run         = write_run,
-             .writes      = true,
-             .done        = write_done,
-             .crash_after = flight->sealed.len != 0 ? "refresh_after_commit" : NULL
+    flight->job.store = (struct wk_store_job){
+        .run         = flight_write_run,
+        .writes      = true,
+        .done        = write_done,
+        .crash_after = flight->sealed.len != 0 ? "refresh_after_commit" : NULL
     };
     if (!wk_store_submit(flight->worker->store, &flight->job.store)) {
         flight_end(flight, WK_REFRESH_FAILED); /* the lease runs out */
@@ -436,21 +328,34 @@ kept_seal(struct flight *flight)
     }
 }
 
+/* By an id nothing came but what is there: nobody has to read it anew. */
+static bool
+brought_nothing_new(const struct flight *flight)
+{
+    const struct ph_str came = flight->op.out.kept.value;
+
+    return flight->is_by_id && came.len != 0
+           && ph_str_eq(came, flight->account->kept.value);
+}
+
 static void
 refresh_answered(struct wk_op *op)
 {
     struct flight *flight = op->data;
     bool           ok     = op->result.class == PH_RESULT_SUCCEEDED;
 
-    if (ok) {
+    if (ok && !brought_nothing_new(flight)) {
         kept_seal(flight);
+        ok = flight->sealed.len != 0;
     }
-    if (flight->sealed.len == 0) {
+    flight->is_answered = ok;
+    if (!ok) {
         ph_log(PH_LOG_WARN, "refresh_refused", { "account", flight_id(flight) },
                { "error_class", op->result.error_class },
                { "code", op->result.channel_code },
-               { "why", ok ? PH_STR("it brought nothing that can be kept")
-                           : op->result.message });
+               { "why", op->result.class == PH_RESULT_SUCCEEDED
+                            ? PH_STR("it brought nothing that can be kept")
+                            : op->result.message });
     }
     flight_write(flight);
 }
@@ -463,6 +368,7 @@ flight_call(struct flight *flight)
         flight_end(flight, WK_REFRESH_FAILED);
         return;
     }
+    flight->fetches++;
     flight->op = (struct wk_op){ .worker  = flight->worker,
                                  .account = flight->account,
                                  .kind    = PH_OP_ACCOUNT_REFRESH,
@@ -474,6 +380,23 @@ flight_call(struct flight *flight)
 }
 
 /* ---- the way of a flight ---- */
+
+/* What is refused to the clock, or to what may be forged, is not refused to
+ * those who joined and are neither. */
+static bool
+flight_turns(struct flight *flight, bool *was)
+{
+    const struct wk_refresh *at = flight->waiters;
+
+    while (at != NULL && flight->is_by_id && at->is_doubted) {
+        at = at->next;
+    }
+    if (!*was || at == NULL) {
+        return false;
+    }
+    *was = false;
+    return true;
+}
 
 static void
 lease_done(struct wk_store_job *job)
@@ -490,26 +413,29 @@ lease_done(struct wk_store_job *job)
         return;
     case LEASE_OTHERS:
     case LEASE_NEWER:
+    case LEASE_STALE:
         flight_wait(flight);
         return;
     case LEASE_TOO_SOON:
-        flight_end(flight, WK_REFRESH_TOO_SOON);
-        return;
+        if (flight_turns(flight, &flight->is_doubted)) {
+            flight_fetch(flight);
+            return;
+        }
+        break;
     case LEASE_NOT_DUE:
+        if (flight_turns(flight, &flight->is_due)) {
+            flight_fetch(flight);
+            return;
+        }
         break;
     }
-    if (flight->waiters != NULL) { /* who joined wants it now */
-        flight->is_due = false;
-        flight_fetch(flight);
-    } else {
-        flight_end(flight, WK_REFRESH_TOO_SOON);
-    }
+    flight_end(flight, WK_REFRESH_TOO_SOON);
 }
 
 static void
 flight_fetch(struct flight *flight)
 {
-    flight->job.store = (struct wk_store_job){ .run    = lease_run,
+    flight->job.store = (struct wk_store_job){ .run    = flight_lease_run,
                                                .writes = true,
                                                .done   = lease_done };
     if (!wk_store_submit(flight->worker->store, &flight->job.store)) {
@@ -532,7 +458,7 @@ flight_poll(void *data)
                        || flight->worker->is_draining)))
     {
         flight_end(flight, WK_REFRESH_FAILED);
-    } else if (flight->polls % POLLS_A_FETCH == 0) {
+    } else if (flight_moves(flight) || flight->polls % POLLS_A_FETCH == 0) {
         flight_fetch(flight);
     } else {
         flight_wait(flight);
@@ -553,42 +479,59 @@ flight_wait(struct flight *flight)
 
 /* ---- the face ---- */
 
+/* A new flight for it; false: *answer says why not. */
+static bool
+flight_start(struct wk_refreshes *refreshes, struct wk_account *now,
+             struct wk_refresh *refresh, bool is_by_id,
+             enum wk_refresh_answer *answer)
+{
+    struct flight *flight;
+
+    *answer = WK_REFRESH_TOO_SOON;
+    if (is_by_id
+        && (!by_id_has_room(refreshes, now->face.id, refresh->is_doubted)
+            || (refresh->is_doubted
+                && !wk_refresh_look_take(&now->use->looks, refresh->hint,
+                                         ph_monotonic_ns()))))
+    {
+        return false;
+    }
+    *answer = WK_REFRESH_FAILED;
+    flight  = flight_new(refreshes, now, refresh->hint);
+    if (flight == NULL) {
+        return false;
+    }
+    flight->is_by_id   = is_by_id;
+    flight->is_doubted = refresh->is_doubted;
+    waiter_join(flight, refresh);
+    flight_fetch(flight);
+    return true;
+}
+
 void
 wk_refresh_start(struct wk_worker *worker, struct wk_refresh *refresh)
 {
     struct wk_refreshes *refreshes = worker->refreshes;
     struct ph_str        id        = refresh->account->face.id;
     struct wk_account   *now       = wk_account_find(worker->accounts, id);
-    struct flight       *flight    = flight_find(refreshes, id);
+    const bool     is_by_id = refresh->hint.len != 0 || refresh->is_doubted;
+    struct flight *flight = flight_find(refreshes, id, is_by_id, refresh->hint);
+    enum wk_refresh_answer answer = WK_REFRESH_FAILED;
 
-    refresh->worker = worker;
-    refresh->fresh  = NULL;
-    refresh->timer  = NULL;
-    if (now != NULL && now->kept_ver != refresh->account->kept_ver) {
+    refresh->worker    = worker;
+    refresh->fresh     = NULL;
+    refresh->timer     = NULL;
+    refresh->is_others = is_by_id;
+    if (now != NULL && has_more(now, refresh->account, is_by_id)) {
         refresh->fresh = wk_account_hold(now);
         waiter_answer(refresh, WK_REFRESHED);
-        return;
-    }
-    if (flight == NULL && now != NULL && refresh->is_doubted
-        && now->doubted_again_ns > ph_monotonic_ns())
+    } else if (flight != NULL) {
+        waiter_join(flight, refresh);
+    } else if (now == NULL
+               || !flight_start(refreshes, now, refresh, is_by_id, &answer))
     {
-        waiter_answer(refresh, WK_REFRESH_TOO_SOON);
-        return;
+        waiter_answer(refresh, answer);
     }
-    if (flight == NULL && now != NULL) {
-        flight = flight_new(refreshes, now, refresh->hint);
-        if (flight != NULL) {
-            flight->is_doubted = refresh->is_doubted || refresh->hint.len != 0;
-            waiter_join(flight, refresh);
-            flight_fetch(flight);
-            return;
-        }
-    }
-    if (flight == NULL) {
-        waiter_answer(refresh, WK_REFRESH_FAILED);
-        return;
-    }
-    waiter_join(flight, refresh);
 }
 
 struct wk_refreshes *
@@ -624,13 +567,14 @@ due_start(struct wk_refreshes *refreshes)
         struct flight           *flight;
 
         if (at->kept.value.len == 0 || at->kept.refresh_at_ms > now_ms
-            || at->due_again_ns > now_ns
-            || flight_find(refreshes, at->face.id) != NULL)
+            || at->use->due_again_ns > now_ns
+            || flight_find(refreshes, at->face.id, false, ph_str_make(NULL, 0))
+                   != NULL)
         {
             continue;
         }
-        account               = wk_account_find(accounts, at->face.id);
-        account->due_again_ns = now_ns + DUE_AGAIN_NS;
+        account                    = wk_account_find(accounts, at->face.id);
+        account->use->due_again_ns = now_ns + DUE_AGAIN_NS;
         flight = flight_new(refreshes, account, ph_str_make(NULL, 0));
         if (flight != NULL) {
             flight->is_due = true;

@@ -3,23 +3,20 @@
  * one call for all who wait, whichever worker they are in.
  *
  * Who makes the call holds a lease in channel_kept; what came of it stands
- * there, sealed, and reaches every worker by the tick of account.c.  What asks
- * for a refresh may be forged (a serial in a header), so a refresh is not made
- * again before its time.  @thread loop.
+ * there, sealed, and reaches every worker by the tick of account.c.  What is
+ * fetched by an id that a message named never waits for what is fetched for a
+ * token, nor the other way round.  The id may be forged (a serial in a header),
+ * so that few are fetched for, and none again before its time.  @thread loop.
  */
 #ifndef WK_REFRESH_H
 #define WK_REFRESH_H
 
 #include "worker/account.h"
 
-/* waiters of one account */
+/* waiters of one flight: what an account's token, or one id, is waited for */
 #define WK_REFRESH_WAITERS_MAX 64
-/* between two refreshes of an account: of what a message asks for by a hint,
- * of anything else */
-#define WK_REFRESH_HINT_MS 10000
+/* between two fetches of an account's token; refresh_ids.h bounds the others */
 #define WK_REFRESH_GAP_MS 1000
-/* a hint that a refresh did not bring is not asked for again before */
-#define WK_REFRESH_SAME_HINT_MS (10 * 60 * 1000)
 
 enum wk_refresh_answer {
     WK_REFRESHED,
@@ -29,17 +26,19 @@ enum wk_refresh_answer {
 
 struct wk_refresh {
     /* set by the caller */
-    struct wk_account *account;    /* held by the caller until done() */
-    struct ph_str      hint;       /* lives until done() */
-    bool               is_doubted; /* asked for by what may be forged; who
-                                      gives a hint is doubted anyway */
-    uint64_t deadline_ms;          /* from now on */
+    struct wk_account *account; /* held by the caller until done() */
+    struct ph_str      hint;    /* lives until done(); empty and not doubted:
+                                   the account's token */
+    bool     is_doubted;        /* asked for by what may be forged */
+    uint64_t deadline_ms;       /* from now on */
     void (*done)(struct wk_refresh *refresh, enum wk_refresh_answer answer);
     void *data;
 
     /* REFRESHED: the account as it is now, held for the caller, who releases
      * it; else NULL */
     struct wk_account *fresh;
+    bool is_others; /* that was fetched for something else: what the hint names
+                       may be in it, and else may be asked for again */
 
     /* private */
     struct wk_refresh *next;

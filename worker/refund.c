@@ -103,7 +103,7 @@ refund_end(struct refund_job *job)
     wk_timer_stop(&job->deadline);
     wk_lock_drop(&job->lock);
     if (job->account != NULL) {
-        job->account->inflight--;
+        job->account->use->inflight--;
         wk_account_release(job->account);
     }
     wk_block_give(worker, job->block);
@@ -487,13 +487,13 @@ account_hold(struct refund_job *job, enum ph_error *error)
         *error = PH_ERROR_STATE;
         return "this channel takes no refunds";
     }
-    if (account->inflight
+    if (account->use->inflight
         >= (size_t) wk_conf(job->worker, PH_CONF_pay_max_inflight_account))
     {
         return "too many calls of this account are under way";
     }
     job->account = wk_account_hold(account);
-    job->account->inflight++;
+    job->account->use->inflight++;
     return NULL;
 }
 

@@ -39,7 +39,7 @@ ask_end(struct wk_refund_ask *ask)
 {
     wk_lock_drop(&ask->lock);
     if (ask->account != NULL) {
-        ask->account->inflight--;
+        ask->account->use->inflight--;
         wk_account_release(ask->account);
     }
     ask->done(ask);
@@ -272,7 +272,7 @@ account_hold(struct wk_refund_ask *ask)
         return false;
     }
     ask->account = wk_account_hold(account);
-    ask->account->inflight++;
+    ask->account->use->inflight++;
     return true;
 }
 

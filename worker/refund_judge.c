@@ -7,6 +7,7 @@
 #define CHANNEL_CODE_MAX 63
 #define ERROR_CLASS_MAX 32
 #define LOOK_AT_ONCE_MS 1 /* 0 would be no look at all */
+#define PARTS_MAX 12      /* refunds of ours that a sum may be made of: 2^12 */
 
 struct judging {
     struct wk_refund               *refund;
@@ -162,6 +163,12 @@ tells_another_refund(const struct judging *it)
            || wk_tells_another_account(result, &it->evidence->expected);
 }
 
+static int64_t
+look_in_ms(const struct judging *it)
+{
+    return it->result->is_hint ? LOOK_AT_ONCE_MS : it->rules->unknown_first_ms;
+}
+
 static void
 judge_unknown(struct judging *it)
 {
@@ -171,7 +178,7 @@ judge_unknown(struct judging *it)
     if (refund_to(it, PH_REFUND_UNKNOWN)) {
         error_set(it, PH_ERROR_CHANNEL_UNKNOWN);
     }
-    it->verdict->look_in_ms = it->rules->unknown_first_ms;
+    it->verdict->look_in_ms = look_in_ms(it);
 }
 
 static void
@@ -210,15 +217,15 @@ judge_failed(struct judging *it, enum ph_error error)
     }
 }
 
-/* The channel has it and works on it. */
+/* The channel has it and works on it.  What a hint names is not yet known. */
 static void
 judge_accepted(struct judging *it)
 {
     if (!ph_refund_is_final(it->refund->status)) {
-        number_keep(it);
-        it->verdict->look_in_ms = it->result->is_hint
-                                      ? LOOK_AT_ONCE_MS
-                                      : it->rules->unknown_first_ms;
+        if (!it->result->is_hint) {
+            number_keep(it);
+        }
+        it->verdict->look_in_ms = look_in_ms(it);
     }
 }
 
@@ -333,35 +340,111 @@ wk_refund_judge(struct wk_refund *refund, struct wk_payment *payment,
 
 /* ---- what a notice tells of a refund that is not ours ---- */
 
+void
+wk_refund_known_add(struct wk_refund_known *known, struct ph_str kind,
+                    enum ph_refund_state status, int64_t amount)
+{
+    if (status == PH_REFUND_FAILED
+        || ph_str_eq(kind, PH_STR(WK_REFUND_DUPLICATE))) {
+        return; /* no part of what went back of the payment */
+    }
+    if (known->count == WK_REFUNDS_KNOWN_MAX) {
+        known->is_whole = false;
+        return;
+    }
+    known->refunds[known->count].amount = amount;
+    known->refunds[known->count].is_foreign
+        = ph_str_eq(kind, PH_STR(WK_REFUND_FOREIGN));
+    known->refunds[known->count].is_open = !ph_refund_is_final(status);
+    known->count++;
+}
+
 static bool
-is_proved_of(const struct wk_payment *payment, const struct wk_attempt *attempt,
-             const struct wk_evidence *evidence)
+fits(const struct wk_attempt *attempt, const struct wk_evidence *evidence)
 {
     const struct ph_channel_result *result = evidence->result;
     const int64_t                   told
         = result->amount >= 0 ? result->amount : result->refunded_total;
 
-    return attempt->status == PH_ATTEMPT_SUCCEEDED
-           && (payment->status == PH_PAYMENT_PAID
-               || payment->status == PH_PAYMENT_PAID_LATE)
-           && result->class == PH_RESULT_SUCCEEDED && told > 0
+    return result->class == PH_RESULT_SUCCEEDED && told > 0
            && told <= attempt->amount
            && ph_str_eq(result->currency, attempt->currency)
            && !wk_tells_another_account(result, &evidence->expected);
 }
 
-/* A sum that is told holds this refund: what we have counted of it may have
- * been found by the answer to a refund of ours.  When only the sum is told, it
- * may hold those of ours that are on their way, too. */
+static bool
+is_paid(const struct wk_payment *payment, const struct wk_attempt *attempt)
+{
+    return attempt->status == PH_ATTEMPT_SUCCEEDED
+           && (payment->status == PH_PAYMENT_PAID
+               || payment->status == PH_PAYMENT_PAID_LATE);
+}
+
+/* Nobody refunds what was not paid: we shall hear of it. */
+static bool
+is_before_paid(const struct wk_payment *payment,
+               const struct wk_attempt *attempt)
+{
+    return !ph_attempt_is_proved(attempt->status)
+           && payment->status != PH_PAYMENT_CONFLICT;
+}
+
+/* The most that refunds of ours can be of `limit`. */
 static int64_t
-left_to_count(const struct wk_payment        *payment,
-              const struct ph_channel_result *result)
+ours_at_most(const struct wk_refund_known *known, int64_t limit, bool with_open)
+{
+    int64_t part[PARTS_MAX], sum = 0, most = 0;
+    size_t  count = 0;
+
+    for (size_t i = 0; i < known->count; i++) {
+        if (known->refunds[i].is_foreign
+            || (known->refunds[i].is_open && !with_open)) {
+            continue;
+        }
+        if (count < PARTS_MAX) {
+            part[count] = known->refunds[i].amount;
+        }
+        count++;
+        sum += known->refunds[i].amount;
+    }
+    if (sum <= limit || count > PARTS_MAX) {
+        return sum < limit ? sum : limit;
+    }
+    for (unsigned set = 0; set < 1u << count; set++) {
+        sum = 0;
+        for (size_t i = 0; i < count; i++) {
+            sum += (set >> i & 1) != 0 ? part[i] : 0;
+        }
+        most = sum <= limit && sum > most ? sum : most;
+    }
+    return most;
+}
+
+/* What of the told sum cannot be ours, and is not counted yet. */
+static int64_t
+left_by_rows(const struct wk_refund_known   *known,
+             const struct ph_channel_result *result, bool with_open)
+{
+    const int64_t own   = result->amount > 0 ? result->amount : 0;
+    const int64_t total = result->refunded_total;
+    int64_t       left  = own; /* a sum that does not hold it is none */
+
+    if (total > own) {
+        left = total - ours_at_most(known, total - own, with_open);
+    }
+    for (size_t i = 0; i < known->count; i++) {
+        left -= known->refunds[i].is_foreign ? known->refunds[i].amount : 0;
+    }
+    return left < 0 ? 0 : left;
+}
+
+/* The same where nobody knows which refunds there are. */
+static int64_t
+left_by_sums(const struct wk_payment        *payment,
+             const struct ph_channel_result *result)
 {
     int64_t left = result->refunded_total - payment->amount_refunded;
 
-    if (result->refunded_total < 0) {
-        return result->amount;
-    }
     if (result->amount < 0) {
         left -= payment->amount_refunding;
         return left < 0 ? 0 : left;
@@ -369,15 +452,36 @@ left_to_count(const struct wk_payment        *payment,
     return left < 0 ? 0 : left < result->amount ? left : result->amount;
 }
 
+static void
+foreign_count(const struct wk_payment        *payment,
+              const struct ph_channel_result *result,
+              const struct wk_refund_known   *known,
+              struct wk_refund_verdict       *verdict)
+{
+    if (result->refunded_total < 0) {
+        verdict->foreign_amount = result->amount;
+    } else if (known == NULL || !known->is_whole) {
+        verdict->foreign_amount = left_by_sums(payment, result);
+    } else {
+        verdict->foreign_amount = left_by_rows(known, result, true);
+        verdict->is_early = verdict->foreign_amount == 0 && result->amount < 0
+                            && left_by_rows(known, result, false) != 0;
+    }
+}
+
 void
-wk_refund_judge_foreign(struct wk_payment        *payment,
-                        const struct wk_attempt  *attempt,
-                        const struct wk_evidence *evidence, uint64_t now_ms,
+wk_refund_judge_foreign(struct wk_payment            *payment,
+                        const struct wk_attempt      *attempt,
+                        const struct wk_evidence     *evidence,
+                        const struct wk_refund_known *known, uint64_t now_ms,
                         struct wk_refund_verdict *verdict)
 {
     *verdict = (struct wk_refund_verdict){ 0 };
-    if (is_proved_of(payment, attempt, evidence)) {
-        verdict->foreign_amount = left_to_count(payment, evidence->result);
+    if (is_before_paid(payment, attempt)) {
+        verdict->is_early
+            = fits(attempt, evidence) || evidence->result->is_hint;
+    } else if (is_paid(payment, attempt) && fits(attempt, evidence)) {
+        foreign_count(payment, evidence->result, known, verdict);
     }
     if (verdict->foreign_amount != 0) {
         sum_add(payment, verdict->foreign_amount, now_ms, verdict);

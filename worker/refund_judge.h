@@ -22,6 +22,7 @@
 
 #define WK_REFUND_MERCHANT "merchant"
 #define WK_REFUND_FOREIGN "foreign"
+#define WK_REFUNDS_KNOWN_MAX 64 /* of a payment, to compare a sum with */
 
 enum wk_refund_leave {
     WK_REFUND_LEAVE_OK = 0,
@@ -39,6 +40,7 @@ struct wk_refund_verdict {
     bool          is_conflict;
     bool          is_over;        /* more went back than was paid */
     bool          may_repeat;     /* the same number may be sent again */
+    bool          is_early;       /* it cannot be told yet: nothing was done */
     int64_t       foreign_amount; /* went back without us, recorded now; or 0 */
     struct ph_str event;          /* webhook type, {NULL, 0} = none */
     int64_t       look_in_ms;     /* bring the look forward; 0 = no */
@@ -52,16 +54,40 @@ void wk_refund_judge(struct wk_refund *refund, struct wk_payment *payment,
                      const struct wk_judge_rules *rules,
                      struct wk_refund_verdict    *verdict);
 
+/* The refunds of a payment by our rows, when it stood at `ver`. */
+struct wk_refund_known {
+    struct {
+        int64_t amount;
+        bool    is_foreign;
+        bool    is_open; /* on its way */
+    } refunds[WK_REFUNDS_KNOWN_MAX];
+    size_t  count;
+    bool    is_whole; /* there are no more */
+    int64_t ver;
+};
+
+/* Without room for it the list is not whole. */
+void wk_refund_known_add(struct wk_refund_known *known, struct ph_str kind,
+                         enum ph_refund_state status, int64_t amount);
+
 /*
  * The same of a notice of a refund that is not ours: foreign_amount is what is
  * to be recorded and was added to the payment's sum.  0 when it is not proved
  * to be of this attempt, which paid the payment, or the channel's sum says that
  * we have counted it.  An amount of -1 is told by that sum alone.
+ *
+ * Of a sum that is told what cannot be ours is counted: `known` says what could
+ * be, NULL or not whole = all.  So one that was told too late, or of which only
+ * a later one was told, is in it.
+ *
+ * is_early: the attempt is not known to have been paid, or all that is told may
+ * be a refund of ours that is on its way.
  */
-void wk_refund_judge_foreign(struct wk_payment        *payment,
-                             const struct wk_attempt  *attempt,
-                             const struct wk_evidence *evidence,
-                             uint64_t                  now_ms,
-                             struct wk_refund_verdict *verdict);
+void wk_refund_judge_foreign(struct wk_payment            *payment,
+                             const struct wk_attempt      *attempt,
+                             const struct wk_evidence     *evidence,
+                             const struct wk_refund_known *known,
+                             uint64_t                      now_ms,
+                             struct wk_refund_verdict     *verdict);
 
 #endif

@@ -361,8 +361,16 @@ foreign_plan(struct wk_batch *batch, struct wk_refund_settle *settle)
         && notice_may_speak(settle, attempt->channel, attempt->account_id))
     {
         evidence.expected = expected_of(settle, attempt);
-        wk_refund_judge_foreign(after, attempt, &evidence, now_ms,
-                                &settle->verdict);
+        if (settle->known != NULL && settle->known->ver != before->ver) {
+            settle->is_stale = true;
+            return WK_PLAN_DONE;
+        }
+        wk_refund_judge_foreign(after, attempt, &evidence, settle->known,
+                                now_ms, &settle->verdict);
+    }
+    if (settle->verdict.is_early) { /* told again: it is not kept */
+        return wk_batch_work_forward(batch, before->id, now_ms) ? WK_PLAN_DONE
+                                                                : WK_PLAN_AGAIN;
     }
     if (attempt == NULL || settle->verdict.foreign_amount == 0) {
         return notice_plan(batch, settle);
@@ -388,6 +396,7 @@ settle_plan(struct wk_batch *batch, struct wk_store_job *job)
     const struct wk_refund  *before = &settle->before.refund;
 
     settle->is_found    = false;
+    settle->is_stale    = false;
     settle->has_task    = false;
     settle->delivery    = (struct wk_delivery_order){ 0 };
     settle->verdict     = (struct wk_refund_verdict){ 0 };

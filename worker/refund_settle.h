@@ -33,13 +33,15 @@ struct wk_refund_settle {
                                       of our making, this instead: */
     struct ph_str foreign_of;      /* the attempt that it gave back, or: */
     struct ph_str foreign_trade;   /* the channel's number of that payment */
+    const struct wk_refund_known *known; /* of that payment; NULL = not known */
     void (*done)(struct wk_refund_settle *settle);
     void *data;
 
     /* set before done(), when store.outcome is DONE */
     bool is_found;    /* such a refund, of this account; or it is recorded */
     bool is_repeated; /* the notice was here before */
-    struct wk_refund_verdict verdict;
+    bool is_stale;    /* `known` is of another ver: nothing was done */
+    struct wk_refund_verdict verdict; /* early: nothing, but a look is due */
     struct wk_delivery_order delivery;
 
     /* private */

@@ -9,7 +9,7 @@ sync_end(struct wk_sync *sync, enum wk_sync_end end)
 {
     wk_lock_drop(&sync->lock);
     if (sync->account != NULL) {
-        sync->account->inflight--;
+        sync->account->use->inflight--;
         wk_account_release(sync->account);
         sync->account = NULL;
     }
@@ -45,6 +45,7 @@ sync_ask(struct wk_sync *sync)
                                  .attempt_id = open->id,
                                  .fence      = sync->lock.fence,
                                  .shall_end  = sync->closes,
+                                 .is_over    = sync->closes,
                                  .done       = sync_on_ask,
                                  .data       = sync };
     wk_ask_start(&sync->ask);
@@ -133,11 +134,11 @@ sync_hold(struct wk_sync *sync, const struct wk_attempt *open)
     {
         return WK_SYNC_CANNOT;
     }
-    if (account->inflight >= most) {
+    if (account->use->inflight >= most) {
         return WK_SYNC_FULL;
     }
     sync->account = wk_account_hold(account);
-    sync->account->inflight++;
+    sync->account->use->inflight++;
     return WK_SYNC_ASKED;
 }
 

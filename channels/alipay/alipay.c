@@ -75,6 +75,15 @@ second_judge(const struct ph_channel_call *call, bool was_closed,
     }
 }
 
+/* The core believes 401 to have done nothing, and begins anew after a refresh:
+ * what moves money not after one that nobody could verify. */
+static bool
+may_refresh(enum ph_channel_op op, const struct ph_channel_reply *reply)
+{
+    return op == PH_OP_QUERY || op == PH_OP_REFUND_QUERY
+           || reply->status != 401;
+}
+
 static enum ph_channel_step
 first_take(struct ph_channel_call *call, const struct ph_channel_reply *last,
            struct ph_channel_out *out)
@@ -83,7 +92,8 @@ first_take(struct ph_channel_call *call, const struct ph_channel_reply *last,
 
     alipay_answer_read(call, call->op, last, out, &needs_refresh, &ask);
     if (needs_refresh) {
-        return PH_STEP_NEED_REFRESH;
+        return may_refresh(call->op, last) ? PH_STEP_NEED_REFRESH
+                                           : PH_STEP_DONE;
     }
     /* an operation that cannot go on has still been answered */
     if (!ask || !alipay_request(call, query_of(call->op), &out->request)) {
@@ -105,7 +115,8 @@ second_take(struct ph_channel_call *call, const struct ph_channel_reply *last,
     alipay_answer_read(call, query_of(call->op), last, out, &needs_refresh,
                        &ask);
     second_judge(call, was_closed, &out->result);
-    return needs_refresh ? PH_STEP_NEED_REFRESH : PH_STEP_DONE;
+    return needs_refresh && may_refresh(call->op, last) ? PH_STEP_NEED_REFRESH
+                                                        : PH_STEP_DONE;
 }
 
 static enum ph_channel_step

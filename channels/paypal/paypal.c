@@ -4,24 +4,25 @@
  *   CREATE  order not known: create;  known: get
  *   QUERY   order not known: create again;  known: get
  *             approved -> capture -> (already captured: get)
- *   CLOSE   order not known: closed, nobody was shown it;  known: as QUERY, and
- *           what the payer has not approved is closed
- *           Of a payment that is over nothing is captured.
+ *   CLOSE   order not known: closed, nobody was shown it;  known: get, and what
+ *           was not captured is closed
+ *           Neither here nor of a payment that is over anything is captured.
  *   REFUND  refund
- *   REFUND_QUERY  by its number: get;  else refund again, by the same request
- *           id -> when it is refused: did any refund happen?
+ *   REFUND_QUERY  by its number: get, also of one that is not ours;  else
+ *           refund again, by the same request id -> when it is refused: did any
+ *           refund happen?
  *   ACCOUNT_REFRESH  the token, or the certificate that the hint names
  *
- * The state is the phase, what became of captures, and the order's id.  Without
- * a token, and after a 401, which did nothing: NEED_REFRESH.
+ * The state is the phase, what became of captures, the order's id, and when the
+ * last capture was sent.  Without a token, and after a 401, which did nothing:
+ * NEED_REFRESH.
  */
 #include "channels/paypal/paypal.h"
 
 #include "channels/codes.h"
-#include "channels/context.h"
 #include "channels/paypal/paypal_int.h"
+#include "libpayhub/base/id.h"
 
-#define VALUE_MAX 256
 #define DECLINES_MAX 9
 #define STATE_HEAD 3 /* phase, was_captured, declines */
 
@@ -105,81 +106,7 @@ static const struct ph_channel_extra extra[] = {
 };
 /* clang-format on */
 
-/* ---- the account ---- */
-
-static void
-account_close(void *context)
-{
-    struct paypal_account *account = context;
-
-    if (account == NULL) {
-        return;
-    }
-    for (size_t i = 0; i < account->cert_count; i++) {
-        ph_certs_free(account->certs[i].certs, account->certs[i].count);
-    }
-    ph_trust_free(account->own_trust);
-    ph_context_free(account);
-}
-
-static bool
-trust_open(struct paypal_account *account, const struct ph_channel_env *env,
-           struct ph_str pems)
-{
-    account->trust = env != NULL ? env->trust : NULL;
-    if (pems.len == 0) {
-        return true;
-    }
-    if (ph_trust_new(&account->own_trust, &pems, 1) != PH_OK) {
-        return false;
-    }
-    account->trust = account->own_trust;
-    return true;
-}
-
-static void *
-account_open(const struct ph_channel_account *account,
-             const struct ph_channel_env *env, uint64_t now_ms,
-             struct ph_arena *arena, const char **why)
-{
-    static const struct {
-        enum paypal_field field;
-        const char       *key;
-    } plain[]                     = { { PAYPAL_CLIENT_ID, "client_id" },
-                                      { PAYPAL_CLIENT_SECRET, "client_secret" },
-                                      { PAYPAL_WEBHOOK_ID, "webhook_id" } };
-    const struct ph_str   *values = account->values;
-    struct paypal_account *opened;
-
-    (void) now_ms;
-    for (size_t i = 0; i < PH_COUNT(plain); i++) {
-        struct ph_str value = values[plain[i].field];
-
-        if (!ph_rest_is_plain(value, VALUE_MAX)
-            || (plain[i].field == PAYPAL_CLIENT_ID
-                && memchr(value.ptr, ':', value.len) != NULL))
-        {
-            *why = ph_rest_why(plain[i].key, value,
-                               "1 to 256 letters, digits and signs", arena);
-            return NULL;
-        }
-    }
-    opened = ph_context_new(sizeof(*opened));
-    if (opened == NULL) {
-        *why = "no memory";
-        return NULL;
-    }
-    opened->base = ph_rest_base(values[PAYPAL_BASE_URL],
-                                PH_STR("https://api-m.paypal.com"));
-    if (!trust_open(opened, env, values[PAYPAL_WEBHOOK_CA])) {
-        *why = ph_rest_why("webhook_ca", values[PAYPAL_WEBHOOK_CA],
-                           "certificates in PEM", arena);
-        account_close(opened);
-        return NULL;
-    }
-    paypal_certs_open(opened, account->kept);
-    return opened;
-}
+/* ---- what evidence is compared with ---- */
 
 static const char *
 order_check(const struct ph_channel_account *account,
@@ -234,12 +161,20 @@ state_read(struct steps *it)
             call->arena,
             ph_str_make((const char *) call->state + 1, call->state_len - 1));
     } else if (call->state_len > STATE_HEAD) {
+        struct ph_str tail = ph_arena_dup(
+            call->arena, ph_str_make((const char *) call->state + STATE_HEAD,
+                                     call->state_len - STATE_HEAD));
+        struct ph_str at;
+
         it->known.was_captured = call->state[1] != 'n';
         it->known.is_first     = call->state[1] == 'f';
         it->known.declines     = (uint8_t) (call->state[2] - '0');
-        it->known.id           = ph_arena_dup(
-                      call->arena, ph_str_make((const char *) call->state + STATE_HEAD,
-                                               call->state_len - STATE_HEAD));
+        it->known.id           = tail;
+        if (ph_str_cut(tail, '@', &it->known.id, &at)
+            && !ph_str_u64(at, INT64_MAX, &it->known.captured_ms))
+        {
+            it->known.captured_ms = 0;
+        }
     }
 }
 
@@ -259,6 +194,10 @@ state_write(struct steps *it, enum paypal_phase phase)
                                                   : 'y');
         ph_buf_byte(&buf, (char) ('0' + it->known.declines));
         ph_buf_add(&buf, it->known.id);
+        if (it->known.was_captured && it->known.captured_ms != 0) {
+            ph_buf_byte(&buf, '@');
+            ph_buf_u64(&buf, it->known.captured_ms);
+        }
     }
     call->state_len = buf.full ? 0 : buf.len;
 }
@@ -298,6 +237,7 @@ ask(struct steps *it, enum paypal_phase phase)
     case PAYPAL_CAPTURE:
         it->known.is_first     = !it->known.was_captured;
         it->known.was_captured = true;
+        it->known.captured_ms  = call->now_ms;
         ok                     = paypal_capture_make(call, &it->known, request);
         break;
     case PAYPAL_REFUND:
@@ -320,16 +260,6 @@ ask(struct steps *it, enum paypal_phase phase)
     }
     state_write(it, phase);
     return ok && !call->arena->full ? PH_STEP_NEED_REQUEST : PH_STEP_ERROR;
-}
-
-static enum ph_channel_step
-closed(struct steps *it, struct ph_str number)
-{
-    struct ph_channel_result result = ph_rest_unknown(ph_str_make(NULL, 0));
-
-    result.class  = PH_RESULT_CLOSED;
-    result.number = number;
-    return done(it, result);
 }
 
 static bool
@@ -363,7 +293,11 @@ begin(struct steps *it)
     if (call->op == PH_OP_CLOSE && it->known.id.len == 0) {
         /* what the payer is shown and the id are kept together: nobody has
          * seen this order, and only we could capture it */
-        return closed(it, call->order->attempt_id);
+        struct ph_channel_result result = ph_rest_unknown(PH_STR(""));
+
+        result.class  = PH_RESULT_CLOSED;
+        result.number = call->order->attempt_id;
+        return done(it, result);
     }
     if (!has_token(call)) {
         return PH_STEP_NEED_REFRESH;
@@ -376,7 +310,8 @@ begin(struct steps *it)
     case PH_OP_REFUND:
         return ask(it, PAYPAL_REFUND);
     case PH_OP_REFUND_QUERY:
-        if (call->order->channel_refund_no.len != 0) {
+        if (call->order->channel_refund_no.len != 0
+            || call->order->refund_id.len == 0) {
             return ask(it, PAYPAL_REFUND_GET);
         }
         /* a second refund would be made, and nobody knows of the first */
@@ -402,22 +337,26 @@ is_to_capture(const struct steps *it, enum paypal_phase phase,
     const struct ph_channel_order *ours = it->call->order;
 
     return (phase == PAYPAL_GET || phase == PAYPAL_CREATE)
-           && it->call->op != PH_OP_CREATE && !ours->is_over
+           && it->call->op == PH_OP_QUERY && !ours->is_over
            && ph_str_eq(order->status, PH_STR("APPROVED"))
            && order->money.amount == ours->amount
            && ph_str_eq(order->money.currency, ours->currency);
 }
 
 /* Nobody else captures it, and we shall not; but one that was sent while the
- * payer's approval stood may be on its way. */
+ * payer's approval stood may be on its way for a while. */
 static bool
 is_uncaptured(const struct steps *it, struct ph_str status)
 {
+    const uint64_t sent_ms = it->known.captured_ms;
+    const bool     is_on_its_way
+        = it->known.was_captured
+          && (sent_ms == 0 || it->call->now_ms < sent_ms + PAYPAL_CAPTURE_MS);
+
     return ph_str_eq(status, PH_STR("CREATED"))
            || ph_str_eq(status, PH_STR("SAVED"))
            || ph_str_eq(status, PH_STR("PAYER_ACTION_REQUIRED"))
-           || (ph_str_eq(status, PH_STR("APPROVED")) && it->call->order->is_over
-               && !it->known.was_captured);
+           || (ph_str_eq(status, PH_STR("APPROVED")) && !is_on_its_way);
 }
 
 static enum ph_channel_step
@@ -437,10 +376,10 @@ order_next(struct steps *it, enum paypal_phase phase,
         return ask(it, PAYPAL_CAPTURE);
     }
     state_write(it, phase);
-    if (it->call->op == PH_OP_CLOSE && phase != PAYPAL_CAPTURE
-        && is_uncaptured(it, order->status))
-    {
-        return closed(it, told.number);
+    if (it->call->op == PH_OP_CLOSE && is_uncaptured(it, order->status)) {
+        told.class       = PH_RESULT_CLOSED;
+        told.action      = PH_ACTION_NONE;
+        told.action_data = ph_str_make(NULL, 0);
     }
     return done(it, told);
 }
@@ -480,8 +419,7 @@ capture_on_refusal(struct steps *it, struct ph_channel_result result)
         it->known.declines++;
     }
     state_write(it, PAYPAL_CAPTURE);
-    return it->call->op == PH_OP_CLOSE ? closed(it, it->call->order->attempt_id)
-                                       : done(it, result);
+    return done(it, result);
 }
 
 static enum ph_channel_step
@@ -514,6 +452,23 @@ order_on_refusal(struct steps *it, enum paypal_phase phase,
 
 /* ---- answers about a refund ---- */
 
+/* One that somebody else made is tied to the payment by its capture alone. */
+static enum ph_channel_step
+foreign_on_answer(struct steps *it, const struct paypal_refund *refund)
+{
+    const struct ph_channel_order *order  = it->call->order;
+    struct ph_channel_result       result = paypal_refund_judge(refund);
+
+    if (!ph_str_eq(refund->id, order->channel_refund_no)
+        || !ph_str_eq(refund->capture, order->trade_no)
+        || ph_id_is(refund->invoice, PH_ID_REFUND))
+    {
+        return unknown(it, "no_number");
+    }
+    result.number = refund->id;
+    return done(it, result);
+}
+
 static enum ph_channel_step
 refund_on_answer(struct steps *it, const struct ph_channel_reply *reply)
 {
@@ -529,6 +484,9 @@ refund_on_answer(struct steps *it, const struct ph_channel_reply *reply)
     ph_doc_free(doc);
     if (!ok) {
         return unknown(it, "unreadable");
+    }
+    if (order->refund_id.len == 0) {
+        return foreign_on_answer(it, &refund);
     }
     if (refund.id.len == 0 || refund.invoice.len == 0
         || (refund.capture.len != 0
@@ -673,7 +631,7 @@ const struct ph_channel ph_channel_paypal = {
     .size = sizeof(struct ph_channel),
     .name = "paypal",
     .caps = PH_CAP_QUERY | PH_CAP_CLOSE | PH_CAP_REFUND | PH_CAP_NOTICE
-            | PH_CAP_REPEAT,
+            | PH_CAP_REPEAT | PH_CAP_REFUND_BY_NO,
     .methods       = methods,
     .fields        = fields,
     .field_count   = PH_COUNT(fields),
@@ -685,8 +643,8 @@ const struct ph_channel ph_channel_paypal = {
     .wire_fields   = wire_fields,
     .extra         = extra,
     .extra_count   = PH_COUNT(extra),
-    .account_open  = account_open,
-    .account_close = account_close,
+    .account_open  = paypal_account_open,
+    .account_close = paypal_account_close,
     .order_check   = order_check,
     .expected      = expected,
 };

@@ -18,6 +18,9 @@
 #define PAYPAL_LINKS_MAX 16
 /* A request id is kept for hours at least: how many nobody says. */
 #define PAYPAL_REQUEST_ID_MS (UINT64_C(6) * 3600 * 1000)
+/* An order that is still only approved so long after its last capture was sent
+ * was not captured by it. */
+#define PAYPAL_CAPTURE_MS (UINT64_C(10) * 60 * 1000)
 
 enum paypal_field {
     PAYPAL_BASE_URL,
@@ -106,6 +109,13 @@ struct paypal_refund {
     struct paypal_money total; /* of all refunds of the capture */
 };
 
+/* ---- the account ---- */
+
+void *paypal_account_open(const struct ph_channel_account *account,
+                          const struct ph_channel_env *env, uint64_t now_ms,
+                          struct ph_arena *arena, const char **why);
+void  paypal_account_close(void *context);
+
 /* ---- requests ---- */
 
 /* what goes on from step to step, and stands in the state */
@@ -114,6 +124,7 @@ struct paypal_memory {
     bool          was_captured; /* asked to, at least */
     bool          is_first;     /* and by the last request alone */
     uint8_t       declines;     /* captures that the payer's bank refused */
+    uint64_t      captured_ms;  /* when the last was sent, 0 = not known */
 };
 
 bool paypal_create_make(const struct ph_channel_call *call,

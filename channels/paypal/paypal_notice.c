@@ -1,5 +1,9 @@
 /*
  * paypal_notice.c - webhooks of PayPal: their signature, and what they tell.
+ *
+ * What is signed of a body is its CRC-32.  Whoever has seen one transmission
+ * can write another body that fits it, so a webhook proves nothing: it names
+ * what PayPal is to be asked about.
  */
 #include <stdio.h>
 #include <zlib.h>
@@ -72,35 +76,49 @@ cert_find(const struct paypal_account *account, struct ph_str url)
 struct transmission {
     struct ph_str id;
     struct ph_str at;
-    struct ph_str signature; /* base64 */
+    struct ph_str signature; /* in `memory` */
     struct ph_str cert_url;
+    char          memory[PH_RSA_LEN_MAX];
 };
+
+static enum ph_rc
+signature_read(struct ph_str text, struct transmission *out)
+{
+    struct ph_buf raw = PH_BUF_INIT(out->memory);
+
+    if (text.len == 0 || text.len > SIGNATURE_MAX
+        || ph_b64_decode(&raw, text) != PH_OK || raw.len == 0)
+    {
+        return PH_E_SYNTAX;
+    }
+    out->signature = ph_buf_str(&raw);
+    return PH_OK;
+}
 
 static enum ph_rc
 transmission_read(const struct ph_channel_header *headers, size_t count,
                   struct transmission *out)
 {
-    struct ph_str algo
+    const struct ph_str algo
         = ph_channel_header(headers, count, PH_STR("PAYPAL-AUTH-ALGO"));
+    const struct ph_str signature
+        = ph_channel_header(headers, count, PH_STR("PAYPAL-TRANSMISSION-SIG"));
 
     out->id
         = ph_channel_header(headers, count, PH_STR("PAYPAL-TRANSMISSION-ID"));
     out->at
         = ph_channel_header(headers, count, PH_STR("PAYPAL-TRANSMISSION-TIME"));
-    out->signature
-        = ph_channel_header(headers, count, PH_STR("PAYPAL-TRANSMISSION-SIG"));
     out->cert_url
         = ph_channel_header(headers, count, PH_STR("PAYPAL-CERT-URL"));
     if (algo.ptr == NULL || out->id.ptr == NULL || out->at.ptr == NULL
-        || out->signature.ptr == NULL || out->cert_url.ptr == NULL)
+        || signature.ptr == NULL || out->cert_url.ptr == NULL)
     {
         return PH_E_MISSING;
     }
     return ph_str_eq(algo, PH_STR("SHA256withRSA"))
                    && ph_rest_is_plain(out->id, HEADER_MAX)
                    && ph_rest_is_plain(out->at, HEADER_MAX)
-                   && out->signature.len <= SIGNATURE_MAX
-               ? PH_OK
+               ? signature_read(signature, out)
                : PH_E_SYNTAX;
 }
 
@@ -109,14 +127,9 @@ signature_check(const struct paypal_cert *cert, const struct transmission *told,
                 struct ph_str webhook_id, struct ph_str body)
 {
     const struct ph_public_key *key = ph_cert_key(cert->certs[0]);
-    char                        raw_memory[PH_RSA_LEN_MAX];
     char                        sum[16];
-    struct ph_buf               raw = PH_BUF_INIT(raw_memory);
     const struct ph_str         bar = PH_STR_INIT("|");
 
-    if (ph_b64_decode(&raw, told->signature) != PH_OK) {
-        return PH_E_SYNTAX;
-    }
     (void) snprintf(sum, sizeof(sum), "%lu",
                     crc32(0, (const Bytef *) body.ptr, (uInt) body.len));
     const struct ph_str pieces[]
@@ -124,7 +137,7 @@ signature_check(const struct paypal_cert *cert, const struct transmission *told,
 
     return key == NULL ? PH_E_SIGNATURE
                        : ph_public_check(key, PH_RSA_SHA256, pieces,
-                                         PH_COUNT(pieces), ph_buf_str(&raw));
+                                         PH_COUNT(pieces), told->signature);
 }
 
 enum ph_rc
@@ -164,9 +177,8 @@ paypal_webhook_check(const struct ph_channel_account *account,
 
 enum event {
     EVENT_OTHER = 0, /* nothing to us */
-    EVENT_ORDER,     /* something happened to an order: ask */
-    EVENT_CAPTURED,
-    EVENT_CAPTURE, /* something else happened to a capture: ask */
+    EVENT_ORDER,
+    EVENT_CAPTURE,
     EVENT_REFUND
 };
 
@@ -179,7 +191,7 @@ static const struct {
     { PH_STR_INIT("CHECKOUT.ORDER.COMPLETED"), EVENT_ORDER },
     { PH_STR_INIT("CHECKOUT.ORDER.VOIDED"), EVENT_ORDER },
     { PH_STR_INIT("CHECKOUT.PAYMENT-APPROVAL.REVERSED"), EVENT_ORDER },
-    { PH_STR_INIT("PAYMENT.CAPTURE.COMPLETED"), EVENT_CAPTURED },
+    { PH_STR_INIT("PAYMENT.CAPTURE.COMPLETED"), EVENT_CAPTURE },
     { PH_STR_INIT("PAYMENT.CAPTURE.DECLINED"), EVENT_CAPTURE },
     { PH_STR_INIT("PAYMENT.CAPTURE.DENIED"), EVENT_CAPTURE },
     { PH_STR_INIT("PAYMENT.CAPTURE.PENDING"), EVENT_CAPTURE },
@@ -201,14 +213,16 @@ event_of(struct ph_str type)
     return EVENT_OTHER;
 }
 
-static void
-hint_set(struct ph_channel_result *result)
+/* No amount and no number of PayPal's: what may be forged is no conflict. */
+static struct ph_channel_result
+hint_of(struct ph_str number)
 {
-    if (result->class != PH_RESULT_UNKNOWN) {
-        result->class = PH_RESULT_WAIT_USER;
-    }
-    result->error_class = ph_str_make(NULL, 0);
-    result->is_hint     = true;
+    struct ph_channel_result result = ph_rest_unknown(ph_str_make(NULL, 0));
+
+    result.class   = PH_RESULT_WAIT_USER;
+    result.number  = number;
+    result.is_hint = true;
+    return result;
 }
 
 static bool
@@ -241,7 +255,7 @@ is_of_others(const struct ph_doc *resource, const char *number_path)
            && !paypal_amount_read(currency, PH_STR("0"), &none);
 }
 
-/* An order's approval is the time to capture; whatever else it is, to ask. */
+/* Its approval is the time to capture. */
 static enum ph_rc
 order_event(const struct ph_doc *resource, struct ph_arena *arena,
             struct ph_channel_notice_out *out)
@@ -259,19 +273,13 @@ order_event(const struct ph_doc *resource, struct ph_arena *arena,
         out->is_ignored = true;
         return PH_OK;
     }
-    out->result          = ph_rest_unknown(ph_str_make(NULL, 0));
-    out->result.class    = PH_RESULT_WAIT_USER;
-    out->result.number   = order.number;
-    out->result.amount   = order.money.amount;
-    out->result.currency = order.money.currency;
-    out->result.seller   = order.seller;
-    hint_set(&out->result);
+    out->result = hint_of(order.number);
     return PH_OK;
 }
 
 static enum ph_rc
-capture_event(const struct ph_doc *resource, enum event event,
-              struct ph_arena *arena, struct ph_channel_notice_out *out)
+capture_event(const struct ph_doc *resource, struct ph_arena *arena,
+              struct ph_channel_notice_out *out)
 {
     struct paypal_capture capture;
 
@@ -289,22 +297,19 @@ capture_event(const struct ph_doc *resource, enum event event,
         out->is_ignored = true; /* made by somebody else with this account */
         return PH_OK;
     }
-    out->result = paypal_capture_judge(&capture);
-    if (event != EVENT_CAPTURED || out->result.class != PH_RESULT_SUCCEEDED) {
-        hint_set(&out->result);
-        out->result.trade_no = ph_str_make(NULL, 0);
-    }
+    out->result = hint_of(capture.number);
     return PH_OK;
 }
 
 /* Ours carries our refund's number as its invoice; what was refunded by hand
- * carries none, or the payment's.  It counts when it is done, and only then:
- * what was told once is not told again. */
+ * carries none, or the payment's.  That is asked about by PayPal's number when
+ * it is done, and only then: what was told once is not told again. */
 static enum ph_rc
 refund_event(const struct ph_doc *resource, struct ph_arena *arena,
              struct ph_channel_notice_out *out)
 {
     struct ph_channel_notice_part *part = &out->parts[0];
+    struct ph_channel_result       told;
     struct paypal_refund           refund;
 
     if (is_of_others(resource, "invoice_id")) {
@@ -317,18 +322,21 @@ refund_event(const struct ph_doc *resource, struct ph_arena *arena,
     if (refund.id.len == 0) {
         return PH_E_MISSING;
     }
+    told  = paypal_refund_judge(&refund);
     *part = (struct ph_channel_notice_part){
         .is_refund      = true,
-        .result         = paypal_refund_judge(&refund),
+        .result         = hint_of(refund.invoice),
         .order_trade_no = refund.capture,
     };
+    part->result.trade_no    = refund.id;
+    part->result.error_class = told.error_class;
     if (!ph_id_is(refund.invoice, PH_ID_REFUND)) {
         part->result.number = refund.id;
         part->order_number  = ph_id_is(refund.invoice, PH_ID_ATTEMPT)
                                   ? refund.invoice
                                   : ph_str_make(NULL, 0);
         out->is_ignored
-            = part->result.class != PH_RESULT_SUCCEEDED
+            = told.class != PH_RESULT_SUCCEEDED
               || (part->order_trade_no.len == 0 && part->order_number.len == 0);
     }
     out->is_refund  = true;
@@ -360,9 +368,8 @@ event_take(const struct ph_doc *doc, struct ph_arena *arena,
     switch (event) {
     case EVENT_ORDER:
         return order_event(resource, arena, out);
-    case EVENT_CAPTURED:
     case EVENT_CAPTURE:
-        return capture_event(resource, event, arena, out);
+        return capture_event(resource, arena, out);
     case EVENT_REFUND:
         return refund_event(resource, arena, out);
     case EVENT_OTHER:

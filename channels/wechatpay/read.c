@@ -225,6 +225,9 @@ wechat_refund_read(const struct ph_doc *doc, struct ph_arena *arena,
     {
         return rc != PH_OK ? rc : PH_E_MISSING;
     }
+    if (result->currency.len == 0 && result->amount >= 0) {
+        result->currency = PH_STR("CNY"); /* notices tell none: it has one */
+    }
     seller_set(result, &named, arena);
     result->paid_at_ms   = time_of(paid_at);
     result->channel_code = state;

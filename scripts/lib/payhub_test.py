@@ -1,10 +1,10 @@
 """The bands of scripts/test: what each runs, and how its output is counted.
 
-A band is a list of commands.  Each command's output goes to build/test/, is
+A band is a list of commands.  Each command's output goes to build/test/ and is
 counted by its reader (TAP, cmocka, prove, a line "N passed, N failed"; one
-that only exits is one test), and is shown only where it failed.  A command that
-exits with an error counts as at least one failed test, one that ran
-nothing as well: silence is not success.
+that only exits is one test).  Of what failed the lines that say why are shown,
+and the end.  A command that exits with an error counts as at least one failed
+test, one that ran nothing as well: silence is not success.
 
 Bands run side by side in two lanes: one for commands that only compute, which
 leaves the processor to the others whenever they want it, and one for the rest,
@@ -28,7 +28,10 @@ TREE = os.path.dirname(os.path.dirname(os.path.dirname(
     os.path.abspath(__file__))))
 LOGS = os.path.join("build", "test")
 LOG_TAIL = 40
+DETAIL_MAX = 40  # lines below one fault
+FAULTS_MAX = 240  # lines of all faults of one log
 LINE_MAX = 240
+FAULT_LINE_MAX = 1000
 COMMAND_WAIT_S = 900
 END_WAIT_S = 60  # for its servers to be ended, when a command took too long
 LOOK_S = 0.02
@@ -283,15 +286,42 @@ def end(child):
         child.wait()
 
 
+FAULT = re.compile(r"not ok\b|\s*#\s+Failed test|\[  (ERROR|FAILED) |"
+                   r".* error: |.*Sanitizer: ")
+
+
+def fault_lines(lines):
+    """The numbers of those that say what failed: each fault with the lines
+    that begin with # below it, which is where a test says what it found."""
+    chosen, left = [], 0
+    for number, line in enumerate(lines):
+        if FAULT.match(line):
+            left = DETAIL_MAX
+        elif left == 0 or not line.lstrip().startswith("#"):
+            left = 0
+            continue
+        else:
+            left -= 1
+        chosen.append(number)
+    return chosen
+
+
 def show(log):
-    """The failing lines and the end of a log."""
+    """What failed and why, then the end of a log."""
     with open(log, encoding="utf-8", errors="replace") as file:
         lines = file.read().splitlines()
-    bad = [line for line in lines[:-LOG_TAIL]
-           if line.startswith("not ok") or " error: " in line]
+    tail = max(len(lines) - LOG_TAIL, 0)
+    faults = [number for number in fault_lines(lines) if number < tail]
     print(f"    {log}:")
-    for line in bad + lines[-LOG_TAIL:]:
-        print("    |", line[:LINE_MAX])
+    for number in faults[:FAULTS_MAX]:
+        print("    |", lines[number][:FAULT_LINE_MAX])
+    if len(faults) > FAULTS_MAX:
+        print(f"    | ({len(faults) - FAULTS_MAX} more lines of faults)")
+    if faults:
+        print("    | ...")
+    wide = set(fault_lines(lines))
+    for number, line in enumerate(lines[tail:], tail):
+        print("    |", line[:FAULT_LINE_MAX if number in wide else LINE_MAX])
 
 
 def report(name, passed, failed, seconds):

@@ -24,6 +24,7 @@ const APP_ID = '2021000122671080'
 const SELLER_ID = '2088101106499364'
 /* whose merchant the app acts for with a token, and who has to be told */
 const ACTED_FOR = { '202611BBpayhubacts0001': '2088101106499372' }
+const AUTH_APP_ID = '2021000122671999'
 const PROVIDER_ID = '2088511833207846'
 const AES_KEY = 'MTIzNDU2Nzg5MGFiY2RlZg=='
 const CLOCK_MS = 10 * 60 * 1000
@@ -57,8 +58,12 @@ const yuan = amount => `${Math.trunc(amount / 100)}.${String(amount % 100).padSt
 const beijing = ms => new Date(ms + BEIJING_MS).toISOString().slice(0, 19).replace('T', ' ')
 const fromBeijing = text => Date.parse(text.replace(' ', 'T') + '+08:00')
 
-/* {sn, pem, key}: what answers are signed with from now on, by door /_rotate */
+/* {key, face}: what signs, and the SDK that knows it, by door /_key.  An order
+ * keeps that of its create for its notices. */
+let now = { key: platform.config.privateKey, face: merchant }
+/* the same of certificates, with {sn, pem}, by door /_rotate */
 let next
+const signers = new Map() /* by number */
 
 let serial = 0
 const drawn = () => String(++serial).padStart(10, '0')
@@ -219,12 +224,12 @@ function open (asked, books) {
     certified: asked.certified,
     token: asked.token,
     provider: content.extend_params?.sys_service_provider_id,
-    signer: now.merchant,
     tradeNo: `20261123220014${drawn()}`,
     scanned: asked.method !== 'alipay.trade.precreate',
     reverses: 0
   })
   amounts.set(order.number, order.amount)
+  signers.set(order.number, signers.get(order.number) ?? ((asked.certified && next) || now))
   return order.amount === asked.amount && order.subject === content.subject ? order : null
 }
 
@@ -503,7 +508,7 @@ function dress (answer, asked, bend) {
     ? JSON.stringify(aesEncryptText(plain, AES_KEY))
     : plain
   const rotated = asked.certified ? next : undefined
-  const ours = rotated?.key ?? platform.config.privateKey
+  const ours = rotated?.key ?? now.key
   let sign = rsa2(signed, bend === 'own_key' ? merchant.config.privateKey : ours)
   if (bend === 'bad_sign') {
     sign = rsa2(signed + ' ', ours)
@@ -516,7 +521,7 @@ function dress (answer, asked, bend) {
     (bend === 'no_sign' || bend === 'error_response' ? '' : `,"sign":"${sign}"`) +
     (bend === 'root_twice' ? `,"${key}":${signed}` : '') + '}'
   if (bend === undefined) {
-    leaving(rotated?.face ?? merchant, body, key, sign, signed)
+    leaving(rotated?.face ?? now.face, body, key, sign, signed)
   }
   return { status: 200, headers: { 'content-type': 'text/html;charset=utf-8', trace_id: drawn() }, body }
 }
@@ -563,14 +568,14 @@ function notice (order, refund, bend) {
     receipt_amount: yuan(order.amount),
     app_id: APP_ID,
     buyer_pay_amount: yuan(order.amount),
-    seller_id: SELLER_ID,
+    seller_id: ACTED_FOR[order.token] ?? SELLER_ID,
     gmt_payment: beijing(order.paidAt ?? Date.now()),
     notify_time: beijing(Date.now()),
     version: '1.0',
     out_trade_no: order.number,
     total_amount: yuan(order.amount),
     trade_no: order.tradeNo,
-    auth_app_id: APP_ID,
+    auth_app_id: order.token ? AUTH_APP_ID : APP_ID,
     point_amount: '0.00',
     ...(order.body ? { body: order.body } : {}),
     ...(refund
@@ -585,6 +590,7 @@ function notice (order, refund, bend) {
     wrong_amount: { total_amount: '0.01' },
     wrong_app: { app_id: '2021000122671081' },
     wrong_seller: { seller_id: '2088101106499365' },
+    acted_for: { seller_id: Object.values(ACTED_FOR)[0], auth_app_id: AUTH_APP_ID },
     odd_amount: { total_amount: yuan(order.amount) + '0' },
     odd_status: { trade_status: 'TRADE_MAYBE' },
     waiting: { trade_status: 'WAIT_BUYER_PAY' },
@@ -592,16 +598,16 @@ function notice (order, refund, bend) {
     nobody: { out_trade_no: 'A' + '0'.repeat(26) }
   }[bend])
   const text = Object.keys(params).sort().map(key => `${key}=${params[key]}`).join('&')
-  const signer = bend === 'own_key' ? merchant : platform
-  const sign = rsa2(text, signer.config.privateKey)
+  const { key, face } = signers.get(order.number)
+  const sign = rsa2(text, bend === 'own_key' ? merchant.config.privateKey : key)
   const whole = { ...params, sign_type: bend === 'weak' ? 'RSA' : 'RSA2', sign }
   if (bend === 'tampered') {
     whole.total_amount = yuan(order.amount + 1)
   } else if (bend === 'bad_sign') {
-    whole.sign = rsa2(text + '&', platform.config.privateKey)
+    whole.sign = rsa2(text + '&', key)
   } else if (bend === 'no_sign') {
     delete whole.sign
-  } else if (bend === undefined && !merchant.checkNotifySignV2(whole)) {
+  } else if (bend === undefined && !face.checkNotifySignV2(whole)) {
     throw new Error('the SDK does not take our notice')
   }
   let body = new URLSearchParams(bend === 'resplit' ? resplit(text, order, sign) : whole).toString()
@@ -613,8 +619,14 @@ function notice (order, refund, bend) {
   return { headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' }, body }
 }
 
-/* /_rotate {cert, key}: PEM; answers of certificate mode are signed by it */
+/* /_rotate {cert, key}: PEM; all of certificate mode is signed by it
+ * /_key {public, key}: the same of public-key mode */
 function door (path, asked) {
+  if (path === '/_key') {
+    const face = new AlipaySdk({ ...common, privateKey: file('app_pkcs8.pem'), alipayPublicKey: asked.public })
+    now = { key: new AlipaySdk({ ...common, privateKey: asked.key }).config.privateKey, face }
+    return {}
+  }
   if (path !== '/_rotate') {
     return undefined
   }

@@ -110,7 +110,7 @@ export class Counterpart {
     this.sent = new Map() /* the last notice by "number/refund" */
     this.refused = [] /* what the SDK did not accept */
     this.notices = [] /* {number, refund, bend, status, body} */
-    this.seen = [] /* {op, number, fault} */
+    this.seen = [] /* {op, number, fault, http, agent} */
   }
 
   /* A knob may name whose order it means: by our number, or by an amount. */
@@ -136,7 +136,8 @@ export class Counterpart {
     const knob = this.take(asked)
     const fault = knob?.fault
     asked.fault = fault
-    this.seen.push({ op: asked.op, number: asked.number, fault, http: request.version })
+    const agent = request.headers['user-agent']
+    this.seen.push({ op: asked.op, number: asked.number, fault, http: request.version, agent })
     if (BEFORE.has(fault)) {
       return this.channel.broken?.(fault) ?? this.broken(fault)
     }
@@ -273,6 +274,7 @@ export class Counterpart {
       })
     }
     const { COUNTERPART_CERT: cert, COUNTERPART_KEY: key } = process.env
+    this.protocol = cert ? 'https' : 'http'
     /* a `big` answer over the session's memory would refuse innocent streams */
     const server = cert
       ? http2.createSecureServer({

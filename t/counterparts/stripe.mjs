@@ -49,6 +49,7 @@ class StripeServer {
   refunds = new Map() /* re_ -> {order, refund} */
   keys = new Map() /* idempotency key -> {path, text, answer} */
   made = 0
+  secret = SECRETS.ours /* of the endpoint's events about new intents */
   counterpart = null
 
   id (prefix) {
@@ -163,7 +164,8 @@ class StripeServer {
       description: fields.description ?? null,
       customer: fields.customer ?? null,
       metadata: fields.metadata,
-      notifyUrl: this.counterpart.endpoint
+      notifyUrl: this.counterpart.endpoint,
+      secret: this.secret
     })
     this.intents.set(order.intent, order)
     return () => this.intentObject(order)
@@ -322,12 +324,12 @@ class StripeServer {
       type
     }
     const payload = JSON.stringify(event, null, 2)
-    const secret = SECRETS[bend] ?? SECRETS.ours
+    const secret = SECRETS[bend] ?? order.secret
     const timestamp = bend === 'stale' ? now() - TOLERANCE - 60 : now()
     const header = stripe.webhooks.generateTestHeaderString({ payload, secret, timestamp })
     const isGood = () => {
       try {
-        return stripe.webhooks.constructEvent(payload, header, SECRETS.ours).id === event.id
+        return stripe.webhooks.constructEvent(payload, header, order.secret).id === event.id
       } catch {
         return false
       }
@@ -351,6 +353,9 @@ class StripeServer {
       case '/_endpoint':
         counterpart.endpoint = asked.url
         return {}
+      case '/_secret': /* rolled: what is new is signed by it */
+        this.secret = asked.secret
+        return {}
       case '/_slow':
         order.slow = true
         return {}
@@ -368,7 +373,7 @@ class StripeServer {
       }
       case '/_client': {
         const client = new Stripe(KEY, {
-          host: '127.0.0.1', port: counterpart.port, protocol: 'http', maxNetworkRetries: 0, telemetry: false
+          host: '127.0.0.1', port: counterpart.port, protocol: counterpart.protocol, maxNetworkRetries: 0, telemetry: false
         })
         if (asked.make) {
           const made = await client.paymentIntents.create(asked.make, { idempotencyKey: asked.key })

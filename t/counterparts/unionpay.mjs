@@ -20,7 +20,10 @@ const SIGNERS = {
   own_key: { key: read('merchant_pkcs8.pem'), cert: read('merchant.cer') }
 }
 const MER_ID = '777290058110048'
-const SECURE_KEY = 'payhub-secure-key-0001' /* signMethod 11 */
+const SECURE_KEY = 'payhub-secure-key-0001' /* signMethod 11 and 12 */
+const HASHES = { 11: 'sha256', 12: 'sm3' }
+/* GB/T 32905-2016, A.1: node's SM3 has to be that of the standard */
+const SM3_OF_ABC = '66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0'
 const NOT_GENUINE = new Set(['bad_sign', 'no_sign', 'other_key', 'own_key'])
 const NEEDED = ['version', 'encoding', 'signMethod', 'txnType', 'txnSubType', 'bizType', 'accessType',
   'merId', 'orderId', 'txnTime', 'signature']
@@ -28,7 +31,7 @@ const MONEY_NEEDED = ['channelType', 'currencyCode', 'txnAmt', 'backUrl']
 const ECHOED = ['version', 'encoding', 'signMethod', 'bizType', 'accessType', 'merId', 'txnType', 'txnSubType',
   'orderId', 'txnTime']
 
-const sha256 = text => crypto.createHash('sha256').update(text).digest('hex')
+const digest = (text, name = 'sha256') => crypto.createHash(name).update(text).digest('hex')
 
 function joined (fields) {
   return Object.keys(fields).filter(name => name !== 'signature' && fields[name] !== '')
@@ -36,11 +39,12 @@ function joined (fields) {
     .map(name => `${name}=${fields[name]}`).join('&')
 }
 
-const sign = (fields, key) => crypto.sign('RSA-SHA256', Buffer.from(sha256(joined(fields))), key).toString('base64')
-const shared = (fields, key) => sha256(`${joined(fields)}&${sha256(key)}`)
+const sign = (fields, key) => crypto.sign('RSA-SHA256', Buffer.from(digest(joined(fields))), key).toString('base64')
+const shared = (fields, key, name = HASHES[fields.signMethod]) =>
+  digest(`${joined(fields)}&${digest(key, name)}`, name)
 
-function signed (fields, signer = SIGNERS.ours) {
-  if (fields.signMethod === '11') {
+function signed (fields, signer) {
+  if (fields.signMethod in HASHES) {
     return { ...fields, signature: shared(fields, SECURE_KEY) }
   }
   const all = { ...fields, signPubKeyCert: signer.cert }
@@ -48,11 +52,11 @@ function signed (fields, signer = SIGNERS.ours) {
 }
 
 function isSigned (fields) {
-  if (fields.signMethod === '11') {
+  if (fields.signMethod in HASHES) {
     return fields.certId === undefined && fields.signature === shared(fields, SECURE_KEY)
   }
   return fields.signMethod === '01' && fields.certId === MERCHANT_SERIAL &&
-    crypto.verify('RSA-SHA256', Buffer.from(sha256(joined(fields))), MERCHANT.publicKey,
+    crypto.verify('RSA-SHA256', Buffer.from(digest(joined(fields))), MERCHANT.publicKey,
       Buffer.from(fields.signature, 'base64'))
 }
 
@@ -67,6 +71,9 @@ function selfCheck () {
   const { params, secureKey, signature } = vectors.hash_mode.find(one => one.signMethod === '11')
   if (shared(params, secureKey) !== signature) {
     throw new Error('the vector of signMethod 11 is signed otherwise')
+  }
+  if (digest('abc', 'sm3') !== SM3_OF_ABC) {
+    throw new Error('SM3 of this node is another')
   }
 }
 
@@ -107,6 +114,7 @@ class UnionPay {
   name = 'unionpay'
   trades = new Map() /* orderId -> {fields, queryId, order, refund} */
   queries = new Map() /* queryId -> trade */
+  signer = SIGNERS.ours /* of now; a trade's notices keep that of its birth */
 
   read (request) {
     const door = /^\/gateway\/api\/(\w+)\.do$/.exec(request.target)?.[1]
@@ -139,7 +147,7 @@ class UnionPay {
   }
 
   keep (fields, order, refund) {
-    const trade = { fields, order, refund, queryId: `82261123102030${String(this.trades.size + 1).padStart(7, '0')}` }
+    const trade = { fields, order, refund, signer: this.signer, queryId: `82261123102030${String(this.trades.size + 1).padStart(7, '0')}` }
     this.trades.set(fields.orderId, trade)
     this.queries.set(trade.queryId, trade)
     return trade
@@ -148,7 +156,7 @@ class UnionPay {
   perform (asked, books) {
     const { door, fields } = asked
     if (door === 'queryTrans') {
-      return this.query(fields)
+      return asked.fault === 'not_found' ? { respCode: '34', respMsg: 'not seen yet' } : this.query(fields)
     }
     if (this.trades.has(fields.orderId)) {
       return { respCode: '12', respMsg: 'duplicate' }
@@ -225,7 +233,7 @@ class UnionPay {
     if (NOT_GENUINE.has(bend)) {
       all = { ...all, ...this.lie(plain) }
     }
-    all = signed(all, SIGNERS[bend])
+    all = signed(all, SIGNERS[bend] ?? this.signer)
     if (bend === 'bad_sign') {
       all.respMsg = 'changed on the way'
     } else if (bend === 'no_sign') {
@@ -239,7 +247,7 @@ class UnionPay {
   }
 
   notice (order, refund, bend) {
-    const { fields, queryId } = this.trades.get(refund?.number ?? order.number)
+    const { fields, queryId, signer } = this.trades.get(refund?.number ?? order.number)
     let all = Object.fromEntries([...ECHOED, 'txnAmt', 'currencyCode', 'origQryId'].filter(name => name in fields)
       .map(name => [name, fields[name]]))
     all = { ...all, respCode: '00', respMsg: 'Success!', queryId, settleAmt: all.txnAmt, settleCurrencyCode: '156' }
@@ -251,7 +259,12 @@ class UnionPay {
       all.orderId = 'A0000000000000000000000000'
       all.queryId = '822611231020309999999'
     }
-    all = signed(all, SIGNERS[bend])
+    if (bend === 'other_method') { /* the same key, another digest */
+      all.signMethod = all.signMethod === '12' ? '11' : '12'
+      all.signature = shared(all, SECURE_KEY)
+    } else {
+      all = signed(all, SIGNERS[bend] ?? signer)
+    }
     if (bend === 'tampered') {
       all.respMsg = 'changed on the way'
     } else if (bend === 'no_sign') {
@@ -264,11 +277,14 @@ class UnionPay {
     }
   }
 
-  /* A person gives money back at UnionPay's own console. */
   door (path, asked, counterpart) {
-    if (path === '/_console_refund') {
+    if (path === '/_console_refund') { /* a person, at UnionPay's own console */
       const order = counterpart.books.order(asked.number)
       return counterpart.books.refund(order, `CONSOLE${order.refunds.size}0000`, asked.amount)
+    }
+    if (path === '/_signer') { /* {key, cert}: PEM */
+      this.signer = asked
+      return {}
     }
   }
 }

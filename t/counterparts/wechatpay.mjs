@@ -19,8 +19,9 @@ const { Rsa, Formatter, Aes: { AesGcm } } = plugin
 const FOLDER = process.argv[2]
 const MCHID = '1900009191'
 const APPID = 'wxd678efh567hg6787'
-const APIV3_KEY = 'payhubAPIv3key0123456789abcdefgh'
-const PUB_KEY_ID = 'PUB_KEY_ID_019000091912026112300001122'
+/* sub-merchants of MCHID as a service provider, and the app of the first */
+const SUB_MCHIDS = ['1900013511', '1900013522']
+const SUB_APPID = 'wx8888888888888888'
 const CLOCK_S = 300
 const BEIJING_MS = 8 * 3600 * 1000
 
@@ -35,11 +36,18 @@ const certified = name => {
   return { ...pair(name), pem, certificate, serial: certificate.serialNumber }
 }
 const merchant = { ...pair('merchant'), serial: new X509Certificate(file('merchant_cert.pem')).serialNumber }
-const wxpub = { ...pair('wxpub'), serial: PUB_KEY_ID }
+/* public keys by their ids: that of the vectors, and the next one */
+const publics = Object.fromEntries([
+  ['PUB_KEY_ID_019000091912026112300001122', 'wxpub'],
+  ['PUB_KEY_ID_019000091912027010100003344', 'ca']
+].map(([serial, name]) => [serial, { ...pair(name), serial }]))
 const platforms = { platform1: certified('platform1'), platform2: certified('platform2') }
 
-/* which certificate signs, and which are listed; door /_platform */
-const now = { signer: 'platform1', listed: ['platform1'], lists: true }
+/* which certificate signs, which are listed, and the merchant's APIv3 key; door
+ * /_platform.  Notices of an order are sealed by the key of its create. */
+const now = {
+  signer: 'platform1', listed: ['platform1'], lists: true, apiv3: 'payhubAPIv3key0123456789abcdefgh'
+}
 
 /* --- requests -------------------------------------------------------------- */
 
@@ -78,6 +86,8 @@ function members (object, names, where) {
   }
 }
 
+/* "appid mchid" become those of the provider and of the sub-merchant */
+const PARTNER = ['appid mchid', 'sp_appid sp_mchid sub_mchid sub_appid?']
 const COMMON = 'appid mchid description out_trade_no notify_url amount time_expire? attach? scene_info?'
 const KINDS = {
   native: COMMON,
@@ -87,10 +97,30 @@ const KINDS = {
   codepay: 'appid mchid description out_trade_no payer amount scene_info time_expire? attach?'
 }
 
-function createRead (kind, body) {
-  members(body, KINDS[kind], kind)
+/* {mchid, appid} of the sub-merchant, or undefined */
+function subOf (body, isPartner) {
+  const { appid, mchid } = isPartner ? { appid: body.sp_appid, mchid: body.sp_mchid } : body
+  need((appid ?? APPID) === APPID && mchid === MCHID, `appid ${appid}, mchid ${mchid}`)
+  if (!isPartner) {
+    return undefined
+  }
+  need(SUB_MCHIDS.includes(body.sub_mchid), `sub_mchid is ${body.sub_mchid}`)
+  /* an app is bound to one of them */
+  need(body.sub_appid === undefined || (body.sub_appid === SUB_APPID && body.sub_mchid === SUB_MCHIDS[0]),
+    `sub_appid is ${body.sub_appid}`)
+  return { mchid: body.sub_mchid, appid: body.sub_appid }
+}
+
+function payerCheck (payer, sub) {
+  members(payer, sub ? 'sp_openid? sub_openid?' : 'openid', 'payer')
+  need(Object.keys(payer).length === 1, 'one openid')
+  need(payer.sub_openid === undefined || sub.appid, 'sub_openid without sub_appid')
+}
+
+function createRead (kind, body, isPartner) {
+  members(body, isPartner ? KINDS[kind].replace(...PARTNER) : KINDS[kind], kind)
   members(body.amount, 'total currency?', 'amount')
-  need(body.appid === APPID && body.mchid === MCHID, `appid ${body.appid}, mchid ${body.mchid}`)
+  const sub = subOf(body, isPartner)
   need(/^[0-9A-Za-z_\-|*]{6,32}$/.test(body.out_trade_no), `out_trade_no ${body.out_trade_no}`)
   need(Number.isInteger(body.amount.total) && (body.amount.currency ?? 'CNY') === 'CNY', 'amount')
   need([...body.description].length <= 127, 'description is too long')
@@ -98,7 +128,7 @@ function createRead (kind, body) {
   need(body.time_expire === undefined || (/^[-\d]{10}T[:\d]{8}\+08:00$/.test(body.time_expire) &&
     Date.parse(body.time_expire) > Date.now()), `time_expire ${body.time_expire}`)
   if (kind === 'jsapi') {
-    members(body.payer, 'openid', 'payer')
+    payerCheck(body.payer, sub)
   } else if (kind === 'codepay') {
     members(body.payer, 'auth_code', 'payer')
     members(body.scene_info, 'device_id? device_ip? store_info?', 'scene_info')
@@ -108,11 +138,11 @@ function createRead (kind, body) {
     members(body.scene_info.h5_info, 'type app_name? app_url?', 'h5_info')
     need(['Wap', 'iOS', 'Android'].includes(body.scene_info.h5_info.type), 'h5_info.type')
   }
-  return { op: 'create', kind, number: body.out_trade_no, amount: body.amount.total, body }
+  return { op: 'create', kind, sub, number: body.out_trade_no, amount: body.amount.total, body }
 }
 
 function refundRead (body) {
-  members(body, 'out_trade_no out_refund_no amount reason? notify_url?', 'refund')
+  members(body, 'out_trade_no out_refund_no amount reason? notify_url? sub_mchid?', 'refund')
   members(body.amount, 'refund total currency', 'amount')
   need(Number.isInteger(body.amount.refund) && body.amount.currency === 'CNY', 'amount')
   need(Buffer.byteLength(body.reason ?? '') <= 80, 'reason is too long')
@@ -120,6 +150,7 @@ function refundRead (body) {
   orderOfRefund.set(body.out_refund_no, body.out_trade_no)
   return {
     op: 'refund',
+    sub: body.sub_mchid && { mchid: body.sub_mchid },
     number: body.out_trade_no,
     refund: body.out_refund_no,
     amount: body.amount.refund,
@@ -129,22 +160,28 @@ function refundRead (body) {
 }
 
 const PATHS = [
-  ['POST', /^\/v3\/pay\/transactions\/(native|jsapi|app|h5|codepay)$/, (found, body) => createRead(found[1], body)],
-  ['GET', /^\/v3\/pay\/transactions\/out-trade-no\/([^/?]+)\?mchid=(\d+)$/, found => {
-    need(found[2] === MCHID, `mchid is ${found[2]}`)
-    return { op: 'query', number: found[1] }
+  ['POST', /^\/v3\/pay\/(partner\/)?transactions\/(native|jsapi|app|h5|codepay)$/, (found, body) =>
+    createRead(found[2], body, Boolean(found[1]))],
+  ['GET', /^\/v3\/pay\/(partner\/)?transactions\/out-trade-no\/([^/?]+)\?(.*)$/, found => {
+    const told = Object.fromEntries(new URLSearchParams(found[3]))
+    members(told, found[1] ? 'sp_mchid sub_mchid' : 'mchid', 'query')
+    return { op: 'query', sub: subOf(told, Boolean(found[1])), number: found[2] }
   }],
-  ['POST', /^\/v3\/pay\/transactions\/out-trade-no\/([^/?]+)\/close$/, (found, body) => {
-    members(body, 'mchid', 'close')
-    return { op: 'close', number: found[1] }
+  ['POST', /^\/v3\/pay\/(partner\/)?transactions\/out-trade-no\/([^/?]+)\/close$/, (found, body) => {
+    members(body, found[1] ? 'sp_mchid sub_mchid' : 'mchid', 'close')
+    return { op: 'close', sub: subOf(body, Boolean(found[1])), number: found[2] }
   }],
-  ['POST', /^\/v3\/pay\/transactions\/out-trade-no\/([^/?]+)\/reverse$/, (found, body) => {
-    members(body, 'appid mchid', 'reverse')
-    return { op: 'reverse', number: found[1] }
+  ['POST', /^\/v3\/pay\/(partner\/)?transactions\/out-trade-no\/([^/?]+)\/reverse$/, (found, body) => {
+    members(body, found[1] ? PARTNER[1] : PARTNER[0], 'reverse')
+    return { op: 'reverse', sub: subOf(body, Boolean(found[1])), number: found[2] }
   }],
   ['POST', /^\/v3\/refund\/domestic\/refunds$/, (found, body) => refundRead(body)],
-  ['GET', /^\/v3\/refund\/domestic\/refunds\/([^/?]+)$/, found =>
-    ({ op: 'refund_query', number: orderOfRefund.get(found[1]), refund: found[1] })],
+  ['GET', /^\/v3\/refund\/domestic\/refunds\/([^/?]+)(?:\?sub_mchid=(\d+))?$/, found => ({
+    op: 'refund_query',
+    sub: found[2] && { mchid: found[2] },
+    number: orderOfRefund.get(found[1]),
+    refund: found[1]
+  })],
   ['GET', /^\/v3\/certificates$/, () => ({ op: 'refresh' })]
 ]
 
@@ -185,11 +222,25 @@ function stateOf (order) {
   return order.status === 'open' && order.kind === 'codepay' ? 'USERPAYING' : STATES[order.status]
 }
 
+/* Who is paid; as refunds tell it without the apps. */
+function parties ({ sub }, hasApps = true) {
+  const told = sub
+    ? { sp_appid: APPID, sp_mchid: MCHID, sub_appid: sub.appid, sub_mchid: sub.mchid }
+    : { appid: APPID, mchid: MCHID }
+  return Object.fromEntries(Object.entries(told)
+    .filter(([name, value]) => value !== undefined && (hasApps || !name.endsWith('appid'))))
+}
+
+/* An order is that sub-merchant's alone for whom it was made. */
+function orderOf (asked, books) {
+  const order = books.order(asked.number)
+  return order?.sub?.mchid === asked.sub?.mchid ? order : undefined
+}
+
 function objectOf (order) {
   const paid = order.paidAt !== undefined
   return {
-    appid: APPID,
-    mchid: MCHID,
+    ...parties(order),
     out_trade_no: order.number,
     trade_type: TYPES[order.kind],
     trade_state: stateOf(order),
@@ -205,7 +256,7 @@ function objectOf (order) {
           bank_type: 'OTHERS',
           attach: '',
           success_time: beijing(order.paidAt),
-          payer: { openid: 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o' },
+          payer: { [order.sub ? 'sp_openid' : 'openid']: 'oUpF8uMuAJO_M2pxb1Q9zNjWeS6o' },
           promotion_detail: []
         }
       : {})
@@ -221,6 +272,9 @@ function create (asked, books) {
     description: body.description,
     notifyUrl: body.notify_url,
     serial: asked.serial,
+    sub: asked.sub,
+    payer: body.payer,
+    apiv3: now.apiv3,
     tradeNo: `420000123420261123${drawn()}`
   })
   amounts.set(order.number, order.amount)
@@ -251,12 +305,12 @@ function create (asked, books) {
 }
 
 function query (asked, books) {
-  const order = books.order(asked.number)
+  const order = orderOf(asked, books)
   return order ? { status: 200, body: objectOf(order) } : refuse(404, 'ORDER_NOT_EXIST')
 }
 
 function close (asked, books) {
-  const order = books.order(asked.number)
+  const order = orderOf(asked, books)
   if (!order) {
     return refuse(404, 'ORDER_NOT_EXIST')
   }
@@ -268,7 +322,7 @@ function close (asked, books) {
 }
 
 function reverse (asked, books) {
-  const order = books.order(asked.number)
+  const order = orderOf(asked, books)
   if (!order) {
     return refuse(404, 'ORDER_NOT_EXIST')
   }
@@ -276,7 +330,7 @@ function reverse (asked, books) {
   if (order.status === 'open' || order.status === 'paid') {
     order.status = 'reversed'
   }
-  return { status: 200, body: { appid: APPID, mchid: MCHID, out_trade_no: order.number } }
+  return { status: 200, body: { ...parties(order), out_trade_no: order.number } }
 }
 
 function refundObject (order, refund, status) {
@@ -306,7 +360,7 @@ function refundObject (order, refund, status) {
 /* A refund is accepted now and done when it is asked about: knobs abnormal,
  * refund_closed and slow make it end otherwise, or later. */
 function refund (asked, books) {
-  const order = books.order(asked.number)
+  const order = orderOf(asked, books)
   if (!order) {
     return refuse(404, 'RESOURCE_NOT_EXISTS')
   }
@@ -333,7 +387,7 @@ function refund (asked, books) {
 }
 
 function refundQuery (asked, books) {
-  const order = books.order(asked.number)
+  const order = orderOf(asked, books)
   if (!order) {
     return refuse(404, 'RESOURCE_NOT_EXISTS')
   }
@@ -362,7 +416,7 @@ function certificates () {
             algorithm: 'AEAD_AES_256_GCM',
             nonce,
             associated_data: 'certificate',
-            ciphertext: AesGcm.encrypt(pem, APIV3_KEY, nonce, 'certificate')
+            ciphertext: AesGcm.encrypt(pem, now.apiv3, nonce, 'certificate')
           }
         }
       })
@@ -421,7 +475,7 @@ function perform (asked, books) {
 
 /* --- what leaves ----------------------------------------------------------- */
 
-const signerOf = serialNo => serialNo?.startsWith('PUB_KEY_ID_') ? wxpub : platforms[now.signer]
+const signerOf = serialNo => publics[serialNo] ?? platforms[now.signer]
 
 /* The headers over a text, with the faults that signatures can have. */
 function signed (text, signer, bend) {
@@ -435,7 +489,7 @@ function signed (text, signer, bend) {
   } else if (bend === 'not_base64') {
     signature = '?' + signature.slice(1)
   }
-  if (bend === undefined && !Rsa.verify(message, signature, signer.open)) {
+  if ((bend === undefined || bend in platforms) && !Rsa.verify(message, signature, signer.open)) {
     throw new Error('the SDK does not take our signature')
   }
   return bend === 'no_sign'
@@ -460,6 +514,8 @@ function bodyBend (body, bend) {
     bent.out_trade_no = 'A' + '0'.repeat(26)
   } else if (bend === 'wrong_mchid' && bent.mchid) {
     bent.mchid = '1900009192'
+  } else if (bend === 'wrong_sub' && bent.sub_mchid) {
+    bent.sub_mchid = SUB_MCHIDS.find(one => one !== bent.sub_mchid)
   } else if (bend === 'odd_status') {
     bent['trade_state' in bent ? 'trade_state' : 'status'] = 'MAYBE'
   }
@@ -483,7 +539,7 @@ function dress (answer, asked, fault) {
 function plainOf (order, refund, bend) {
   if (refund) {
     return {
-      mchid: MCHID,
+      ...parties(order, false),
       out_trade_no: order.number,
       transaction_id: order.tradeNo,
       out_refund_no: refund.number,
@@ -503,8 +559,9 @@ function plainOf (order, refund, bend) {
   Object.assign(plain, {
     wrong_amount: { amount: { ...plain.amount, total: 1 } },
     odd_amount: { amount: { ...plain.amount, total: `${order.amount}` } },
-    wrong_app: { appid: 'wxd678efh567hg6788' },
-    wrong_seller: { mchid: '1900009192' },
+    wrong_app: { [order.sub ? 'sp_appid' : 'appid']: 'wxd678efh567hg6788' },
+    wrong_seller: { [order.sub ? 'sp_mchid' : 'mchid']: '1900009192' },
+    wrong_sub: { sub_mchid: SUB_MCHIDS.find(one => one !== order.sub?.mchid) },
     odd_status: { trade_state: 'MAYBE' },
     waiting: { trade_state: 'NOTPAY' },
     closed: { trade_state: 'CLOSED' },
@@ -524,14 +581,14 @@ function notice (order, refund, bend) {
   const kind = refund ? 'refund' : 'transaction'
   const nonce = Formatter.nonce(12)
   const plain = JSON.stringify(plainOf(order, refund, bend))
-  let ciphertext = AesGcm.encrypt(plain, APIV3_KEY, nonce, kind)
+  let ciphertext = AesGcm.encrypt(plain, order.apiv3, nonce, kind)
   if (bend === 'bad_tag') {
     const bytes = Buffer.from(ciphertext, 'base64')
     bytes[bytes.length - 1] ^= 1
     ciphertext = bytes.toString('base64')
   } else if (bend === 'short') {
     ciphertext = Buffer.alloc(15).toString('base64')
-  } else if (AesGcm.decrypt(ciphertext, APIV3_KEY, nonce, kind) !== plain) {
+  } else if (AesGcm.decrypt(ciphertext, order.apiv3, nonce, kind) !== plain) {
     throw new Error('the SDK does not open our notice')
   }
   let body = JSON.stringify({
@@ -551,7 +608,7 @@ function notice (order, refund, bend) {
   if (bend === 'html') {
     body = '<html><body>hello</body></html>'
   }
-  const headers = signed(body, signerOf((refund ?? order).serial), bend)
+  const headers = signed(body, platforms[bend] ?? signerOf((refund ?? order).serial), bend)
   if (bend === 'tampered') {
     body = body.replace('摘要', '摘要要')
   } else if (bend === 'truncated') {
@@ -563,21 +620,24 @@ function notice (order, refund, bend) {
 /* --- doors of its own ------------------------------------------------------ */
 
 /* What the payer's app would be called with: is paySign genuine? */
-function invokeCheck ({ kind, data }) {
+function invokeCheck ({ kind, data, number }, { books }) {
+  const { sub, payer } = books.order(number)
   const [app, time, nonce, last, sign] = kind === 'app'
     ? [data.appid, data.timestamp, data.noncestr, data.prepayid, data.sign]
     : [data.appId, data.timeStamp, data.nonceStr, data.package, data.paySign]
   const genuine = Rsa.verify(Formatter.joinedByLineFeed(app, time, nonce, last), sign, merchant.open)
   const shape = kind === 'app'
-    ? data.partnerid === MCHID && data.package === 'Sign=WXPay'
+    ? data.partnerid === (sub?.mchid ?? MCHID) && data.package === 'Sign=WXPay'
     : data.signType === 'RSA' && last.startsWith('prepay_id=')
-  return { genuine: genuine && shape && app === APPID }
+  /* the sub-merchant's app, where the order is for it */
+  const caller = (kind === 'app' || payer?.sub_openid) && sub?.appid ? sub.appid : APPID
+  return { genuine: genuine && shape && app === caller }
 }
 
-function door (path, asked) {
+function door (path, asked, counterpart) {
   switch (path) {
     case '/_invoke':
-      return invokeCheck(asked)
+      return invokeCheck(asked, counterpart)
     case '/_platform':
       return Object.assign(now, asked)
   }

@@ -1,18 +1,12 @@
 """WeChat Pay v3 end to end, over TLS and HTTP/2: wechatpay-axios-plugin checks
 what is sent, signs and encrypts what comes."""
 
-import itertools
-import os
-
+from payhub_channel_accounts import SUB_APPID, SUB_MCHIDS, Wechat
 from payhub_channel_rows import at_once, wait
-from payhub_counterpart import KEYS, Counterpart
+from payhub_counterpart import Counterpart
 from payhub_scenario import order
-from payhub_wallet_rows import LOST, ROWS, UNREADABLE, Wallet
+from payhub_wallet_rows import LOST, ROWS, UNREADABLE
 
-MCHID, APPID = "1900009191", "wxd678efh567hg6787"
-SERIAL = "594AD8626C49935DA207AE268186B30198A6C39F"
-APIV3_KEY = "payhubAPIv3key0123456789abcdefgh"
-PUB_KEY_ID = "PUB_KEY_ID_019000091912026112300001122"
 OPENID = {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}
 BY_SIGNATURE = ("stale", "future", "signtest", "unknown_serial")
 FAULTS = LOST + UNREADABLE + BY_SIGNATURE + (
@@ -24,34 +18,15 @@ REFUSED = ("tampered", "bad_sign", "no_sign", "not_base64", "own_key", "stale",
 held = {}  # the counterpart and its accounts, from the first test on
 
 
-class Wechat(Wallet):
-    bar = ("wechat_bar", "131234567890123456")
-
-
-def key(name):
-    path = os.path.join(KEYS, "wechat", name)
-    with open(path, encoding="ascii") as file:
-        return file.read()
-
-
-def account(stack, first_amount, **more):
-    counterpart = held["counterpart"]
-    channel = Wechat(
-        stack, counterpart, "wechatpay",
-        {"base_url": counterpart.url, "mchid": MCHID, "appid": APPID, **more},
-        {"private_key": key("merchant_pkcs8.pem"), "apiv3_key": APIV3_KEY},
-        method="wechat_native")
-    channel.amounts = itertools.count(first_amount)  # a knob's mark
-    return channel
-
-
 def test_accounts_are_added_live(stack):
-    held["counterpart"] = Counterpart("wechatpay", keys="wechat", stack=stack)
-    held["key"] = account(stack, 410100, serial_no=SERIAL,
-                          public_key_id=PUB_KEY_ID,
-                          public_key=key("wxpub_public.pem"))
-    held["cert"] = account(stack, 420100,
-                           merchant_cert=key("merchant_cert.pem"))
+    bank = held["counterpart"] = Counterpart("wechatpay", keys="wechat",
+                                             stack=stack)
+    held["key"] = Wechat(stack, bank, first_amount=410100, **Wechat.public)
+    held["cert"] = Wechat(stack, bank, first_amount=420100,
+                          **Wechat.certified)
+    held["provider"] = Wechat(
+        stack, bank, first_amount=430100, service_provider="yes",
+        sub_mchid=SUB_MCHIDS[0], sub_appid=SUB_APPID, **Wechat.public)
 
 
 def test_a_code_is_shown_paid_and_told(_stack):
@@ -87,7 +62,8 @@ def test_what_the_payers_app_is_called_with_is_signed(_stack):
         kind = "app" if method == "wechat_app" else "jsapi"
         assert action["type"] == kind, answer
         assert number in str(action["data"]), answer
-        checked = counterpart.ask("/_invoke", kind=kind, data=action["data"])
+        checked = counterpart.ask("/_invoke", kind=kind, data=action["data"],
+                                  number=number)
         assert checked == {"genuine": True}, (method, action)
         counterpart.pay(number)
         channel.ends(answer, "paid")
@@ -110,6 +86,60 @@ def test_bar_codes(_stack):
     answer, _ = channel.bar_pay("declined")
     assert (answer.status, answer.json["status"]) == (201, "failed"), answer
     assert answer.json["error"]["channel_code"] == "NOTENOUGH", answer
+
+
+def test_for_the_merchants_of_a_service_provider(_stack):
+    """Each order is one's, with the app of the provider or of that merchant;
+    queries, closes and refunds ask about it in his name."""
+    channel = held["provider"]
+    first, second = SUB_MCHIDS
+    sub_openid = {"sub_openid": "oSubF8uMuAJO_M2pxb1Q9zNjWeS6"}
+    for method, extra, sub, app in (
+            ("wechat_native", {}, first, SUB_APPID),
+            ("wechat_native", {"sub_mch_id": second}, second, None),
+            ("wechat_jsapi", OPENID, first, SUB_APPID),
+            ("wechat_mini", sub_openid, first, SUB_APPID),
+            ("wechat_jsapi", {**OPENID, "sub_mch_id": second}, second, None),
+            ("wechat_app", {}, first, SUB_APPID),
+            ("wechat_app", {"sub_mch_id": second}, second, None),
+            ("wechat_h5", {}, first, SUB_APPID)):
+        answer, number = channel.shown(method=method, extra=extra,
+                                       client_ip="14.23.150.211")
+        row = (method, extra, answer.json["action"])
+        told = channel.book(number)["sub"]
+        assert (told["mchid"], told.get("appid")) == (sub, app), row
+        if answer.json["action"]["type"] in ("jsapi", "app"):
+            checked = channel.counterpart.ask(
+                "/_invoke", kind=answer.json["action"]["type"],
+                data=answer.json["action"]["data"], number=number)
+            assert checked == {"genuine": True}, row
+        told = channel.counterpart.pay(number)
+        assert [one["status"] for one in told] == [200], (row, told)
+        channel.ends(answer, "paid")
+        refund = channel.refund(answer, 100)
+        assert refund.status == 201, (row, refund)
+        channel.told(number, [200], refund=refund.json["id"])
+        channel.refund_ends(refund, "succeeded")
+    for method, more, sub in (("wechat_bar", {"sub_mch_id": second}, second),
+                              ("bar", {}, first)):
+        answer, number = channel.pay(method=method, extra={
+            "auth_code": channel.bar[1], **more})
+        assert answer.json["status"] == "paid", answer
+        assert channel.book(number)["sub"]["mchid"] == sub, method
+
+
+def test_what_a_service_provider_is_told_of_another_merchant(_stack):
+    channel = held["provider"]
+    channel.conflicts_by_notice(("wrong_sub", "wrong_seller", "wrong_app"))
+    channel.conflicts_by_answer(("wrong_sub",))
+    answer, number = channel.paid()
+    channel.refused_notices_move_nothing(number, ("tampered", "bad_tag"))
+    for extra in ({**OPENID, "sub_mch_id": "12x"},
+                  {"sub_mch_id": SUB_MCHIDS[1], "sub_openid": "o"}):
+        answer, _ = channel.pay(method="wechat_jsapi", extra=extra)
+        assert answer.status == 422, (extra, answer)
+    answer, _ = held["key"].pay(extra={"sub_mch_id": SUB_MCHIDS[0]})
+    assert answer.status == 422, answer
 
 
 def test_close(_stack):
@@ -247,9 +277,9 @@ def test_a_notice_that_tells_nothing_of_ours_is_acknowledged(_stack):
 
 # --- faults of answers -------------------------------------------------------
 
-def bar_taken_back(fault):
+def bar_taken_back(fault, name="key"):
     """Not within 15 s of the create; `fault` of the reverse."""
-    channel = held["key"]
+    channel = held[name]
     more = {"reverse": fault} if fault else {}
     answer, number = channel.bar_pay("wait", **more)
     channel.ends(answer, "closed", wait_s=40)
@@ -269,9 +299,15 @@ def lies():
 
 
 def test_faults_and_lies_of_every_operation(_stack):
-    channel, cert = held["key"], held["cert"]
+    channel, cert, provider = held["key"], held["cert"], held["provider"]
     rows = [(bar_taken_back, fault) for fault in
             (None, "drop_before", "drop_after", "bad_sign", "system_error")]
+    rows += [(bar_taken_back, None, "provider"),
+             (provider.refund_query_row, "drop_after"),
+             (provider.refund_row, "drop_before"),
+             (provider.query_row, "bad_sign"), (provider.query_lie, "own_key"),
+             (provider.close_row, "drop_after"),
+             (provider.bar_row, "hang_after")]
     rows += [(lambda _: channel.bar_paid_meanwhile(), None)]
     rows += [(row, fault) for fault in FAULTS
              for row in (channel.refund_row, channel.refund_query_row,
@@ -289,7 +325,7 @@ def test_faults_and_lies_of_every_operation(_stack):
     rows += lies()
     slow = ("bar_taken_back", "refund_query_lie", "refund_row")
     rows.sort(key=lambda row: row[0].__name__ not in slow)
-    at_once(rows, lambda row, fault: row(fault), ROWS)
+    at_once(rows, lambda row, *words: row(*words), ROWS)
 
 
 def test_genuine_answers_about_something_else_are_conflicts(_stack):
@@ -308,6 +344,6 @@ def test_calls_went_by_http_2(_stack):
 
 
 def test_the_books_hold(_stack):
-    for channel in ("key", "cert"):
+    for channel in ("key", "cert", "provider"):
         held[channel].holds()
     held["counterpart"].end()

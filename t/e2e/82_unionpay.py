@@ -10,7 +10,8 @@ import re
 import urllib.parse
 import urllib.request
 
-from payhub_channel_rows import Channel, at_once, wait
+from payhub_channel_accounts import SECURE_KEY, Unionpay
+from payhub_channel_rows import at_once, wait
 from payhub_client import Receiver
 from payhub_counterpart import KEYS, Counterpart
 from payhub_scenario import order
@@ -24,31 +25,17 @@ OF_ANOTHER = ("wrong_amount", "wrong_order", "other_mer")
 AT = {}
 
 
-def key(name, binary=False):
+def binary(name):
+    """A file as an account has it: in base64."""
     with open(os.path.join(KEYS, "unionpay", name), "rb") as file:
-        data = file.read()
-    return base64.b64encode(data).decode() if binary else data.decode()
-
-
-def account(stack, signer=None, **settings):
-    bank = AT["bank"]
-    chain = {"root_cert": key("root.cer"), "middle_cert": key("middle.cer")}
-    if signer is None:
-        signer = {"sign_key": key("merchant_pkcs8.pem")}
-        chain["sign_cert"] = key("merchant.cer")
-    if "secure_key" in signer:
-        chain = {}
-    return Channel(stack, bank, "unionpay",
-                   {"gateway_url": bank.url + "/gateway/api",
-                    "mer_id": "777290058110048", **chain, **settings},
-                   signer, method="unionpay_app")
+        return base64.b64encode(file.read()).decode()
 
 
 def at(stack):
     """The account that most scenarios share."""
     if not AT:
         AT["bank"] = Counterpart("unionpay")
-        AT["account"] = account(stack)
+        AT["account"] = Unionpay(stack, AT["bank"], **Unionpay.certified)
     return AT["account"]
 
 
@@ -123,22 +110,33 @@ def test_there_is_no_close(stack):
     channel.ends(answer, "paid")
 
 
+def signer_row(stack, name, values):
+    """Pays, asks, gives back; believes nothing that is signed otherwise."""
+    channel = Unionpay(stack, AT["bank"], **values)
+    answer, number = channel.paid()
+    assert channel.get(answer)["status"] == "paid", name
+    refund = channel.refund(answer, 1)
+    channel.refund_ends(refund, "succeeded")
+    channel.refused_notices_move_nothing(
+        number, ["tampered", "no_sign", "other_method"])
+    answer, number = channel.pay()
+    channel.counterpart.knob("query", "bad_sign", number=number)
+    channel.counterpart.pay(number, silent=True)
+    assert channel.get(answer, sync=True)["status"] == "paying", name
+    channel.ends(answer, "paid")
+    channel.holds()
+
+
 def test_the_merchants_key_as_a_pfx_or_shared(stack):
     at(stack)
-    for name, signer, settings in (
-            ("aes", {"pfx": key("merchant_aes.pfx", True),
-                     "pfx_password": "000000"}, {}),
-            ("rc2", {"pfx": key("merchant.pfx", True),
-                     "pfx_password": "000000"}, {}),
-            ("sha256", {"secure_key": "payhub-secure-key-0001"}, {})):
-        channel = account(stack, signer, **settings)
-        answer, _ = channel.paid()
-        assert channel.get(answer)["status"] == "paid", name
-        refund = channel.refund(answer, 1)
-        channel.refund_ends(refund, "succeeded")
-        channel.refused_notices_move_nothing(
-            answer.json["attempts"][0]["id"], ["tampered", "no_sign"])
-        channel.holds()
+    password = {"pfx_password": "000000", **Unionpay.chain}
+    at_once([(stack, name, values) for name, values in (
+        ("aes", {"pfx": binary("merchant_aes.pfx"), **password}),
+        ("rc2", {"pfx": binary("merchant.pfx"), **password}),
+        ("unnamed", {"secure_key": SECURE_KEY}),
+        ("sha256", {"secure_key": SECURE_KEY, "sign_method": "11"}),
+        ("sm3", {"secure_key": SECURE_KEY, "sign_method": "12"}))],
+            signer_row)
 
 
 def test_refunds(stack):
@@ -165,7 +163,7 @@ def test_refunds(stack):
 
 def test_a_whole_refund_of_the_day_revokes(stack):
     at(stack)
-    channel = account(stack, revoke="yes")
+    channel = Unionpay(stack, AT["bank"], revoke="yes", **Unionpay.certified)
     zone = datetime.timezone(datetime.timedelta(hours=8))
     answer, number = channel.paid(amount=10000)
     before = datetime.datetime.now(zone)
@@ -243,6 +241,10 @@ def test_genuine_notices_of_something_else(stack):
     before = channel.rows(number)
     channel.told(number, [200], bend="nobody")
     assert channel.rows(number) == before
+
+
+def test_success_after_it_was_called_failed_goes_back(stack):
+    at(stack).late_success_goes_back()
 
 
 def test_faults_of_answers(stack):

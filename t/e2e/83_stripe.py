@@ -1,9 +1,13 @@
-"""Stripe end to end against a counterpart that the official client uses too:
-payments by intent, confirmed ones, close, refunds, webhooks, each fault."""
+"""Stripe end to end, over TLS and HTTP/2, against a counterpart that the
+official client uses too: payments by intent, confirmed ones, close, refunds,
+webhooks, each fault."""
 
+import os
 import re
+import subprocess
 
-from payhub_channel_rows import Channel, at_once, wait
+from payhub_channel_accounts import Stripe, WEBHOOK_SECRET
+from payhub_channel_rows import at_once, wait
 from payhub_client import Receiver
 from payhub_counterpart import Counterpart
 from payhub_scenario import order
@@ -14,32 +18,15 @@ UNREADABLE = ("truncated", "html", "empty", "big", "deep", "unknown_code",
               "unknown_status", "real_amount")
 REFUSED = ("http401", "http429")
 OF_ANOTHER = ("wrong_amount", "wrong_currency", "wrong_order")
-KEY = "sk_test_payhubpublic0001"
-SECRET = "whsec_test_secret_public"
 
 AT = {}
 
 
-def account(stack, secrets=SECRET):
-    channel = Channel(stack, AT["stripe"], "stripe",
-                      {"base_url": AT["stripe"].url},
-                      {"secret_key": KEY, "webhook_secret": secrets},
-                      method="card", currency="USD")
-    channel.repeats = True
-    AT["stripe"].ask("/_endpoint", url=stack.env["PAYHUB_URL"] + channel.path)
-    return channel
-
-
 def at(stack):
     if not AT:
-        AT["stripe"] = Counterpart("stripe")
-        AT["account"] = account(stack)
+        AT["stripe"] = Counterpart("stripe", stack=stack)
+        AT["account"] = Stripe(stack, AT["stripe"])
     return AT["account"]
-
-
-def close(channel, answer):
-    return channel.stack.client.call(
-        "POST", f"/v1/payments/{answer.json['id']}/close")
 
 
 def official(channel, number):
@@ -120,15 +107,15 @@ def confirm_row(channel, fault):
 def test_close(stack):
     channel = at(stack)
     answer, number = channel.pay()
-    closed = close(channel, answer)
+    closed = channel.close(answer)
     assert (closed.status, closed.json["status"]) == (200, "closed"), closed
     assert official(channel, number)[0]["status"] == "canceled"
-    assert close(channel, answer).status == 200
+    assert channel.close(answer).status == 200
     assert len(channel.asked(number, "close")) == 1
     # who paid a moment before
     answer, number = channel.pay()
     channel.counterpart.pay(number, silent=True)
-    assert close(channel, answer).status == 409
+    assert channel.close(answer).status == 409
     assert channel.get(answer)["status"] == "paid"
 
 
@@ -234,14 +221,10 @@ def test_webhooks_again_at_once_and_late(stack):
     refund = channel.refund(answer, 5)
     channel.told(number, [200] * 3, refund=refund.json["id"], copies=3)
     assert channel.get(answer)["amount_refunded"] == 5
-    # who was closed and paid all the same is paid late, and gets it back
-    answer, number = channel.pay()
-    assert close(channel, answer).status == 200
-    channel.counterpart.ask("/_reopen", number=number)
-    channel.counterpart.pay(number)
-    late = channel.ends(answer, "paid_late")
-    wait(lambda: channel.get(answer)["amount_refunded"] == late["amount"],
-         "the late payment goes back")
+
+
+def test_success_after_close_goes_back(stack):
+    at(stack).late_success_goes_back()
 
 
 def test_genuine_webhooks_of_something_else(stack):
@@ -269,19 +252,19 @@ def test_genuine_webhooks_of_something_else(stack):
 
 def test_secrets_of_webhooks_rotate(stack):
     at(stack)
-    channel = account(stack, "whsec_the_one_before_this " + SECRET)
+    channel = Stripe(stack, AT["stripe"], webhook_secret=(
+        "whsec_the_one_before_this " + WEBHOOK_SECRET))
     try:
         answer, _ = channel.paid()
         channel.holds()
     finally:
-        channel.counterpart.ask(
-            "/_endpoint", url=stack.env["PAYHUB_URL"] + AT["account"].path)
+        AT["account"].hook()
 
 
 def test_amounts_of_currencies(stack):
     """What Stripe writes with other decimals than ISO 4217."""
     at(stack)
-    channel = account(stack)
+    channel = Stripe(stack, AT["stripe"])
     for currency, amount, told in (
             ("JPY", 500, 500), ("KRW", 999, 999), ("EUR", 1, 1),
             ("KWD", 10500, 10500), ("UGX", 5, 500), ("ISK", 5, 500),
@@ -300,14 +283,13 @@ def test_amounts_of_currencies(stack):
         channel.refund_ends(refund, "succeeded")
         assert sum(one["amount"] for one in
                    channel.book(number)["refunds"].values()) == told
-    channel.counterpart.ask(
-        "/_endpoint", url=stack.env["PAYHUB_URL"] + AT["account"].path)
+    AT["account"].hook()
 
 
 def close_row(channel, fault):
     answer, number = channel.pay()
     channel.counterpart.knob("close", fault, number=number, ms=300)
-    closed = close(channel, answer)
+    closed = channel.close(answer)
     assert closed.status in (200, 202) or fault in OF_ANOTHER, closed
     channel.ends(answer, "conflict" if fault in OF_ANOTHER else "closed")
     channel.not_believed(number, "close", fault,
@@ -355,6 +337,40 @@ def test_faults_of_answers(stack):
         rows.append((channel.refund_row, "refund", fault))
         rows.append((channel.refund_row, "refund_query_slow", fault))
     at_once(rows, lambda function, *words: function(*words))
+
+
+def self_signed(stack):
+    """What is common of the names of a certificate and its key."""
+    made = os.path.join(stack.scratch, "nobody")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days",
+         "2", "-subj", "/CN=nobody", "-addext", "subjectAltName=IP:127.0.0.1",
+         "-keyout", made + ".key", "-out", made + ".pem"],
+        check=True, capture_output=True)
+    return made
+
+
+def test_the_key_goes_to_nobody_whom_the_authorities_do_not_name(stack):
+    """A server of another authority is told nothing: no order is made there,
+    and none was sent."""
+    at(stack)
+    other = Counterpart("stripe", stack=stack, tls=self_signed(stack))
+    try:
+        channel = Stripe(stack, other)
+        answer, number = channel.pay()
+        assert answer.json["status"] == "failed", answer
+        assert answer.json["error"]["code"] == "PH-A403", answer
+        seen = other.seen()
+        assert (seen["seen"], seen["refused"]) == ([], []), seen
+        assert channel.book(number) is None
+    finally:
+        other.end()
+
+
+def test_calls_went_by_http_2(stack):
+    versions = {one["http"] for one in at(stack).counterpart.seen()["seen"]
+                if not one["agent"].startswith("Stripe/")}
+    assert versions == {"2.0"}, versions
 
 
 def test_all_of_it_holds(stack):

@@ -8,9 +8,10 @@ import socket
 import subprocess
 import time
 
-from payhub_channel_rows import Channel, at_once, wait
+from payhub_channel_accounts import Paypal, PaypalServer
+from payhub_channel_rows import at_once, wait
 from payhub_client import Receiver
-from payhub_counterpart import KEYS, Counterpart
+from payhub_counterpart import KEYS
 from payhub_scenario import order
 from payhub_stack_fixture import PORTS
 
@@ -19,7 +20,6 @@ DONE = ("delay", "drop_after", "hang_after", "http500_after", "conflict")
 UNREADABLE = ("truncated", "html", "empty", "big", "deep", "unknown_code",
               "unknown_status", "real_amount", "long_amount")
 OF_ANOTHER = ("wrong_amount", "wrong_currency", "wrong_order")
-WEBHOOK_ID = "8PT597110X687430LKGECATA"
 NAMES = ("api-m.sandbox.paypal.com", "api.sandbox.paypal.com")
 ROOT = os.path.join(KEYS, "paypal", "root.pem")
 
@@ -42,14 +42,7 @@ SETTINGS = (f"pay.proxy=http://127.0.0.1:{PROXY}", f"pay.ca_file={ROOT}")
 AT = {}
 
 
-class PayPal(Counterpart):
-    """The payer approves; who captures is payhub."""
-
-    def pay(self, number, **more):
-        return self.ask("/_approve", number=number, **more)
-
-
-class Account(Channel):
+class Account(Paypal):
     def invariants(self):
         """The stack's sandbox is of another authority than pay.ca_file."""
         with open(self.stack.env["PAYHUB_CONFIG"], encoding="utf-8") as file:
@@ -60,52 +53,15 @@ class Account(Channel):
             file.write(text.replace(ROOT, self.stack.env["PAYHUB_CA_FILE"]))
         return self.stack.cli("invariants", "--config", path)
 
-    def paid(self, **more):
-        """Approved, and captured when the hint of it came."""
-        answer, number = self.pay(**more)
-        assert answer.status == 201, answer
-        self.counterpart.pay(number)
-        self.ends(answer, "paid")
-        return answer, number
-
-
-def account(stack, base, certificates, **settings):
-    channel = Account(
-        stack, AT["paypal"], "paypal",
-        {"base_url": base, "client_id": "AYclient-public",
-         "webhook_id": WEBHOOK_ID, **settings},
-        {"client_secret": "ELsecret-public"}, method="paypal", currency="USD",
-        return_url="https://shop.example/b?c=d",
-        extra={"cancel_url": "https://shop.example/c"})
-    channel.repeats = True
-    endpoint(stack, channel, certificates)
-    return channel
-
-
-def endpoint(stack, channel, certificates):
-    AT["paypal"].ask("/_endpoint", base=certificates,
-                     url=stack.env["PAYHUB_URL"] + channel.path)
-
-
-def told_at_last(channel, number, **more):
-    """As PayPal does: again after a 503."""
-    def tell():
-        told = channel.counterpart.notice(number, **more)
-        assert {one["status"] for one in told} <= {200, 503}, told
-        return all(one["status"] == 200 for one in told)
-
-    wait(tell, f"a notice about {number} is taken")
-
 
 def at(stack):
     if not AT:
-        AT["paypal"] = PayPal("paypal")
-        base = AT["paypal"].url
-        AT["account"] = channel = account(stack, base, base)
+        AT["paypal"] = PaypalServer()
+        AT["account"] = channel = Account(stack, AT["paypal"])
         answer, number = channel.pay()  # token and certificate are fetched
         channel.counterpart.pay(number, silent=True)
         channel.ends(answer, "paid")
-        told_at_last(channel, number)
+        channel.told_at_last(number)
         channel.seen_number = number
     return AT["account"]
 
@@ -210,27 +166,33 @@ def test_many_at_once_share_a_token(stack):
     assert channel.counterpart.ask("/_counts")["tokens"] == made + 1
 
 
-def close(channel, answer):
-    return channel.stack.client.call(
-        "POST", f"/v1/payments/{answer.json['id']}/close")
-
-
 def test_close(stack):
     """Only we can capture: what is closed here is never captured."""
     channel = at(stack)
     answer, number = channel.pay()
-    closed = close(channel, answer)
+    closed = channel.close(answer)
     assert (closed.status, closed.json["status"]) == (200, "closed"), closed
     channel.counterpart.pay(number)
     asked = channel.asked(number)
     assert channel.get(answer, sync=True)["status"] == "closed"
     assert not channel.asked(number, "capture"), asked
     assert channel.book(number)["charges"] == 0
-    # who agreed before pays
+    # nor is the money taken of who agreed before
     answer, number = channel.pay()
     channel.counterpart.pay(number, silent=True)
-    assert close(channel, answer).status == 409
+    closed = channel.close(answer)
+    assert (closed.status, closed.json["status"]) == (200, "closed"), closed
+    assert not channel.asked(number, "capture"), channel.asked(number)
+    assert channel.book(number)["charges"] == 0
+    # what was taken before is paid
+    answer, number = channel.pay()
+    channel.counterpart.ask("/_capture", number=number)
+    assert channel.close(answer).status == 409
     assert channel.get(answer)["status"] == "paid"
+
+
+def test_success_after_close_goes_back(stack):
+    at(stack).late_success_goes_back()
 
 
 def test_refunds(stack):
@@ -329,8 +291,7 @@ def test_genuine_webhooks_of_something_else(stack):
 def test_amounts_of_currencies(stack):
     """HUF, JPY and TWD have no decimals at PayPal."""
     at(stack)
-    base = AT["paypal"].url
-    channel = account(stack, base, base)
+    channel = Account(stack, AT["paypal"])
 
     def one(currency, amount, told):
         answer, number = channel.pay(currency=currency, amount=amount)
@@ -349,7 +310,7 @@ def test_amounts_of_currencies(stack):
 
     at_once([("JPY", 500, 500), ("HUF", 105000, 1050), ("TWD", 1000, 10),
              ("EUR", 1, 1), ("HUF", 105050, None)], one)
-    endpoint(stack, AT["account"], base)
+    AT["account"].hook()
 
 
 def certificate(stack, names):
@@ -395,7 +356,7 @@ def never_proves(channel, bend, name):
         assert told[0]["status"] in (400, 503), told
     assert count() == 1, name
     assert channel.rows(number) == before
-    told_at_last(channel, number)  # a genuine one is believed all the while
+    channel.told_at_last(number)  # a genuine one is believed all the while
 
 
 def test_under_paypals_own_names(stack):
@@ -407,13 +368,14 @@ def test_under_paypals_own_names(stack):
     bank.ask("/_proxy", port=PROXY, key=key, cert=made, names=NAMES)
     # a genuine certificate of the same authority, of another purpose
     bank.ask("/_cert", id="CERT-tls", key=key, pem=made)
-    channel = account(stack, "https://" + NAMES[0], "https://" + NAMES[1])
+    channel = Account(stack, bank, base="https://" + NAMES[0],
+                      certificates="https://" + NAMES[1])
     try:
         answer, number = channel.pay()
         assert answer.status == 201, answer
         channel.counterpart.pay(number, silent=True)
         channel.ends(answer, "paid")
-        told_at_last(channel, number)
+        channel.told_at_last(number)
         refund = channel.refund(answer, 1)
         channel.refund_ends(refund, "succeeded")
         channel.told(number, [200], refund=refund.json["id"])
@@ -423,7 +385,7 @@ def test_under_paypals_own_names(stack):
         assert counts["versions"] == ["2.0"], counts
         AT["names"] = channel
     finally:
-        endpoint(stack, AT["account"], bank.url)
+        AT["account"].hook()
 
 
 def capture_row(channel, fault):

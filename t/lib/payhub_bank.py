@@ -160,7 +160,7 @@ class Bank:
         order = self.orders.setdefault(asked["no"], {
             "number": asked["no"], "cur": asked["cur"], "status": "open",
             "amount": minor(asked["sum"]), "charges": 0,
-            "refunds": {}, "notify_url": asked["tell"],
+            "refunds": {}, "notify_url": asked["tell"], "key": asked["key"],
             "bank_no": "B" + secrets.token_hex(8)})
         if asked.get("code") == "POOR":
             order["status"] = "closed"
@@ -227,17 +227,17 @@ class Bank:
         return [] if silent else self.notice(number, **more)
 
     def message(self, number, bend=None):
+        key = self.orders[number]["key"]  # that of its create
         said = {**self.told(self.orders[number]), "at": int(time.time()),
                 "event": secrets.token_hex(8)}
         if bend == "tampered":
             return json.dumps({**said, "sign": sign({**said, "sum": "0.01"},
-                                                  self.keys[0])})
+                                                  key)})
         if bend == "wrong_amount":
             said["sum"], said["state"] = decimal(99), "PAID"
         if bend == "stale":
             said["at"] -= 302
-        said["sign"] = sign(said, {"other_key": "x"}.get(bend,
-                                                         self.keys[0]))
+        said["sign"] = sign(said, {"other_key": "x"}.get(bend, key))
         if bend == "no_sign":
             del said["sign"]
         text = json.dumps(said)

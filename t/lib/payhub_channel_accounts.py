@@ -24,7 +24,8 @@ WEBHOOK_SECRET = "whsec_test_secret_public"
 WEBHOOK_ID = "8PT597110X687430LKGECATA"
 SECRETS = {"app_private_key", "aes_key", "app_auth_token", "private_key",
            "apiv3_key", "old_apiv3_key", "sign_key", "pfx", "pfx_password",
-           "secure_key", "secret_key", "webhook_secret", "client_secret"}
+           "secure_key", "secret_key", "webhook_secret", "client_secret",
+           "key", "old_key"}
 
 
 def key(*names):
@@ -33,15 +34,25 @@ def key(*names):
         return file.read()
 
 
+def split(values):
+    """(settings, secrets)"""
+    return ({name: text for name, text in values.items()
+             if name not in SECRETS},
+            {name: text for name, text in values.items() if name in SECRETS})
+
+
+def change(channel, unset=(), **values):
+    """Live: `payhub channel account set`."""
+    words = [word for name in unset for word in ("--unset", name)]
+    channel.account(*split(values), "set", channel.id, *words)
+
+
 def open_(self, stack, counterpart, channel, values, **payment):
     """The values of an account, told by their own names; `first_amount` is
     none of the account's: knobs tell the orders of a counterpart by amounts."""
     first = values.pop("first_amount", None)
-    Channel.__init__(
-        self, stack, counterpart, channel,
-        {name: text for name, text in values.items() if name not in SECRETS},
-        {name: text for name, text in values.items() if name in SECRETS},
-        **payment)
+    Channel.__init__(self, stack, counterpart, channel, *split(values),
+                     **payment)
     if first:
         self.amounts = itertools.count(first)
 
@@ -59,8 +70,6 @@ class Alipay(Wallet):
                "app_id": ALIPAY_APP, "seller_id": ALIPAY_SELLER,
                "app_private_key": key("alipay", "app_pkcs8.pem"), **values},
               method="alipay_qr")
-
-    begin = Wallet.scanned
 
 
 class Wechat(Wallet):
@@ -87,6 +96,19 @@ class Unionpay(Channel):
               {"gateway_url": counterpart.url + "/gateway/api",
                "mer_id": MER_ID, **values}, method="unionpay_app")
 
+    def late(self):
+        """There is no close.  The channel made the order, its answer was lost,
+        and it says that there is none for as long as it takes."""
+        amount = next(self.amounts)
+        self.counterpart.knob("create", "drop_after", amount=amount)
+        answer, number = self.pay(amount=amount)
+        assert answer.status == 202, answer
+        self.counterpart.knob("query", "not_found", times=9, number=number)
+        self.ends(answer, "failed")
+        assert self.book(number)["status"] == "open", self.book(number)
+        self.pays(number)
+        return answer, number
+
 
 class Hooked(Channel):
     """Notices go where the channel's own console says: to one account."""
@@ -104,6 +126,13 @@ class Stripe(Hooked):
               method="card", currency="USD")
         self.repeats = True
         self.hook()
+
+    def late(self):
+        answer, number = self.pay()
+        assert self.close(answer).json["status"] == "closed"
+        self.counterpart.ask("/_reopen", number=number)
+        self.pays(number)
+        return answer, number
 
 
 class PaypalServer(Counterpart):
@@ -140,6 +169,14 @@ class Paypal(Hooked):
         assert answer.status == 201, answer
         self.counterpart.pay(number)
         self.ends(answer, "paid")
+        return answer, number
+
+    def late(self):
+        """Captured all the same, by another who holds the merchant's keys."""
+        answer, number = self.pay()
+        assert self.close(answer).json["status"] == "closed"
+        self.counterpart.ask("/_capture", number=number)
+        self.told_at_last(number)
         return answer, number
 
     def told_at_last(self, number, **more):

@@ -27,22 +27,26 @@ class Channel:
         self.payment = payment  # method, currency, ... of every one
         self.repeats = False  # a create whose outcome is unknown is sent again
         self.amounts = itertools.count(10100)
-        with tempfile.TemporaryDirectory(dir=stack.scratch) as folder:
-            words = []
+        told = self.account(settings, secrets, "add", channel, "--name",
+                            order(channel), "--json")
+        self.id = told.split('"account_id":"')[1].split('"')[0]
+        self.path = f"/notify/{channel}/{self.id}"
+        wait(lambda: stack.client.send("POST", self.path, {}, b"?").status
+             != 404, "the worker knows the account")
+
+    def account(self, settings, secrets, *words):
+        """`payhub channel account` with values that no command line shows."""
+        with tempfile.TemporaryDirectory(dir=self.stack.scratch) as folder:
             for flag, values in (("--set", settings), ("--secret", secrets)):
                 for key, value in values.items():
                     path = os.path.join(folder, key)
                     with open(path, "w", encoding="utf-8",
                               opener=lambda *at: os.open(*at, 0o600)) as file:
                         file.write(value)
-                    words += [flag, f"{key}=@{path}"]
-            done = stack.cli("channel", "account", "add", channel, "--name",
-                             order(channel), *words, "--json")
+                    words = (*words, flag, f"{key}=@{path}")
+            done = self.stack.cli("channel", "account", *words)
         assert done.returncode == 0, done
-        self.id = done.stdout.split('"account_id":"')[1].split('"')[0]
-        self.path = f"/notify/{channel}/{self.id}"
-        wait(lambda: stack.client.send("POST", self.path, {}, b"?").status
-             != 404, "the worker knows the account")
+        return done.stdout
 
     # ---- payments and refunds ----
 
@@ -81,6 +85,10 @@ class Channel:
         self.ends(answer, "paid")
         return answer, number
 
+    def close(self, answer):
+        return self.stack.client.call(
+            "POST", f"/v1/payments/{answer.json['id']}/close")
+
     def refund(self, answer, amount, refund_no=None):
         return self.stack.client.call(
             "POST", f"/v1/payments/{answer.json['id']}/refunds",
@@ -100,6 +108,29 @@ class Channel:
 
     def book(self, number):
         return self.counterpart.books().get(number)
+
+    def refunds(self, number):
+        """{number: (amount, how often)} of the channel's books."""
+        return {name: (one["amount"], one["times"])
+                for name, one in self.book(number)["refunds"].items()}
+
+    def went_back(self, row, number):
+        wait(lambda: self.refunds(number)
+             == {"R" + number[1:]: (row["amount"], 1)}, "it went back")
+
+    def pays(self, number):
+        """The payer pays, and what tells of it is taken."""
+        told = self.counterpart.pay(number)
+        assert [one["status"] for one in told] == [200], told
+
+    def late(self):
+        """(answer, number) of a payment that was closed, or had failed, before
+        the payer paid it: as each channel lets it happen."""
+        raise NotImplementedError
+
+    def late_success_goes_back(self):
+        answer, number = self.late()
+        self.went_back(self.ends(answer, "paid_late"), number)
 
     def asked(self, number, op=None):
         """[(op, fault)] of what the channel was asked about an order."""

@@ -6,6 +6,7 @@ import os
 import shutil
 import ssl
 import subprocess
+import threading
 import urllib.request
 
 import payhub_npm
@@ -18,22 +19,25 @@ KEYS = os.path.join(TREE, "t", "data", "vectors", "keys")
 
 class Counterpart:
     """One program; the keys are those of t/data/vectors/keys.  With a stack it
-    speaks TLS, with the certificate of that stack's sandbox."""
+    speaks TLS, with the certificate of that stack's sandbox; `tls` is the
+    common part of the names of another certificate and its key."""
 
-    def __init__(self, name, keys=None, stack=None):
+    def __init__(self, name, keys=None, stack=None, tls=None):
         modules = payhub_npm.modules(FOLDER)
         # a module is found from where the program lies: so it lies beside them
         for file in ("lib.mjs", f"{name}.mjs"):
             made = os.path.join(modules, file)
-            shutil.copyfile(os.path.join(FOLDER, file), f"{made}.{os.getpid()}")
-            os.replace(f"{made}.{os.getpid()}", made)
+            mine = f"{made}.{os.getpid()}.{threading.get_ident()}"
+            shutil.copyfile(os.path.join(FOLDER, file), mine)
+            os.replace(mine, made)
         more, self.context = {}, None
         if stack:
-            made = os.path.join(stack.folder, "tls", "sandbox")
+            made = tls or os.path.join(stack.folder, "tls", "sandbox")
+            authority = made + ".pem" if tls else stack.env["PAYHUB_CA_FILE"]
             more = {"COUNTERPART_CERT": made + ".pem",
-                    "COUNTERPART_KEY": made + ".key"}
-            self.context = ssl.create_default_context(
-                cafile=stack.env["PAYHUB_CA_FILE"])
+                    "COUNTERPART_KEY": made + ".key",
+                    "NODE_EXTRA_CA_CERTS": authority}
+            self.context = ssl.create_default_context(cafile=authority)
         self.child = subprocess.Popen(
             ["node", os.path.join(modules, f"{name}.mjs"),
              os.path.join(KEYS, keys or name)],

@@ -22,6 +22,7 @@ static const struct wk_judge_rules rules = { .not_found_final_ms = 60000,
 static struct wk_order              rows;
 static struct wk_refund             refund;
 static struct ph_channel_notice_out said;
+static bool                         is_early_expected;
 
 static void
 order_begin(enum ph_payment_state payment, enum ph_attempt_state attempt)
@@ -50,6 +51,24 @@ pair_add(struct ph_pair *pairs, size_t *count, const char *name,
     if (value != NULL) {
         pairs[(*count)++] = (struct ph_pair){ ph_str_z(name), ph_str_z(value) };
     }
+}
+
+/* what the rows say of refunds: ours, and the rest of what went back */
+static struct wk_refund_known
+known_of(void)
+{
+    struct wk_refund_known known  = { .is_whole = true };
+    int64_t                others = rows.payment.amount_refunded;
+
+    if (refund.id.len != 0) {
+        wk_refund_known_add(&known, refund.kind, refund.status, refund.amount);
+        others -= refund.status == PH_REFUND_SUCCEEDED ? refund.amount : 0;
+    }
+    if (others != 0) {
+        wk_refund_known_add(&known, PH_STR(WK_REFUND_FOREIGN),
+                            PH_REFUND_SUCCEEDED, others);
+    }
+    return known;
 }
 
 /* Sorted by name; all parts go to their judges, as notice.c does. */
@@ -89,10 +108,13 @@ noticed(const char *status, const char *refund_fee, const char *out_biz_no)
     assert_false(verdict.is_conflict);
     if (said.part_count == 2) {
         assert_false(ph_id_is(said.parts[1].result.number, PH_ID_REFUND));
+        const struct wk_refund_known known = known_of();
+
         evidence.result = &said.parts[1].result;
         wk_refund_judge_foreign(&rows.payment, &rows.attempt[0], &evidence,
-                                T_NOW_MS, &back);
+                                &known, T_NOW_MS, &back);
         assert_false(back.is_over);
+        assert_int_equal(back.is_early, is_early_expected);
     }
     return verdict;
 }
@@ -190,8 +212,10 @@ a_late_payment_that_went_back_is_refunded_once(void **unused)
     order.refund_amount = TOTAL;
     sums_are(0, TOTAL);
 
+    is_early_expected = true; /* it may be ours */
     (void) noticed("TRADE_CLOSED", "88.88", NULL);
-    sums_are(0, TOTAL); /* it may be ours */
+    is_early_expected = false;
+    sums_are(0, TOTAL);
 
     assert_int_equal(answered(PH_OP_REFUND, "{\"code\":\"40004\",\"sub_code\":"
                                             "\"ACQ.TRADE_HAS_CLOSE\"}"),
@@ -227,19 +251,55 @@ a_foreign_refund_is_counted_apart_from_ours(void **unused)
     sums_are(800, 0);
 }
 
-/* It comes first, and is found by the answer to ours. */
+/* It comes first, smaller than ours: it cannot be ours, whatever tells of that.
+ */
 static void
-one_that_may_be_ours_is_found_by_the_next_answer(void **unused)
+one_that_cannot_be_ours_is_counted_at_once(void **unused)
+{
+    (void) unused;
+    for (int is_query = 0; is_query < 2; is_query++) {
+        order_begin(PH_PAYMENT_PAID, PH_ATTEMPT_SUCCEEDED);
+        refund_begin(500);
+        (void) noticed("TRADE_SUCCESS", "3.00", "20261123-1");
+        sums_are(300, 500);
+        if (is_query != 0) {
+            answered(PH_OP_REFUND_QUERY,
+                     "{\"code\":\"10000\"," NUMBERED
+                     ",\"out_request_no\":\"" REFUND
+                     "\",\"refund_status\":\"REFUND_SUCCESS\","
+                     "\"refund_amount\":\"5.00\"}");
+        } else {
+            answered(PH_OP_REFUND,
+                     "{\"code\":\"10000\"," NUMBERED ",\"fund_change\":\"Y\","
+                     "\"refund_fee\":\"8.00\"}");
+        }
+        assert_int_equal(
+            refund_told(is_query != 0 ? WK_SOURCE_QUERY : WK_SOURCE_ANSWER)
+                .foreign_amount,
+            0);
+        sums_are(800, 0);
+        /* told once more, and the sum of both */
+        (void) noticed("TRADE_SUCCESS", "3.00", "20261123-1");
+        (void) noticed("TRADE_SUCCESS", "8.00", "20261123-2");
+        sums_are(800, 0);
+    }
+}
+
+/* As large as ours: it is told again when it is known what came of ours. */
+static void
+one_that_may_be_ours_is_told_again(void **unused)
 {
     (void) unused;
     order_begin(PH_PAYMENT_PAID, PH_ATTEMPT_SUCCEEDED);
     refund_begin(500);
-    (void) noticed("TRADE_SUCCESS", "3.00", "20261123-1");
+    is_early_expected = true;
+    (void) noticed("TRADE_SUCCESS", "5.00", "20261123-1");
     sums_are(0, 500);
-    answered(PH_OP_REFUND, "{\"code\":\"10000\"," NUMBERED
-                           ",\"fund_change\":\"Y\",\"refund_fee\":\"8.00\"}");
-    assert_int_equal(refund_told(WK_SOURCE_ANSWER).foreign_amount, 300);
-    sums_are(800, 0);
+    refund.status                 = PH_REFUND_FAILED;
+    rows.payment.amount_refunding = 0;
+    is_early_expected             = false;
+    (void) noticed("TRADE_SUCCESS", "5.00", "20261123-1");
+    sums_are(500, 0);
 }
 
 /* A notice of our own refund that does not name it. */
@@ -249,7 +309,9 @@ ours_without_its_number_is_counted_once(void **unused)
     (void) unused;
     order_begin(PH_PAYMENT_PAID, PH_ATTEMPT_SUCCEEDED);
     refund_begin(500);
+    is_early_expected = true;
     (void) noticed("TRADE_SUCCESS", "5.00", NULL);
+    is_early_expected = false;
     sums_are(0, 500);
     answered(PH_OP_REFUND, "{\"code\":\"10000\"," NUMBERED
                            ",\"fund_change\":\"Y\",\"refund_fee\":\"5.00\"}");
@@ -266,7 +328,8 @@ main(void)
         TEST(what_went_back_is_counted_and_not_owed),
         TEST(a_late_payment_that_went_back_is_refunded_once),
         TEST(a_foreign_refund_is_counted_apart_from_ours),
-        TEST(one_that_may_be_ours_is_found_by_the_next_answer),
+        TEST(one_that_cannot_be_ours_is_counted_at_once),
+        TEST(one_that_may_be_ours_is_told_again),
         TEST(ours_without_its_number_is_counted_once),
     };
 

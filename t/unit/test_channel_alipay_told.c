@@ -442,6 +442,50 @@ a_young_refund_is_not_missed(void **unused)
     proves(PH_RESULT_NOT_FOUND, "not_found");
 }
 
+/* Whoever wrote it is not known: it does not prove that nothing was done. */
+static void
+a_401_that_nobody_verified_begins_nothing_anew(void **unused)
+{
+    static const struct {
+        enum ph_channel_op   op;
+        const char          *method, *member;
+        unsigned             status;
+        enum ph_channel_step want;
+    } asked[] = {
+        { PH_OP_CREATE, "alipay_bar", "alipay_trade_pay_response", 401,
+          PH_STEP_DONE },
+        { PH_OP_REFUND, "alipay_qr", "alipay_trade_refund_response", 401,
+          PH_STEP_DONE },
+        { PH_OP_CLOSE, "alipay_qr", "alipay_trade_close_response", 401,
+          PH_STEP_DONE },
+        { PH_OP_REVERSE, "alipay_bar", "alipay_trade_cancel_response", 401,
+          PH_STEP_DONE },
+        { PH_OP_QUERY, "alipay_qr", "alipay_trade_query_response", 401,
+          PH_STEP_NEED_REFRESH },
+        /* the core ends it unknown when the certificate is there */
+        { PH_OP_REFUND, "alipay_qr", "alipay_trade_refund_response", 200,
+          PH_STEP_NEED_REFRESH },
+    };
+
+    (void) unused;
+    for (size_t i = 0; i < PH_COUNT(asked); i++) {
+        const char *body = body_of(
+            asked[i].member, "{\"code\":\"10000\"," NUMBERED "}",
+            "\"alipay_cert_sn\":\"0123456789abcdef0123456789abcdef\",");
+
+        order.method                       = ph_str_z(asked[i].method);
+        struct ph_channel_call        call = call_of(asked[i].op, 1);
+        const struct ph_channel_reply reply
+            = { .status = asked[i].status, .body = ph_str_z(body) };
+
+        call.account = &cert;
+        out          = (struct ph_channel_out){ 0 };
+        assert_int_equal(ph_channel_alipay.step(&call, &reply, &out),
+                         asked[i].want);
+        assert_int_equal(out.result.class, PH_RESULT_UNKNOWN);
+    }
+}
+
 int
 main(void)
 {
@@ -457,6 +501,7 @@ main(void)
         TEST(a_refund_that_was_asked_for_again_asks),
         TEST(a_refund_of_a_closed_trade_fails_by_two_answers),
         TEST(a_young_refund_is_not_missed),
+        TEST(a_401_that_nobody_verified_begins_nothing_anew),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -58,15 +58,70 @@ nothing_is_captured_for_what_is_over(void **state)
     begin(PH_OP_QUERY);
     answer(200, PAID); /* what was taken before is told */
     proves(PH_RESULT_SUCCEEDED, "");
-    /* a capture that was sent before it was over may be on its way */
+}
+
+/* Whoever asks to close: the payer's approval is no reason to take money. */
+static void
+a_close_captures_nothing(void **state)
+{
+    (void) state;
+    known_order();
+    assert_false(order.is_over);
+    begin(PH_OP_CLOSE);
+    assert_int_equal(answer(200, ORDER("APPROVED")), PH_STEP_DONE);
+    proves(PH_RESULT_CLOSED, "");
+    begin(PH_OP_CLOSE);
+    answer(200, PAID);
+    proves(PH_RESULT_SUCCEEDED, "");
+}
+
+/* Of an approved order to which a capture was sent, and not answered. */
+static void
+what_a_close_proves_after_a_capture(uint64_t             later_ms,
+                                    enum ph_result_class want)
+{
     known_order();
     order.is_over = false;
     begin(PH_OP_QUERY);
     assert_int_equal(answer(200, ORDER("APPROVED")), PH_STEP_NEED_REQUEST);
+    asked("POST", ORDERS "/5O1/capture", "paypal-request-id", ATTEMPT "-cap");
     answer(500, "");
     order.is_over = true;
-    begin(PH_OP_CLOSE);
+    begin(PH_OP_QUERY);
+    call.now_ms += later_ms / 2;
     assert_int_equal(answer(200, ORDER("APPROVED")), PH_STEP_DONE);
+    proves(PH_RESULT_WAIT_USER, "");
+    begin(PH_OP_CLOSE);
+    asked("GET", ORDERS "/5O1", "paypal-request-id", NULL);
+    call.now_ms += later_ms;
+    assert_int_equal(answer(200, ORDER("APPROVED")), PH_STEP_DONE);
+    proves(want, "");
+}
+
+/* It may be on its way, for as long as PayPal may take. */
+static void
+a_capture_that_was_sent_is_waited_for(void **state)
+{
+    static const struct {
+        uint64_t             later_ms;
+        enum ph_result_class want;
+    } rows[] = {
+        { 0, PH_RESULT_WAIT_USER },
+        { PAYPAL_CAPTURE_MS - 1, PH_RESULT_WAIT_USER },
+        { PAYPAL_CAPTURE_MS, PH_RESULT_CLOSED },
+    };
+
+    (void) state;
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        what_a_close_proves_after_a_capture(rows[i].later_ms, rows[i].want);
+    }
+    /* a row that was written before the time was kept: nobody knows when */
+    order.is_over = true;
+    memcpy(kept_state, "gy05O1", 6);
+    call.state_len = 6;
+    begin(PH_OP_CLOSE);
+    asked("GET", ORDERS "/5O1", "paypal-request-id", NULL);
+    answer(200, ORDER("APPROVED"));
     proves(PH_RESULT_WAIT_USER, "");
 }
 
@@ -119,6 +174,57 @@ a_refund_is_asked_for_by_its_number_or_its_request_id(void **state)
     asked("POST", CAPTURES "/2GG/refund", "paypal-request-id", REFUND);
     answer(200, REFUNDED("COMPLETED", ""));
     proves(PH_RESULT_SUCCEEDED, "");
+}
+
+#define BY_HAND(id, more)                                                      \
+    "{\"id\":\"" id "\",\"status\":\"COMPLETED\",\"amount\":{"                 \
+    "\"currency_code\":\"USD\",\"value\":\"3.00\"},"                           \
+    "\"seller_payable_breakdown\":{\"total_refunded_amount\":{"                \
+    "\"currency_code\":\"USD\",\"value\":\"10.00\"}}" more "}"
+
+/* Of a webhook that names it: its capture says what it was of. */
+static void
+a_refund_that_is_not_ours_is_asked_for_by_its_number(void **state)
+{
+    static const struct {
+        const char          *body;
+        enum ph_result_class want;
+        const char          *error_class;
+    } rows[] = {
+        { BY_HAND("1JX", UP("2GG")), PH_RESULT_SUCCEEDED, "" },
+        { BY_HAND("1JX", UP("2GG") ",\"invoice_id\":\"" ATTEMPT "\""),
+          PH_RESULT_SUCCEEDED, "" },
+        { BY_HAND("1JX", UP("2GH")), PH_RESULT_UNKNOWN, "no_number" },
+        { BY_HAND("1JX", ""), PH_RESULT_UNKNOWN, "no_number" },
+        { BY_HAND("1JY", UP("2GG")), PH_RESULT_UNKNOWN, "no_number" },
+        { BY_HAND("1JX", UP("2GG") ",\"invoice_id\":\"" REFUND "\""),
+          PH_RESULT_UNKNOWN, "no_number" },
+        { "{\"id\":1}", PH_RESULT_UNKNOWN, "unreadable" },
+        { "", PH_RESULT_UNKNOWN, "unreadable" },
+    };
+
+    (void) state;
+    order.trade_no          = PH_STR("2GG");
+    order.refund_id         = ph_str_make(NULL, 0);
+    order.channel_refund_no = PH_STR("1JX");
+    for (size_t i = 0; i < PH_COUNT(rows); i++) {
+        assert_int_equal(begin(PH_OP_REFUND_QUERY), PH_STEP_NEED_REQUEST);
+        asked("GET", BASE "/v2/payments/refunds/1JX", "paypal-request-id",
+              NULL);
+        assert_int_equal(answer(200, rows[i].body), PH_STEP_DONE);
+        proves(rows[i].want, rows[i].error_class);
+        if (rows[i].want == PH_RESULT_SUCCEEDED) {
+            same_text(out.result.number, "1JX");
+            assert_true(out.result.amount == 300);
+            assert_true(out.result.refunded_total == 1000);
+        }
+    }
+    begin(PH_OP_REFUND_QUERY);
+    answer(404, REFUSAL("RESOURCE_NOT_FOUND", "INVALID_RESOURCE_ID"));
+    proves(PH_RESULT_UNKNOWN, "not_found");
+    /* without a number nothing is refunded in its place */
+    order.channel_refund_no = ph_str_make(NULL, 0);
+    assert_int_equal(begin(PH_OP_REFUND_QUERY), PH_STEP_ERROR);
 }
 
 /* A refusal of the repeated one may be because of the first. */
@@ -332,8 +438,11 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_nobody_approved_is_closed_by_not_capturing),
         TEST(nothing_is_captured_for_what_is_over),
+        TEST(a_close_captures_nothing),
+        TEST(a_capture_that_was_sent_is_waited_for),
         TEST(a_refund_names_amount_and_number),
         TEST(a_refund_is_asked_for_by_its_number_or_its_request_id),
+        TEST(a_refund_that_is_not_ours_is_asked_for_by_its_number),
         TEST(a_refusal_of_a_repeated_refund_has_to_be_proved),
         TEST(every_refusal_proves_what_its_row_says),
         TEST(every_row_of_the_table_is_in_the_list),

@@ -225,12 +225,11 @@ test_webhooks(void **state)
             accepts);
         assert_false(told.needs_refresh);
         if (accepts) {
-            assert_int_equal(told.result.class, PH_RESULT_SUCCEEDED);
+            /* a sum of 32 bits under a signature proves nothing */
+            assert_int_equal(told.result.class, PH_RESULT_WAIT_USER);
+            assert_true(told.result.is_hint);
             same_text(told.id, "WH-1");
             same_text(told.result.number, "PH1");
-            same_text(told.result.trade_no, CAPTURE_ID);
-            same_text(told.result.currency, "USD");
-            assert_true(told.result.amount == 1050);
         }
     }
 }
@@ -277,7 +276,7 @@ test_certificate_is_fetched(void **state)
     ph_arena_init(&arena, memory, sizeof(memory));
     assert_int_equal(channel->notice(&account, &in, NOW_MS, &arena, &told),
                      PH_OK);
-    assert_int_equal(told.result.class, PH_RESULT_SUCCEEDED);
+    assert_true(told.result.is_hint);
 }
 
 int

@@ -23,6 +23,8 @@ static struct {
     size_t               commits;
     size_t               commit_fails; /* the nth; 0 = none */
     uint32_t             reverse_after_ms;
+    bool                 is_over;
+    size_t               overs; /* calls that may take no money */
 } peer;
 
 static const struct wk_judge_rules rules = { .not_found_final_ms = 60000,
@@ -39,6 +41,7 @@ wk_op_start(struct wk_op *op)
 
     assert_true(peer.count < CALLS_MAX);
     peer.called[peer.count++] = op->kind;
+    peer.overs += op->order.is_over ? 1 : 0;
     (void) memcpy(peer.state_seen, op->state, op->state_len);
     peer.state_seen[op->state_len] = '\0';
     op->state_len                  = strlen(KEPT);
@@ -117,6 +120,7 @@ ask_run(struct wk_order *order, unsigned caps, bool shall_end, bool may_repeat)
     static char       memory[4096];
     struct ph_arena   arena;
     struct wk_ask     ask = { .worker     = worker,
+                              .is_over    = peer.is_over,
                               .account    = &account,
                               .order      = order,
                               .arena      = &arena,
@@ -252,6 +256,24 @@ the_adapters_state_goes_on(void **unused)
     }
 }
 
+/* A merchant's close says so from its first question on. */
+static void
+whoever_closes_takes_no_money(void **unused)
+{
+    (void) unused;
+    for (int is_over = 0; is_over < 2; is_over++) {
+        struct wk_order order = order_of(A(WAIT_USER), "sandbox_qr");
+
+        (void) memset(&peer, 0, sizeof(peer));
+        peer.query   = R(WAIT_USER);
+        peer.end     = R(CLOSED);
+        peer.is_over = is_over != 0;
+        (void) ask_run(&order, ALL, true, false);
+        assert_int_equal(peer.count, 2);
+        assert_int_equal(peer.overs, is_over != 0 ? 2 : 0);
+    }
+}
+
 /* The intent stands in the rows; whoever looks when it is time carries it out.
  */
 static void
@@ -289,6 +311,7 @@ main(void)
         cmocka_unit_test(a_commit_in_doubt_ends_it),
         cmocka_unit_test(the_adapters_state_goes_on),
         cmocka_unit_test(a_bar_code_is_not_taken_back_too_soon),
+        cmocka_unit_test(whoever_closes_takes_no_money),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

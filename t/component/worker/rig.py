@@ -232,6 +232,14 @@ class Rig(payhub_private.Private):
         if ready:
             self.wait("worker", self.is_ready, self.children["worker"])
 
+    def reload(self, **settings):
+        """Changed settings, read by the worker when this returns."""
+        self.config(**settings)
+        size = len(self.log("worker"))
+        self.children["worker"].send_signal(signal.SIGHUP)
+        self.wait("a reload", lambda: " ev=reloaded " in
+                  self.log("worker")[size:], self.children["worker"])
+
     def is_ready(self):
         try:
             with Link(self.path("w.sock"), 5) as link:
