@@ -153,6 +153,11 @@ struct ph_channel {
     void (*expected)(const struct ph_channel_account *account,
                      const struct ph_channel_order   *order,
                      struct ph_arena *arena, struct ph_channel_expected *out);
+
+    /* Keys that say who an account is, NULL-terminated: one that has payments
+     * keeps them, for another merchant's "no such order" would be believed of
+     * its own.  NULL = none. */
+    const char *const *identity;
 };
 
 /* The built-in adapters, by name; channels/registry.c. */

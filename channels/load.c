@@ -9,6 +9,7 @@
 
 #include "channels/codes.h"
 #include "channels/context.h"
+#include "channels/fields.h"
 
 #define FILES_MAX 256 /* looked at in the folder */
 #define PATH_LEN_MAX 1024
@@ -191,6 +192,25 @@ extras_ok(const struct ph_channel *channel, struct ph_channel_fault *fault)
     return true;
 }
 
+static bool
+identity_ok(const struct ph_channel *channel, struct ph_channel_fault *fault)
+{
+    size_t count = list_count(channel->identity, PH_CHANNEL_FIELDS_MAX), at;
+
+    if (count == SIZE_MAX) {
+        return fault_say(fault, PH_STR("a list without an end"),
+                         "at most 24 keys of identity");
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct ph_str key = text_of(channel->identity[i], KEY_LEN_MAX);
+
+        if (!ph_channel_field_find(channel, key, &at)) {
+            return fault_say(fault, key, "a key of fields in identity");
+        }
+    }
+    return true;
+}
+
 bool
 ph_channel_table_ok(const struct ph_channel *channel,
                     struct ph_channel_fault *fault)
@@ -212,7 +232,8 @@ ph_channel_table_ok(const struct ph_channel *channel,
                          "both or none");
     }
     return methods_ok(channel, fault) && fields_ok(channel, fault)
-           && codes_ok(channel, fault) && extras_ok(channel, fault);
+           && codes_ok(channel, fault) && extras_ok(channel, fault)
+           && identity_ok(channel, fault);
 }
 
 /* --- the file ------------------------------------------------------------- */

@@ -555,26 +555,106 @@ account_update(struct cli *cli, MYSQL *db, const struct account *account)
            && cli_sql_run(db, PH_STR("COMMIT"));
 }
 
+/* ---- who an account is ---- */
+
+static bool
+is_same(const json_t *one, const json_t *other)
+{
+    return one == other || json_equal(one, other) != 0;
+}
+
+static bool
+has_same(const struct account *account, const struct account *before,
+         const char *key)
+{
+    return is_same(json_object_get(account->settings, key),
+                   json_object_get(before->settings, key))
+           && is_same(json_object_get(account->secrets, key),
+                      json_object_get(before->secrets, key));
+}
+
+/* the first key of its identity that is changed; NULL = none */
+static const char *
+identity_changed(const struct account *account, const struct account *before)
+{
+    for (const char *const *key = account->face->identity;
+         key != NULL && *key != NULL; key++)
+    {
+        if (!has_same(account, before, *key)) {
+            return *key;
+        }
+    }
+    return NULL;
+}
+
+/* false = said why; *has: one that was paid, or one that is open */
+static bool
+payments_look(MYSQL *db, const struct account *account, bool *has)
+{
+    char          memory[1024], text[24];
+    struct ph_buf sql = PH_BUF_INIT(memory), out = PH_BUF_INIT(text);
+
+    ph_buf_add(&sql, PH_STR("SELECT EXISTS(SELECT 1 FROM channel_trade WHERE "
+                            "channel="));
+    cli_sql_quote(db, &sql, account->channel);
+    ph_buf_add(&sql, PH_STR(" AND account_id="));
+    cli_sql_quote(db, &sql, ph_str_z(account->id));
+    ph_buf_add(&sql, PH_STR(") OR EXISTS(SELECT 1 FROM work w JOIN payment p "
+                            "ON p.id=w.id WHERE w.queue='look' AND "
+                            "p.account_id="));
+    cli_sql_quote(db, &sql, ph_str_z(account->id));
+    ph_buf_byte(&sql, ')');
+    if (sql.full || !cli_sql_text(db, ph_buf_str(&sql), &out)) {
+        return false;
+    }
+    *has = !ph_str_eq(ph_buf_str(&out), PH_STR("0"));
+    return true;
+}
+
+/* Another merchant's honest "no such order" would end payments of this one. */
+static enum cli_exit
+identity_check(MYSQL *db, const struct account *account,
+               const struct account *before)
+{
+    const char *key = identity_changed(account, before);
+    bool        has = true;
+
+    if (key == NULL) {
+        return CLI_OK;
+    }
+    if (!payments_look(db, account, &has)) {
+        return CLI_FAILED;
+    }
+    return has ? cli_usage("%s: found another, expected the one that payments "
+                           "of this account were made with; add an account "
+                           "for it and drain this one",
+                           key)
+               : CLI_OK;
+}
+
 enum cli_exit
 cli_account_set(struct cli *cli)
 {
-    struct account account = { 0 };
-    MYSQL         *db      = cli_sql_open(cli);
-    MYSQL_RES     *rows    = NULL;
-    enum cli_exit  code    = CLI_FAILED;
+    struct account account = { 0 }, before = { 0 };
+    MYSQL         *db   = cli_sql_open(cli);
+    MYSQL_RES     *rows = NULL;
+    enum cli_exit  code = CLI_FAILED;
 
     if (db == NULL) {
         return CLI_FAILED;
     }
-    code = account_load(cli, db, &account, &rows);
-    code = code != CLI_OK ? code
-                          : cli_channel_find(cli, account.channel,
-                                             &account.face, &account.file);
-    code = code != CLI_OK ? code : changes_take(cli, &account);
-    code = code != CLI_OK ? code : unset_take(cli, &account);
+    code            = account_load(cli, db, &account, &rows);
+    code            = code != CLI_OK ? code
+                                     : cli_channel_find(cli, account.channel,
+                                                        &account.face, &account.file);
+    before.settings = json_deep_copy(account.settings);
+    before.secrets  = json_deep_copy(account.secrets);
+    code            = code != CLI_OK ? code : changes_take(cli, &account);
+    code            = code != CLI_OK ? code : unset_take(cli, &account);
     if (code == CLI_OK && account.has_new_values) {
         code = values_check(cli, &account);
     }
+    code = code != CLI_OK ? code : identity_check(db, &account, &before);
     code = code != CLI_OK
                ? code
                : cli_channel_keep(db, account.channel, &account.file);
@@ -590,5 +670,7 @@ cli_account_set(struct cli *cli)
     mysql_close(db);
     json_decref(account.settings);
     json_decref(account.secrets);
+    json_decref(before.settings);
+    json_decref(before.secrets);
     return code;
 }

@@ -133,6 +133,8 @@ $(B)/t/test_worker_refund: $(call obj,$(addprefix worker/,address.c \
         refund_judge.c refund_request.c refund_view.c request_body.c schedule.c \
         time_text.c url_check.c view.c))
 $(B)/t/test_worker_refund: LIBS_PURE += -ljansson
+$(B)/t/test_worker_refund_foreign: $(call obj,$(addprefix worker/,judge.c \
+        refund_judge.c schedule.c))
 $(B)/t/test_channel_alipay_rows: $(call obj,$(addprefix worker/,judge.c \
         refund_auto.c refund_judge.c schedule.c))
 $(B)/t/test_worker_schedule: $(call obj,worker/schedule.c)

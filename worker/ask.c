@@ -129,6 +129,39 @@ repeat_is_due(const struct wk_ask *ask, const struct wk_attempt *attempt)
                || ph_str_eq(attempt->action_type, PH_STR("none")));
 }
 
+/* What the adapter keeps of a reverse, by its first step, which sends nothing.
+ * It is written down before the reverse leaves: "paid" is doubtful after it,
+ * also when nobody saw its answer. */
+static struct ph_str
+reverse_state(struct wk_ask *ask, const struct wk_attempt *attempt)
+{
+    static const uint8_t          no_random[32];
+    const struct ph_channel_order order
+        = wk_order_face(ask->worker, &ask->order->payment, attempt, ask->arena);
+    uint8_t     *state = ph_arena_take(ask->arena, PH_CHANNEL_STATE_MAX);
+    const size_t mark  = ask->arena->len;
+    struct ph_channel_out  out  = { 0 };
+    struct ph_channel_call call = { .op        = PH_OP_REVERSE,
+                                    .account   = &ask->account->face,
+                                    .order     = &order,
+                                    .arena     = ask->arena,
+                                    .now_ms    = ph_now_ms(),
+                                    .random    = no_random,
+                                    .state     = state,
+                                    .state_len = attempt->state.len };
+
+    if (state == NULL || attempt->state.len > PH_CHANNEL_STATE_MAX) {
+        return ph_str_make(NULL, 0); /* as it is */
+    }
+    if (attempt->state.len != 0) {
+        memcpy(state, attempt->state.ptr, attempt->state.len);
+    }
+    (void) ask->account->channel->step(&call, NULL, &out);
+    ask->arena->len  = mark;
+    ask->arena->full = false;
+    return ph_str_make((const char *) state, call.state_len);
+}
+
 /* ---- what comes next ---- */
 
 static void
@@ -143,8 +176,12 @@ ask_after_query(struct wk_ask *ask, const struct wk_attempt *attempt)
         ph_log(PH_LOG_INFO, "create_repeated", { "attempt", attempt->id });
         ask_call(ask, ASK_REPEAT, PH_OP_CREATE);
     } else if (is_open && ask->shall_end && end_op(ask, attempt, &op)) {
-        const struct wk_evidence closing = { .source = WK_SOURCE_CLOSING };
+        struct wk_evidence closing = { .source = WK_SOURCE_CLOSING };
 
+        ask->is_due = end_is_due(ask, attempt, op);
+        if (op == PH_OP_REVERSE && ask->is_due) {
+            closing.state = reverse_state(ask, attempt);
+        }
         ask->step = ASK_CLOSING;
         ask_settle(ask, &closing);
     } else {
@@ -162,8 +199,7 @@ ask_next(struct wk_ask *ask)
     if (ask->step == ASK_QUERY) {
         ask_after_query(ask, attempt);
     } else if (ask->step == ASK_CLOSING && end_op(ask, attempt, &op)
-               && attempt->status == PH_ATTEMPT_CLOSING
-               && end_is_due(ask, attempt, op))
+               && attempt->status == PH_ATTEMPT_CLOSING && ask->is_due)
     {
         ask_call(ask, ASK_CLOSE, op);
     } else {

@@ -24,9 +24,9 @@ struct wk_ask {
     struct ph_arena   *arena;
     struct wk_order   *order; /* rows as committed, also afterwards */
     struct ph_str      attempt_id;
-    int64_t            fence;      /* of the lock, 0 = none is held */
-    bool               shall_end;  /* what the query leaves open is closed */
-    bool               is_over;    /* the merchant closes it: nothing is taken */
+    int64_t            fence;     /* of the lock, 0 = none is held */
+    bool               shall_end; /* what the query leaves open is closed */
+    bool               is_over;   /* the merchant closes it: nothing is taken */
     bool               may_repeat; /* a lost create whose code nobody saw */
     void (*done)(struct wk_ask *ask);
     void *data;
@@ -37,6 +37,7 @@ struct wk_ask {
 
     /* private */
     int              step;
+    bool             is_due; /* the end, when `closing` was written */
     struct wk_op     op;
     struct wk_settle settle;
 };

@@ -259,8 +259,7 @@ wk_tells_another_account(const struct ph_channel_result   *result,
            || differs(result->app, expected->app);
 }
 
-/* Asked of whatever proves something: a refusal or an end that names another
- * order ends ours as little as a success of it would pay ours. */
+/* An end that names another order ends ours as little as a success pays it. */
 static bool
 tells_another_payment(const struct judging *it)
 {
@@ -297,8 +296,7 @@ judge_conflict(struct judging *it)
     (void) attempt_step(it, PH_ATTEMPT_UNKNOWN);
 }
 
-/* A number that its ascii column cannot hold is left out: the statement would
- * be refused for ever, and with it the record of the money. */
+/* A number that no column holds would have the record of the money refused. */
 static void
 trade_keep(struct judging *it)
 {
@@ -334,12 +332,16 @@ is_paid_by_another(const struct judging *it)
     return false;
 }
 
-/* What the channel says went back whole is owed no more. */
+/* What the channel says went back is owed no more. */
 static void
 refund_owe(struct judging *it, const char *kind)
 {
-    if (it->result->refunded_total < it->attempt->amount) {
-        it->verdict->refund_kind = kind;
+    const int64_t back = it->result->refunded_total;
+    const int64_t owed = it->attempt->amount - (back > 0 ? back : 0);
+
+    if (owed > 0) {
+        it->verdict->refund_kind   = kind;
+        it->verdict->refund_amount = owed;
     }
 }
 
@@ -508,8 +510,7 @@ was_shown(const struct wk_attempt *attempt)
                && !ph_str_eq(attempt->action_type, PH_STR("none")));
 }
 
-/* What the payer was shown can be paid until it ends, and some channels know
- * of it only once it was scanned: such an attempt ages from its end on. */
+/* What the payer was shown can be paid until it ends: it ages from then on. */
 static bool
 is_gone_for_good(const struct judging *it)
 {
@@ -647,8 +648,7 @@ judge_closing(struct judging *it)
     it->verdict->look_in_ms = it->rules->unknown_first_ms;
 }
 
-/* A paid order that still has an attempt without proof is soon looked after:
- * that one is to be closed before it is paid, too. */
+/* Another attempt of a paid order is to be closed before it is paid, too. */
 static void
 rest_bring_forward(struct judging *it)
 {

@@ -78,7 +78,8 @@ struct wk_verdict {
     bool          records_trade; /* channel_trade gets the trade number */
     bool          attempt_added; /* the last one: evidence.next, to insert */
     const char   *refund_kind;   /* of refund_auto.h: the attempt is refunded
-                                    whole, in the same commit; NULL = no */
+                                    in the same commit; NULL = no */
+    int64_t refund_amount;       /* all of it but what went back already */
 };
 
 /* Changes *order, which must hold the attempt at `which`. */

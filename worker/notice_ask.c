@@ -159,6 +159,11 @@ known_load(struct wk_db *db, struct wk_notice_ask *ask)
         }
         wk_refund_known_add(known, texts[1], ph_refund_state_of(texts[2]),
                             (int64_t) amount);
+        if (known->open_id.len == 0
+            && !ph_refund_is_final(ph_refund_state_of(texts[2])))
+        {
+            known->open_id = id;
+        }
         id = texts[0];
     }
     return true;

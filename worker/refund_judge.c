@@ -380,12 +380,14 @@ is_paid(const struct wk_payment *payment, const struct wk_attempt *attempt)
                || payment->status == PH_PAYMENT_PAID_LATE);
 }
 
-/* Nobody refunds what was not paid: we shall hear of it. */
+/* Nobody refunds what was not paid: we shall hear of it, also of what has
+ * ended unpaid here. */
 static bool
 is_before_paid(const struct wk_payment *payment,
                const struct wk_attempt *attempt)
 {
-    return !ph_attempt_is_proved(attempt->status)
+    return attempt->status != PH_ATTEMPT_SUCCEEDED
+           && attempt->status != PH_ATTEMPT_DUPLICATE
            && payment->status != PH_PAYMENT_CONFLICT;
 }
 

@@ -61,9 +61,10 @@ struct wk_refund_known {
         bool    is_foreign;
         bool    is_open; /* on its way */
     } refunds[WK_REFUNDS_KNOWN_MAX];
-    size_t  count;
-    bool    is_whole; /* there are no more */
-    int64_t ver;
+    size_t        count;
+    bool          is_whole; /* there are no more */
+    int64_t       ver;
+    struct ph_str open_id; /* the newest of ours on its way; empty = none */
 };
 
 /* Without room for it the list is not whole. */

@@ -340,6 +340,21 @@ settle_judge(struct wk_batch *batch, struct wk_refund_settle *settle)
                                                     : WK_PLAN_AGAIN;
 }
 
+/* What it waits for is looked at at once. */
+static bool
+early_plan(struct wk_batch *batch, const struct wk_refund_settle *settle)
+{
+    const uint64_t now_ms = wk_batch_now_ms(batch);
+
+    if (settle->known != NULL && settle->known->open_id.len != 0
+        && !wk_batch_work_forward(batch, settle->known->open_id, now_ms))
+    {
+        return false;
+    }
+    return wk_batch_work_forward(batch, settle->before.order.payment.id,
+                                 now_ms);
+}
+
 /* One that is not ours: recorded and counted once a number, by the notice that
  * says that it is done. */
 static enum wk_plan
@@ -369,8 +384,7 @@ foreign_plan(struct wk_batch *batch, struct wk_refund_settle *settle)
                                 now_ms, &settle->verdict);
     }
     if (settle->verdict.is_early) { /* told again: it is not kept */
-        return wk_batch_work_forward(batch, before->id, now_ms) ? WK_PLAN_DONE
-                                                                : WK_PLAN_AGAIN;
+        return early_plan(batch, settle) ? WK_PLAN_DONE : WK_PLAN_AGAIN;
     }
     if (attempt == NULL || settle->verdict.foreign_amount == 0) {
         return notice_plan(batch, settle);

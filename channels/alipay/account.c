@@ -159,6 +159,17 @@ cert_add(struct alipay_account *opened, struct ph_cert *cert)
     return PH_OK;
 }
 
+/* What the console asks for is what most people paste. */
+static bool
+is_not_ours(struct opening *it, size_t field)
+{
+    const struct alipay_account *opened = it->opened;
+
+    return !ph_keys_match(opened->app_key,
+                          opened->keys[opened->key_count - 1].key)
+           || wrong(it, field, "the app's own public key", "Alipay's");
+}
+
 /* A bare key, or the certificate that it stands in. */
 static bool
 public_key_read(struct opening *it, size_t field)
@@ -175,7 +186,8 @@ public_key_read(struct opening *it, size_t field)
     }
     if (ph_cert_new(&cert, it->values[field]) == PH_OK) {
         rc = cert_add(opened, cert);
-        return rc == PH_OK || wrong(it, field, found_text(rc), expected);
+        return rc == PH_OK ? is_not_ours(it, field)
+                           : wrong(it, field, found_text(rc), expected);
     }
     rc = ph_public_key_new(&key->own, it->values[field]);
     if (rc == PH_OK && !is_rsa(key->own)) {
@@ -188,7 +200,7 @@ public_key_read(struct opening *it, size_t field)
     }
     key->key = key->own;
     opened->key_count++;
-    return true;
+    return is_not_ours(it, field);
 }
 
 /* --- certificates --------------------------------------------------------- */

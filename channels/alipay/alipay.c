@@ -164,6 +164,8 @@ step(struct ph_channel_call *call, const struct ph_channel_reply *last,
     return next;
 }
 
+static const char *const identity[] = { "app_id", NULL };
+
 const struct ph_channel ph_channel_alipay = {
     .abi  = PH_CHANNEL_ABI,
     .size = sizeof(struct ph_channel),
@@ -180,6 +182,7 @@ const struct ph_channel ph_channel_alipay = {
     .currencies    = currencies,
     .deadline_ms   = { [PH_OP_QUERY] = QUERY_DEADLINE_MS },
     .wire_fields   = wire_fields,
+    .identity      = identity,
     .account_open  = alipay_account_open,
     .account_close = alipay_account_close,
     .order_check   = alipay_order_check,

@@ -9,10 +9,13 @@
 #include <stdlib.h>
 
 #include "channels/codes.h"
+#include "channels/declarative/apart.h"
 #include "channels/declarative/run.h"
+#include "channels/reversal.h"
 #include "libpayhub/base/money.h"
 
 #define TIME_MS_MAX UINT64_C(253402300799999)
+#define EXTRA_TEXT_MAX 4096 /* bytes of one; the core takes 256 */
 
 static const struct ph_declared *
 file_of(const struct ph_channel_account *account)
@@ -368,6 +371,16 @@ no_call_make(struct declared_run *run, const struct declared_request *request,
     return PH_STEP_DONE;
 }
 
+/* What was paid when it was taken back is on its way to the payer, or not: a
+ * query tells. */
+static void
+reverse_judge(enum ph_channel_op op, struct ph_channel_result *result)
+{
+    if (op == PH_OP_REVERSE && result->class == PH_RESULT_SUCCEEDED) {
+        unknown_set(result, PH_STR("unknown_code"));
+    }
+}
+
 enum ph_channel_step
 declared_step(struct ph_channel_call *call, const struct ph_channel_reply *last,
               struct ph_channel_out *out)
@@ -375,6 +388,8 @@ declared_step(struct ph_channel_call *call, const struct ph_channel_reply *last,
     const struct declared_request *request;
     struct declared_run            run;
     enum ph_channel_step           step = PH_STEP_DONE;
+
+    const uint64_t since_ms = ph_reversal_take(call);
 
     call->state_len = 0; /* every operation can begin anew anywhere */
     run_init(&run, call);
@@ -386,12 +401,15 @@ declared_step(struct ph_channel_call *call, const struct ph_channel_reply *last,
     }
     if (last != NULL) {
         answer_read(&run, call->op, request, last, &out->result);
+        reverse_judge(call->op, &out->result);
+        ph_reversal_judge(call, since_ms, &out->result);
     } else if (request->is_no_call) {
         step = no_call_make(&run, request, out);
     } else {
         step = declared_request_make(&run, request, &out->request);
     }
     declared_run_free(&run);
+    ph_reversal_put(call, since_ms);
     return step;
 }
 
@@ -532,17 +550,46 @@ declared_expected(const struct ph_channel_account *account,
     }
 }
 
-/* It would come back in messages that are not believed then. */
 static bool
-would_be_cut(const struct ph_declared *file, struct ph_str text)
+message_splits(const struct declared_message *message, struct ph_str text)
+{
+    return message != NULL && message->verify != NULL
+           && apart_splits(&message->verify->text, text);
+}
+
+bool
+declared_is_unsignable(const struct ph_declared *file, struct ph_str text)
 {
     for (size_t i = 0; i < file->sign_count; i++) {
         const struct declared_sign *sign = &file->signs[i];
 
-        if ((sign->join == JOIN_IN || sign->join == JOIN_INNER)
-            && sign->pair != PAIR_VALUE
-            && declared_can_be_cut(file, sign, text))
+        if (((sign->join == JOIN_IN || sign->join == JOIN_INNER)
+             && declared_can_be_cut(file, sign, text))
+            || apart_splits(&sign->text, text)
+            || apart_splits(&sign->head, text))
         {
+            return true;
+        }
+    }
+    return message_splits(&file->answer, text)
+           || message_splits(file->notice, text);
+}
+
+static bool
+extra_is_unsignable(const struct ph_declared      *file,
+                    const struct ph_channel_order *order)
+{
+    char memory[EXTRA_TEXT_MAX];
+
+    for (size_t i = 0; order->extra.len != 0 && i < file->channel.extra_count;
+         i++) {
+        struct ph_arena arena;
+
+        ph_arena_init(&arena, memory, sizeof(memory));
+        const struct ph_str text
+            = ph_channel_extra_text(order, file->channel.extra[i].key, &arena);
+
+        if (arena.full || declared_is_unsignable(file, text)) {
             return true;
         }
     }
@@ -553,13 +600,17 @@ const char *
 declared_order_check(const struct ph_channel_account *account,
                      const struct ph_channel_order   *order)
 {
-    const struct ph_channel *channel = account->channel;
+    const struct ph_channel  *channel = account->channel;
+    const struct ph_declared *file    = file_of(account);
 
-    if (would_be_cut(file_of(account), order->subject)
-        || would_be_cut(file_of(account), order->description))
+    if (declared_is_unsignable(file, order->subject)
+        || declared_is_unsignable(file, order->description)
+        || declared_is_unsignable(file, order->return_url)
+        || extra_is_unsignable(file, order))
     {
         return "the channel's signature cannot hold a text with the name of "
-               "one of its members in it";
+               "one of its members, or what parts them, in it: subject, "
+               "description, return_url or extra";
     }
     if (channel->currencies == NULL || order->currency.len == 0) {
         return NULL;

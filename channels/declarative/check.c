@@ -4,6 +4,7 @@
 #include "channels/declarative/check.h"
 
 #include "channels/codes.h"
+#include "channels/declarative/apart.h"
 #include "channels/load.h"
 
 #define HTTPS PH_STR("https://")
@@ -34,6 +35,22 @@ begin_sign(struct compile *c, const json_t *value, void *at)
     ((struct declared_sign *) at)->between = PH_STR("&");
 }
 
+/* Nothing that a name may hold, so that a name begins behind it. */
+static bool
+parts_names(struct ph_str between)
+{
+    for (size_t i = 0; i < between.len; i++) {
+        const char ch = between.ptr[i];
+
+        if ((ch >= '0' && ch <= '9') || (ch >= 'A' && ch <= 'Z')
+            || (ch >= 'a' && ch <= 'z') || strchr("_-.=", ch) != NULL)
+        {
+            return false;
+        }
+    }
+    return between.len != 0;
+}
+
 bool
 check_sign(struct compile *c, void *at)
 {
@@ -48,12 +65,11 @@ check_sign(struct compile *c, void *at)
                              "them with join alone");
     }
     if ((sign->join == JOIN_IN || sign->join == JOIN_INNER)
-        && (sign->pair == PAIR_KEY || sign->between.len == 0))
+        && (sign->pair != PAIR_KEY_VALUE || !parts_names(sign->between)))
     {
-        return compile_fault(c,
-                             PH_STR("what came, joined by names alone or "
-                                    "with nothing between"),
-                             "a text that can be cut in one way only");
+        return compile_fault(
+            c, PH_STR("what came, joined otherwise than name=value&"),
+            "a text that can be cut in one way only");
     }
     sign->uses |= sign->text.uses | sign->head.uses | sign->tail.uses;
     if (sign->join == JOIN_FIELDS) {
@@ -133,7 +149,7 @@ digest_check(struct compile *c, const struct declared_verify *verify)
 bool
 check_verify(struct compile *c, void *at)
 {
-    const struct declared_verify *verify = at;
+    struct declared_verify *verify = at;
 
     if (!verify->has_key && declared_alg_key(verify->alg) != ARG_NONE) {
         return fault_at(c, "key", "", "account.KEY");
@@ -146,6 +162,9 @@ check_verify(struct compile *c, void *at)
     }
     if (verify->at.is_set != (verify->window_s != 0)) {
         return compile_fault(c, PH_STR("at or window alone"), "both");
+    }
+    if (!apart_check(c, verify)) {
+        return false;
     }
     /* a recipe that ends in its own digest would be digested twice */
     return verify->of == NULL || verify->of->then_count == 0
@@ -175,9 +194,7 @@ echo_check(struct compile *c, const struct declared_told *told)
     };
 
     for (size_t i = 0; i < PH_COUNT(rows); i++) {
-        if (rows[i].from->is_set
-            && (rows[i].from->uses & (ON_TOLD | ON_BODY | ON_LET)) == 0)
-        {
+        if (rows[i].from->is_set && !apart_is_told(c, rows[i].from)) {
             return fault_at(c, rows[i].name, "a text of ours",
                             "one that names what was told");
         }
@@ -480,25 +497,76 @@ check_request(struct compile *c, void *at)
 /* ---- the whole ---- */
 
 static bool
-creates_all(struct compile *c)
+is_bar(struct ph_str method)
 {
-    const struct declared_op *op = &c->file->ops[PH_OP_CREATE];
+    return method.len > 4
+           && memcmp(method.ptr + method.len - 4, "_bar", 4) == 0;
+}
+
+static bool
+has_row(const struct declared_op *op, struct ph_str method)
+{
+    bool found = false;
+
+    for (size_t i = 0; i < op->count; i++) {
+        found |= ph_str_eq(op->items[i].method, method)
+                 || ph_str_eq(op->items[i].method, PH_STR("*"));
+    }
+    return found;
+}
+
+/* What has begun by a method can be asked about and ended by it. */
+static bool
+methods_check(struct compile *c)
+{
+    static const struct {
+        enum ph_channel_op op;
+        const char        *lacking;
+    } rows[] = {
+        { PH_OP_CREATE, "how a payment by this method begins" },
+        { PH_OP_QUERY, "how a payment by this method is asked about" },
+        { PH_OP_CLOSE, "how a payment by this method is closed" },
+        { PH_OP_REVERSE, "how a payment by this method is taken back" },
+        { PH_OP_REFUND_QUERY, "how a refund of this method is asked about" },
+    };
+    const struct declared_op *ops      = c->file->ops;
+    const bool                reverses = ops[PH_OP_REVERSE].count != 0;
 
     for (size_t i = 0; c->file->channel.methods[i] != NULL; i++) {
-        struct ph_str method = ph_str_z(c->file->channel.methods[i]);
-        bool          found  = false;
+        const struct ph_str method = ph_str_z(c->file->channel.methods[i]);
 
-        for (size_t k = 0; k < op->count; k++) {
-            found |= ph_str_eq(op->items[k].method, method)
-                     || ph_str_eq(op->items[k].method, PH_STR("*"));
-        }
-        if (!found) {
-            (void) compile_enter(c, "create");
-            return fault_at(c, c->file->channel.methods[i], "",
-                            "how a payment by this method begins");
+        for (size_t k = 0; k < PH_COUNT(rows); k++) {
+            const enum ph_channel_op op     = rows[k].op;
+            const bool               is_for = op == PH_OP_CLOSE
+                                                  ? !(reverses && is_bar(method))
+                                              : op == PH_OP_REVERSE ? is_bar(method)
+                                              : op == PH_OP_REFUND_QUERY
+                                                  ? has_row(&ops[PH_OP_REFUND], method)
+                                                  : true;
+
+            if (is_for && (ops[op].count != 0 || op == PH_OP_QUERY)
+                && !has_row(&ops[op], method))
+            {
+                (void) compile_enter(c, grammar_ops[op]);
+                return fault_at(c, method.ptr, "", rows[k].lacking);
+            }
         }
     }
     return true;
+}
+
+/* A bar code is one by its name: another method is never taken back. */
+static bool
+reverse_check(struct compile *c)
+{
+    bool found = c->file->ops[PH_OP_REVERSE].count == 0;
+
+    for (size_t i = 0; c->file->channel.methods[i] != NULL; i++) {
+        found |= is_bar(ph_str_z(c->file->channel.methods[i]));
+    }
+    return found
+           || fault_at(c, "reverse", "no method of a bar code",
+                       "one whose name ends in _bar");
 }
 
 static bool
@@ -559,5 +627,6 @@ check_file(struct compile *c)
         (void) compile_enter(c, c->codes[at].code.ptr);
         return compile_fault(c, c->codes[at].code, ph_codes_expected(fault));
     }
-    return creates_all(c) && refunds_check(c) && table_check(c);
+    return methods_check(c) && reverse_check(c) && refunds_check(c)
+           && table_check(c);
 }

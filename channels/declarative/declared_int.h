@@ -68,12 +68,15 @@ struct declared_piece {
     struct declared_source  source;
     struct declared_filter *filters;
     size_t                  filter_count;
+    bool                    is_told; /* of a text that is_apart */
 };
 
 struct declared_template {
-    bool                   is_set;
-    bool                   is_number; /* in JSON without quotes */
-    uint32_t               uses;      /* bits of declared_where */
+    bool     is_set;
+    bool     is_number;   /* in JSON without quotes */
+    bool     is_apart;    /* what came in it is kept apart: apart.h */
+    bool     is_followed; /* and by what is joined behind it */
+    uint32_t uses;        /* bits of declared_where */
     struct declared_piece *pieces;
     size_t                 count;
 };

@@ -86,6 +86,7 @@ is_secret(enum ph_channel_value kind)
 struct key_text {
     int           kind;
     bool          is_optional;
+    bool          is_identity;
     struct ph_str about;
 };
 
@@ -100,6 +101,10 @@ static const struct grammar_member key_members[] = {
       .type  = G_YES,
       .at    = offsetof(struct key_text, is_optional),
       .about = "an account may be without it" },
+    { .name  = "identity",
+      .type  = G_YES,
+      .at    = offsetof(struct key_text, is_identity),
+      .about = "who the account is: with payments of its own it keeps it" },
     { .name  = "about",
       .type  = G_TEXT,
       .at    = offsetof(struct key_text, about),
@@ -113,7 +118,7 @@ const struct grammar_kind grammar_key = { .name    = "key",
 
 static bool
 key_read(struct compile *c, const char *name, const json_t *value,
-         struct ph_channel_field *field)
+         struct ph_channel_field *field, bool *is_identity)
 {
     struct key_text key  = { .kind = 0 };
     size_t          mark = compile_enter(c, name);
@@ -132,6 +137,7 @@ key_read(struct compile *c, const char *name, const json_t *value,
         .secret   = is_secret(kinds[key.kind]),
         .meaning  = key.about.len != 0 ? key.about.ptr : "a key of the account"
     };
+    *is_identity = key.is_identity;
     compile_leave(c, mark);
     return true;
 }
@@ -140,6 +146,8 @@ COMPILE_OWN(account)
 {
     size_t                   count = json_object_size(value);
     struct ph_channel_field *fields;
+    const char             **identity;
+    size_t                   identities = 0;
 
     (void) at;
     if (!json_is_object(value) || count == 0) {
@@ -148,17 +156,24 @@ COMPILE_OWN(account)
     if (count > PH_CHANNEL_FIELDS_MAX) {
         return compile_fault_type(c, value, "at most 24 keys");
     }
-    fields = compile_take(c, count, sizeof(fields[0]));
-    if (fields == NULL) {
+    fields   = compile_take(c, count, sizeof(fields[0]));
+    identity = compile_take(c, count + 1, sizeof(identity[0]));
+    if (fields == NULL || identity == NULL) {
         return false;
     }
-    c->file->channel.fields = fields;
+    c->file->channel.fields   = fields;
+    c->file->channel.identity = identity;
     EACH_MEMBER(value, member)
     {
+        bool is_identity = false;
+
         if (!key_read(c, json_object_iter_key(member),
-                      json_object_iter_value(member), fields))
+                      json_object_iter_value(member), fields, &is_identity))
         {
             return false;
+        }
+        if (is_identity) {
+            identity[identities++] = fields->key;
         }
         fields++;
         c->file->channel.field_count++;

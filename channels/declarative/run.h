@@ -131,6 +131,9 @@ bool declared_action_make(struct declared_run          *run,
                           struct ph_channel_result     *result) PH_MUST_CHECK;
 
 /* in answer.c */
+
+/* It would come back in messages that are not believed then. */
+bool declared_is_unsignable(const struct ph_declared *file, struct ph_str text);
 enum ph_channel_step declared_step(struct ph_channel_call        *call,
                                    const struct ph_channel_reply *last,
                                    struct ph_channel_out         *out);

@@ -4,6 +4,7 @@
  * asked for, so nothing of an answer is looked at before its signature but what
  * the signature itself needs.
  */
+#include "channels/declarative/apart.h"
 #include "channels/declarative/run.h"
 #include "channels/pick_int.h"
 #include "channels/xml.h"
@@ -220,7 +221,10 @@ order_text(struct declared_run *run, enum declared_source_kind kind,
     case SOURCE_REFUND_AMOUNT:
         return whole_keep(run, order->refund_amount, out);
     case SOURCE_REFUND_REASON:
-        *out = order->refund_reason;
+        /* a refund does not fail for its reason */
+        *out = declared_is_unsignable(run->file, order->refund_reason)
+                   ? ph_str_make(NULL, 0)
+                   : order->refund_reason;
         return true;
     case SOURCE_REFUND_CREATED:
         return whole_keep(run, (int64_t) order->refund_ms, out);
@@ -419,5 +423,11 @@ declared_text(struct declared_run *run,
     if (run->arena->full) {
         return declared_fault(run, FAULT_ROOM);
     }
-    return declared_burn(run, out->len);
+    /* each piece that parts values is looked for in all of it */
+    return declared_burn(run, out->len)
+           && (!template->is_apart
+               || declared_burn(run, out->len / DECLARED_READ_SHARE
+                                         * template->count))
+           && (apart_holds(template, pieces, *out)
+               || declared_fault(run, FAULT_UNREADABLE));
 }

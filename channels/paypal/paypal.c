@@ -2,7 +2,7 @@
  * paypal.c - the PayPal adapter: its table, and which message follows which.
  *
  *   CREATE  order not known: create;  known: get
- *   QUERY   order not known: create again;  known: get
+ *   QUERY   order not known: create again, of what is over: closed;  known: get
  *             approved -> capture -> (already captured: get)
  *   CLOSE   order not known: closed, nobody was shown it;  known: get, and what
  *           was not captured is closed
@@ -290,7 +290,10 @@ begin(struct steps *it)
     const struct ph_channel_call *call      = it->call;
     const uint64_t                refund_ms = call->order->refund_ms;
 
-    if (call->op == PH_OP_CLOSE && it->known.id.len == 0) {
+    if (it->known.id.len == 0
+        && (call->op == PH_OP_CLOSE
+            || (call->op == PH_OP_QUERY && call->order->is_over)))
+    {
         /* what the payer is shown and the id are kept together: nobody has
          * seen this order, and only we could capture it */
         struct ph_channel_result result = ph_rest_unknown(PH_STR(""));
@@ -626,6 +629,8 @@ step(struct ph_channel_call *call, const struct ph_channel_reply *last,
     return answered(&it, phase, last);
 }
 
+static const char *const identity[] = { "client_id", NULL };
+
 const struct ph_channel ph_channel_paypal = {
     .abi  = PH_CHANNEL_ABI,
     .size = sizeof(struct ph_channel),
@@ -641,6 +646,7 @@ const struct ph_channel ph_channel_paypal = {
     .notice        = paypal_notice,
     .currencies    = currencies,
     .wire_fields   = wire_fields,
+    .identity      = identity,
     .extra         = extra,
     .extra_count   = PH_COUNT(extra),
     .account_open  = paypal_account_open,

@@ -223,6 +223,8 @@ expected(const struct ph_channel_account *account,
     out->app    = ph_str_make(NULL, 0);
 }
 
+static const char *const identity[] = { "mer_id", NULL };
+
 const struct ph_channel ph_channel_unionpay = {
     .abi           = PH_CHANNEL_ABI,
     .size          = sizeof(struct ph_channel),
@@ -237,6 +239,7 @@ const struct ph_channel ph_channel_unionpay = {
     .notice        = notice,
     .currencies    = currencies,
     .wire_fields   = wire_fields,
+    .identity      = identity,
     .account_open  = union_account_open,
     .account_close = union_account_close,
     .order_check   = order_check,

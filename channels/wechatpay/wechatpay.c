@@ -290,6 +290,8 @@ notice(const struct ph_channel_account *account,
     return rc;
 }
 
+static const char *const identity[] = { "mchid", "sub_mchid", NULL };
+
 const struct ph_channel ph_channel_wechatpay = {
     .abi  = PH_CHANNEL_ABI,
     .size = sizeof(struct ph_channel),
@@ -306,6 +308,7 @@ const struct ph_channel ph_channel_wechatpay = {
     .currencies       = currencies,
     .reverse_after_ms = 15000, /* by the channel's rules */
     .wire_fields      = wire_fields,
+    .identity         = identity,
     .account_open     = wechat_account_open,
     .account_close    = wechat_account_close,
     .order_check      = wechat_order_check,

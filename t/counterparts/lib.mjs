@@ -14,6 +14,8 @@
  *             the bend "replay" never reaches it: the last one is sent again
  *   broken    (fault) -> the channel's own words of a refusal of BEFORE, or
  *             undefined; may be absent
+ *   consoleRefund (order, refund) -> what a refund has that payhub did not ask
+ *             for; may be absent
  *   door      (path, asked, counterpart) -> answer of a door of its own, or
  *             undefined; may be absent
  * request is {method, target, headers, body (Buffer)}.
@@ -216,6 +218,12 @@ export class Counterpart {
       case '/_set': {
         const { number, ...fields } = asked
         return Object.assign(this.books.order(number), fields)
+      }
+      case '/_console_refund': { /* a person, at the channel's own console */
+        const order = this.books.order(asked.number)
+        const refund = this.books.refund(order, `CONSOLE${order.refunds.size}0000${order.number.slice(-9)}`, asked.amount)
+        this.channel.consoleRefund?.(order, refund)
+        return refund
       }
       case '/_books':
         return this.books

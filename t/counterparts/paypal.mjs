@@ -311,8 +311,13 @@ class PayPal {
       id: refund.id,
       status: { succeeded: 'COMPLETED', pending: 'PENDING', failed: 'FAILED', canceled: 'CANCELLED' }[refund.status],
       amount: told(refund.amount, order.currency),
-      invoice_id: refund.number,
+      ...(refund.isForeign ? {} : { invoice_id: refund.number }),
       custom_id: order.number,
+      seller_payable_breakdown: {
+        gross_amount: told(refund.amount, order.currency),
+        total_refunded_amount: told([...order.refunds.values()].filter(one => one.status === 'succeeded')
+          .reduce((sum, one) => sum + one.amount, 0), order.currency)
+      },
       create_time: '2026-11-23T02:02:53Z',
       links: [this.link('self', 'payments/refunds', refund.id), this.link('up', 'payments/captures', order.capture)]
     }
@@ -411,6 +416,12 @@ class PayPal {
     return { headers, body: bend === 'tampered' ? body.replace('"1.0"', '"1.1"') : body }
   }
 
+  /* PayPal's own: it has no number of ours, and tells the sum */
+  consoleRefund (order, refund) {
+    Object.assign(refund, { id: this.id('1J'), isForeign: true, notifyUrl: order.notifyUrl })
+    this.refunds.set(refund.id, { order, refund })
+  }
+
   async door (path, asked, counterpart) {
     const order = counterpart.books.order(asked.number)
     switch (path) {
@@ -419,6 +430,9 @@ class PayPal {
         this.base = asked.base
         return {}
       case '/_approve':
+        if (!order) {
+          return { error: 'no such order' }
+        }
         if (order.state === 'PAYER_ACTION_REQUIRED') {
           order.state = 'APPROVED'
         }

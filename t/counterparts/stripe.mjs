@@ -346,7 +346,12 @@ class StripeServer {
     return { headers, body: bend === 'tampered' ? payload.replace('"livemode": false', '"livemode":  false') : payload }
   }
 
-  /* The official client against this server, and a person at the dashboard. */
+  consoleRefund (order, refund) {
+    refund.id = this.id('re')
+    this.refunds.set(refund.id, { order, refund })
+  }
+
+  /* The official client against this server, and what must not happen. */
   async door (path, asked, counterpart) {
     const order = counterpart.books.order(asked.number)
     switch (path) {
@@ -365,12 +370,6 @@ class StripeServer {
       case '/_settle':
         order.refunds.get(asked.refund).status = asked.status
         return {}
-      case '/_dashboard_refund': {
-        const refund = counterpart.books.refund(order, `dashboard-${order.refunds.size}`, asked.amount)
-        refund.id = this.id('re')
-        this.refunds.set(refund.id, { order, refund })
-        return {}
-      }
       case '/_client': {
         const client = new Stripe(KEY, {
           host: '127.0.0.1', port: counterpart.port, protocol: counterpart.protocol, maxNetworkRetries: 0, telemetry: false

@@ -277,11 +277,7 @@ class UnionPay {
     }
   }
 
-  door (path, asked, counterpart) {
-    if (path === '/_console_refund') { /* a person, at UnionPay's own console */
-      const order = counterpart.books.order(asked.number)
-      return counterpart.books.refund(order, `CONSOLE${order.refunds.size}0000`, asked.amount)
-    }
+  door (path, asked) {
     if (path === '/_signer') { /* {key, cert}: PEM */
       this.signer = asked
       return {}

@@ -379,11 +379,17 @@ function refund (asked, books) {
       return refuse(403, 'NOT_ENOUGH')
     }
     one = books.refund(order, asked.refund, asked.amount)
-    Object.assign(one, { id: `503000${drawn()}`, at: Date.now(), notifyUrl: asked.notifyUrl, serial: asked.serial })
+    born(one, order, asked)
     one.word = { abnormal: 'ABNORMAL', refund_closed: 'CLOSED' }[asked.fault] ?? 'SUCCESS'
     one.status = { ABNORMAL: 'processing', CLOSED: 'failed' }[one.word] ?? one.status
   }
   return { status: 200, body: refundObject(order, one, 'PROCESSING') }
+}
+
+function born (refund, { serial }, asked = {}) {
+  Object.assign(refund, {
+    id: `503000${drawn()}`, at: Date.now(), word: 'SUCCESS', notifyUrl: asked.notifyUrl, serial: asked.serial ?? serial
+  })
 }
 
 function refundQuery (asked, books) {
@@ -643,4 +649,12 @@ function door (path, asked, counterpart) {
   }
 }
 
-new Counterpart({ name: 'wechatpay', read, perform, dress, notice, door }).listen()
+new Counterpart({
+  name: 'wechatpay',
+  read,
+  perform,
+  dress,
+  notice,
+  door,
+  consoleRefund: (order, refund) => born(refund, order)
+}).listen()

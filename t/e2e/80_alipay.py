@@ -278,6 +278,10 @@ def test_refunds_full_partial_and_twice(_stack):
         == ("paid", answer.json["amount"]), row
 
 
+def test_refunds_of_the_console(_stack):
+    held["key"].console_refund_row()
+
+
 def test_a_refund_that_alipay_refuses_has_failed(_stack):
     channel = held["key"]
     answer, number = channel.paid()

@@ -184,6 +184,10 @@ def test_refunds_full_partial_and_twice(_stack):
     assert (row["status"], row["amount_refunded"]) == ("paid", amount), row
 
 
+def test_refunds_of_the_console(_stack):
+    held["key"].console_refund_row()
+
+
 def test_refunds_that_end_otherwise(_stack):
     channel = held["key"]
     answer, number = channel.paid()

@@ -265,7 +265,8 @@ def test_webhooks_again_at_once_and_late(stack):
     assert channel.book(number)["charges"] == 1
 
 
-def test_genuine_webhooks_of_something_else(stack):
+def test_what_a_webhook_tells_is_asked_for(stack):
+    """It is a hint, and no more: who could bend one moves nothing by it."""
     channel = at(stack)
     for bend in ("wrong_amount", "wrong_currency"):
         receiver = Receiver(stack.env["PAYHUB_WEBHOOK_SECRET"])
@@ -274,18 +275,25 @@ def test_genuine_webhooks_of_something_else(stack):
             channel.counterpart.ask("/_slow", number=number)
             channel.counterpart.pay(number)
             wait(lambda: channel.book(number).get("capture"), "a capture")
+            channel.told(number, [200], bend="type:PAYMENT.CAPTURE.COMPLETED")
+            assert channel.get(answer, sync=True)["status"] == "paying"
             channel.counterpart.ask("/_settle", number=number,
                                     status="COMPLETED")
             channel.told(number, [200], bend=bend)
-            channel.ends(answer, "conflict")
+            channel.ends(answer, "paid")
             genuine, _, event = receiver.wait(answer.json["order_no"])
-            assert genuine and event["type"] == "payment.conflict", event
+            assert genuine and event["type"] == "payment.paid", event
         finally:
             receiver.close()
     answer, number = channel.pay()
     before = channel.rows(number)
     channel.told(number, [200], bend="wrong_order")
     assert channel.rows(number) == before
+
+
+def test_a_refund_made_at_paypal_is_counted(stack):
+    channel = at(stack)
+    channel.console_refund_row()
 
 
 def test_amounts_of_currencies(stack):

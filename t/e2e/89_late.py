@@ -17,7 +17,8 @@ def channels(stack):
             Wechat(stack, Counterpart("wechatpay", keys="wechat", stack=stack),
                    **Wechat.public),
             Unionpay(stack, Counterpart("unionpay"), **Unionpay.certified),
-            Stripe(stack, Counterpart("stripe")), Paypal(stack, PaypalServer()))
+            Stripe(stack, Counterpart("stripe")),
+            Paypal(stack, PaypalServer(), **Paypal.trusting))
 
 
 def row(stack, channel):

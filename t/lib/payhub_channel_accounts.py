@@ -146,6 +146,9 @@ class PaypalServer(Counterpart):
 
 
 class Paypal(Hooked):
+    # where pay.ca_file does not name the authority of the vectors
+    trusting = {"webhook_ca": key("paypal", "root.pem")}
+
     def __init__(self, stack, counterpart, base=None, certificates=None,
                  **values):
         """Both on loopback when they are not told."""

@@ -2,6 +2,7 @@
 at the same time, each on a payment of its own; afterwards the counterpart's
 books are held against SQL."""
 
+import collections
 import concurrent.futures
 import itertools
 import os
@@ -25,6 +26,7 @@ class Channel:
         self.counterpart = counterpart
         self.channel = channel
         self.payment = payment  # method, currency, ... of every one
+        self.untold = set()  # numbers whose refunds nobody told us all of
         self.repeats = False  # a create whose outcome is unknown is sent again
         self.amounts = itertools.count(10100)
         told = self.account(settings, secrets, "add", channel, "--name",
@@ -263,6 +265,31 @@ class Channel:
             1 if end == "succeeded" else None), book
         self.not_believed(number, op, fault, end)
 
+    def console_refund_row(self):
+        """A person gives a part back at the channel's own console: what is
+        told of it counts once, and only the rest can go back."""
+        answer, number = self.paid()
+        amount = answer.json["amount"]
+        made = self.counterpart.ask("/_console_refund", number=number,
+                                    amount=700)
+        for _ in range(2):
+            self.told(number, [200], refund=made["number"])
+            wait(lambda: self.get(answer)["amount_refunded"] == 700,
+                 f"{number}: what went back is counted")
+        over = self.refund(answer, amount - 699)
+        assert (over.status, over.json["code"]) == (422, "PH-A307"), over
+        rest = self.refund(answer, amount - 700)
+        self.refund_ends(rest, "succeeded")
+        self.told(number, [200], refund=made["number"])
+        assert self.get(answer)["amount_refunded"] == amount
+        answer, number = self.paid()
+        for part, sum_ in ((100, 100), (50, 150)):  # the second on top
+            made = self.counterpart.ask("/_console_refund", number=number,
+                                        amount=part)
+            self.told(number, [200], refund=made["number"])
+            wait(lambda: self.get(answer)["amount_refunded"] == sum_,
+                 f"{number}: both are counted")
+
     # ---- after each file ----
 
     def invariants(self):
@@ -270,16 +297,18 @@ class Channel:
 
     def holds(self, refused=0):
         """Never paid without the books, never failed while the books say
-        paid, one charge, one refund."""
-        seen = self.counterpart.seen()
+        paid, a payment charged once, what went back counted."""
+        seen, books = self.counterpart.seen(), self.counterpart.books()
         assert len(seen["refused"]) == refused, seen["refused"]
-        books = self.counterpart.books()
-        attempts = {row[0]: row[1:] for row in self.stack.rows(
-            "SELECT a.id,a.status,a.amount,p.status FROM attempt a "
-            "JOIN payment p ON p.id=a.payment_id "
-            f"WHERE a.account_id='{self.id}'")}
+        creates = collections.Counter(
+            one.get("number") for one in seen["seen"] if one["op"] == "create")
+        charged = collections.Counter()
+        attempts = self.stack.rows(
+            "SELECT a.id,a.status,a.amount,p.status,p.id,p.method FROM attempt "
+            "a JOIN payment p ON p.id=a.payment_id "
+            f"WHERE a.account_id='{self.id}'")
         assert attempts, "no payment was made"
-        for number, (status, amount, payment) in attempts.items():
+        for number, status, amount, payment, of, method in attempts:
             book = books.get(number)
             is_paid = book is not None and book["status"] == "paid"
             row = (number, status, payment, book)
@@ -289,29 +318,43 @@ class Channel:
                 assert book["charges"] == 1, row
                 assert status not in ("failed", "closed"), row
                 assert payment in ("paid", "paid_late", "conflict"), row
-        refunds = {row[0]: row[1:] for row in self.stack.rows(
+                charged[of] += 1
+            # what takes the money is never sent again
+            assert creates[number] <= 1 or not method.endswith("bar"), row
+        assert max(charged.values(), default=0) <= 1, charged
+        self.refunds_hold(books)
+        checked = self.invariants()
+        assert checked.returncode == 0, checked
+
+    def refunds_hold(self, books):
+        rows = {row[0]: row[1:] for row in self.stack.rows(
             "SELECT r.id,r.status,r.amount FROM refund r "
             "JOIN payment p ON p.id=r.payment_id "
             f"WHERE p.account_id='{self.id}' AND r.kind<>'foreign'")}
-        done = {}
-        for number, book in books.items():
-            assert book["charges"] <= 1, book
-            for name, refund in book["refunds"].items():
-                assert refund["times"] == 1, book
-                done[name] = refund
-            assert sum(one["amount"] for one in book["refunds"].values()
-                       if one["status"] not in ("failed", "canceled")
-                       ) <= book["amount"], book
-        for name, (status, amount) in refunds.items():
-            row = (name, status, amount, done.get(name))
+        for name, (status, amount) in rows.items():
+            found = [book["refunds"][name] for book in books.values()
+                     if name in book["refunds"]]
+            row = (name, status, amount, found)
+            assert len(found) <= 1, row
             if status == "succeeded":
-                assert name in done and done[name]["status"] == "succeeded" \
-                    and done[name]["amount"] == int(amount), row
+                assert [(one["status"], one["amount"]) for one in found] \
+                    == [("succeeded", int(amount))], row
             elif status == "failed":
-                assert name not in done or done[name]["status"] in (
+                assert not found or found[0]["status"] in (
                     "failed", "canceled"), row
-        checked = self.invariants()
-        assert checked.returncode == 0, checked
+        for number, done, on_its_way in self.stack.rows(
+                "SELECT a.id,p.amount_refunded,p.amount_refunding FROM attempt "
+                "a JOIN payment p ON p.id=a.payment_id WHERE "
+                f"a.account_id='{self.id}'"):
+            book = books.get(number, {"refunds": {}, "amount": 0})
+            back = sum(one["amount"] for one in book["refunds"].values()
+                       if one["status"] == "succeeded")
+            row = (number, done, on_its_way, book)
+            assert back <= book["amount"], row
+            assert all(name in rows or name.startswith("CONSOLE")
+                       for name in book["refunds"]), row
+            assert number in self.untold or int(done) <= back \
+                <= int(done) + int(on_its_way), row
 
 
 def wait(look, what, wait_s=20):

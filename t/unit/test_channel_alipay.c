@@ -199,6 +199,14 @@ accounts_that_cannot_work_are_refused(void **unused)
     refused(T_PUBLIC, ALIPAY_PUBLIC_KEY, none, "alipay_public_key: found ");
     refused(T_PUBLIC, ALIPAY_PUBLIC_KEY, PH_STR("x"),
             "alipay_public_key: found nothing that can be read");
+    refused(T_PUBLIC, ALIPAY_PUBLIC_KEY, t_key("app_public.pem"),
+            "alipay_public_key: found the app's own public key, expected "
+            "Alipay's");
+    refused(T_PUBLIC, ALIPAY_PUBLIC_KEY, t_key("appCertPublicKey.crt"),
+            "alipay_public_key: found the app's own public key, expected "
+            "Alipay's");
+    refused(T_PUBLIC, ALIPAY_OLD_PUBLIC_KEY, t_key("app_public.pem"),
+            "old_alipay_public_key: found the app's own public key");
     refused(T_PUBLIC, ALIPAY_PUBLIC_KEY, t_key("rootec.crt"),
             "alipay_public_key: found a key that is not RSA");
     refused(T_PUBLIC, ALIPAY_OLD_PUBLIC_KEY, PH_STR("x"),

@@ -207,7 +207,7 @@ a_late_payment_that_went_back_is_refunded_once(void **unused)
     assert_int_equal(rows.payment.status, PH_PAYMENT_PAID_LATE);
     t_same(ph_str_z(verdict.refund_kind), PH_STR(WK_REFUND_LATE));
     wk_refund_auto_fill(&refund, &rows.payment, &rows.attempt[0], REFUND,
-                        verdict.refund_kind, T_NOW_MS);
+                        verdict.refund_kind, verdict.refund_amount, T_NOW_MS);
     refund.status       = PH_REFUND_PROCESSING;
     order.refund_amount = TOTAL;
     sums_are(0, TOTAL);
@@ -229,6 +229,21 @@ a_late_payment_that_went_back_is_refunded_once(void **unused)
     assert_int_equal(back.foreign_amount, TOTAL);
     assert_true(out.result.refunded_total >= refund.amount); /* no alarm */
     sums_are(TOTAL, 0);
+}
+
+/* A part went back before we heard of it: the rest is owed. */
+static void
+a_late_payment_of_which_a_part_went_back_owes_the_rest(void **unused)
+{
+    (void) unused;
+    order_begin(PH_PAYMENT_CLOSED, PH_ATTEMPT_CLOSED);
+    const struct wk_verdict verdict
+        = noticed("TRADE_SUCCESS", "30.00", "20261123-1");
+
+    assert_int_equal(rows.payment.status, PH_PAYMENT_PAID_LATE);
+    t_same(ph_str_z(verdict.refund_kind), PH_STR(WK_REFUND_LATE));
+    assert_int_equal(verdict.refund_amount, TOTAL - 3000);
+    sums_are(3000, 0); /* by the notice's second part */
 }
 
 /* ---- refunds that others made ---- */
@@ -327,6 +342,7 @@ main(void)
         TEST(one_that_was_paid_and_given_back_ends_closed),
         TEST(what_went_back_is_counted_and_not_owed),
         TEST(a_late_payment_that_went_back_is_refunded_once),
+        TEST(a_late_payment_of_which_a_part_went_back_owes_the_rest),
         TEST(a_foreign_refund_is_counted_apart_from_ours),
         TEST(one_that_cannot_be_ours_is_counted_at_once),
         TEST(one_that_may_be_ours_is_told_again),

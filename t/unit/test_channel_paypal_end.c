@@ -60,6 +60,22 @@ nothing_is_captured_for_what_is_over(void **state)
     proves(PH_RESULT_SUCCEEDED, "");
 }
 
+/* Nobody is shown an order of it, so none is made. */
+static void
+what_is_over_and_not_known_is_closed_without_a_call(void **state)
+{
+    static const enum ph_channel_op ops[] = { PH_OP_QUERY, PH_OP_CLOSE };
+
+    (void) state;
+    order.is_over = true;
+    for (size_t i = 0; i < PH_COUNT(ops); i++) {
+        state_forget();
+        assert_int_equal(begin(ops[i]), PH_STEP_DONE);
+        proves(PH_RESULT_CLOSED, "");
+        same_text(out.result.number, ATTEMPT);
+    }
+}
+
 /* Whoever asks to close: the payer's approval is no reason to take money. */
 static void
 a_close_captures_nothing(void **state)
@@ -439,6 +455,7 @@ main(void)
         TEST(what_nobody_approved_is_closed_by_not_capturing),
         TEST(nothing_is_captured_for_what_is_over),
         TEST(a_close_captures_nothing),
+        TEST(what_is_over_and_not_known_is_closed_without_a_call),
         TEST(a_capture_that_was_sent_is_waited_for),
         TEST(a_refund_names_amount_and_number),
         TEST(a_refund_is_asked_for_by_its_number_or_its_request_id),

@@ -516,19 +516,33 @@ webhooks_that_are_not_genuine_are_refused(void **state)
     how.url = "https://evil.example" PATH;
     assert_int_equal(tell_with(&how, signature, good), PH_E_RANGE);
     assert_false(told.needs_refresh);
-    /* a certificate that is not there: it is asked for, once by the core */
-    how.url = "https://api.paypal.com" PATH;
-    assert_int_equal(tell_with(&how, signature, good), PH_E_UNKNOWN);
+}
+
+/* It is asked for, once by the core, and not for what no certificate could make
+ * genuine. */
+static void
+a_certificate_that_is_not_there_is_asked_for(void **state)
+{
+    static const char *const  hopeless[] = { "", "not base64!", "AAA" };
+    const struct ph_str       good       = PH_STR(GOOD);
+    const struct transmission how        = { genuine.id,
+                                             genuine.at,
+                                             genuine.algo,
+                                             "https://api.paypal.com" PATH,
+                                             genuine.webhook_id,
+                                             genuine.key,
+                                             NULL };
+
+    (void) state;
+    assert_int_equal(tell_with(&how, sign(&how, good), good), PH_E_UNKNOWN);
     assert_true(told.needs_refresh);
     same_text(told.hint, "https://api.paypal.com" PATH);
-    /* and not for what no certificate could make genuine */
-    static const char *const hopeless[] = { "", "not base64!", "AAA" };
-
     for (size_t i = 0; i < PH_COUNT(hopeless); i++) {
         assert_int_equal(tell_with(&how, hopeless[i], good), PH_E_SYNTAX);
         assert_false(told.needs_refresh);
     }
-    assert_int_equal(tell_with(&how, signature, PH_STR("")), PH_E_SYNTAX);
+    assert_int_equal(tell_with(&how, sign(&how, good), PH_STR("")),
+                     PH_E_SYNTAX);
     assert_false(told.needs_refresh);
 }
 
@@ -660,6 +674,7 @@ main(void)
         TEST(refunds_are_told_of_ours_and_of_others),
         TEST(what_is_nothing_to_us_is_acknowledged),
         TEST(webhooks_that_are_not_genuine_are_refused),
+        TEST(a_certificate_that_is_not_there_is_asked_for),
         TEST(every_header_has_to_be_there),
         TEST(certificates_are_judged_each_time),
         TEST(genuine_webhooks_that_make_no_sense_are_refused),

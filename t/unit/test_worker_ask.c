@@ -13,6 +13,7 @@
 #define ATTEMPT "A00000000000000000000000001"
 #define CALLS_MAX 8
 #define KEPT "what the query left"
+#define MARKED "a reverse began"
 
 /* what the channel of a test answers, and what it was asked */
 static struct {
@@ -24,7 +25,8 @@ static struct {
     size_t               commit_fails; /* the nth; 0 = none */
     uint32_t             reverse_after_ms;
     bool                 is_over;
-    size_t               overs; /* calls that may take no money */
+    bool                 is_marked; /* before the reverse was called */
+    size_t               overs;     /* calls that may take no money */
 } peer;
 
 static const struct wk_judge_rules rules = { .not_found_final_ms = 60000,
@@ -40,6 +42,7 @@ wk_op_start(struct wk_op *op)
                                                             : peer.end;
 
     assert_true(peer.count < CALLS_MAX);
+    assert_true(op->kind != PH_OP_REVERSE || peer.is_marked);
     peer.called[peer.count++] = op->kind;
     peer.overs += op->order.is_over ? 1 : 0;
     (void) memcpy(peer.state_seen, op->state, op->state_len);
@@ -63,8 +66,27 @@ wk_settle_start(struct wk_settle *settle)
     if (settle->store.outcome == WK_STORE_DONE) {
         wk_judge(settle->order, 0, &settle->evidence, &rules, &settle->verdict);
     }
+    if (settle->evidence.source == WK_SOURCE_CLOSING) {
+        peer.is_marked
+            = ph_str_eq(settle->order->attempt[0].state, PH_STR(MARKED));
+    }
     settle->done(settle);
     return true;
+}
+
+/* An adapter that keeps that a reverse began. */
+static enum ph_channel_step
+peer_step(struct ph_channel_call *call, const struct ph_channel_reply *last,
+          struct ph_channel_out *out)
+{
+    assert_true(call->op == PH_OP_REVERSE && last == NULL);
+    assert_non_null(call->random);
+    assert_true(call->now_ms != 0);
+    (void) ph_arena_take(call->arena, 100); /* a request */
+    (void) memcpy(call->state, MARKED, strlen(MARKED));
+    call->state_len = strlen(MARKED);
+    *out            = (struct ph_channel_out){ 0 };
+    return PH_STEP_NEED_REQUEST;
 }
 
 bool
@@ -111,9 +133,11 @@ order_of(enum ph_attempt_state status, const char *method)
 static struct wk_ask
 ask_run(struct wk_order *order, unsigned caps, bool shall_end, bool may_repeat)
 {
-    const struct ph_channel channel = {
-        .name = "peer", .caps = caps, .reverse_after_ms = peer.reverse_after_ms
-    };
+    const struct ph_channel channel
+        = { .name             = "peer",
+            .caps             = caps,
+            .step             = peer_step,
+            .reverse_after_ms = peer.reverse_after_ms };
     struct wk_account account = { .channel = &channel };
     struct wk_worker *worker  = calloc(1, sizeof(*worker));
     bool              is_done = false;
@@ -300,6 +324,9 @@ a_bar_code_is_not_taken_back_too_soon(void **unused)
         (void) ask_run(&order, ALL, true, false);
         assert_int_equal(peer.count, ages[i].calls);
         assert_int_equal(order.attempt[0].status, ages[i].to);
+        /* nothing left us yet: what is paid till then is paid */
+        assert_int_equal(peer.is_marked,
+                         ages[i].calls == 2 && ages[i].method[7] == 'b');
     }
 }
 

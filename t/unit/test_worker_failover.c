@@ -87,7 +87,7 @@ an_automatic_refund_has_the_attempts_number(void **unused)
     t_same(ph_str_make(id, 27), PH_STR("R01M8420KW2F8Q97J1VDRRY0Y8R"));
 
     wk_refund_auto_fill(&refund, &order.payment, &order.attempt[0], id,
-                        WK_REFUND_DUPLICATE, 99);
+                        WK_REFUND_DUPLICATE, order.attempt[0].amount, 99);
     t_same(refund.id, PH_STR("R01M8420KW2F8Q97J1VDRRY0Y8R"));
     t_same(refund.prev_id, PH_STR("R0"));
     t_same(order.payment.refund_id, refund.id);
@@ -100,7 +100,7 @@ an_automatic_refund_has_the_attempts_number(void **unused)
     assert_int_equal(order.payment.amount_refunding, 0);
 
     wk_refund_auto_fill(&refund, &order.payment, &order.attempt[0], id,
-                        WK_REFUND_LATE, 99);
+                        WK_REFUND_LATE, order.attempt[0].amount, 99);
     assert_int_equal(order.payment.amount_refunding, 1234);
 }
 

@@ -95,6 +95,8 @@ request_make(struct ph_channel_call *call, struct ph_channel_request *request)
     (void) json_object_set_new(said, "hint", text_of(call->hint));
     (void) json_object_set_new(said, "number", text_of(order->attempt_id));
     (void) json_object_set_new(said, "refund", text_of(order->refund_id));
+    (void) json_object_set_new(said, "refund_no",
+                               text_of(order->channel_refund_no));
     (void) json_object_set_new(said, "method", text_of(order->method));
     (void) json_object_set_new(said, "currency", text_of(order->currency));
     (void) json_object_set_new(said, "extra", text_of(order->extra));
@@ -402,7 +404,7 @@ __attribute__((visibility("default"))) const struct ph_channel payhub_channel_v1
           .size = sizeof(struct ph_channel),
           .name = SCRIPT_NAME,
           .caps = PH_CAP_QUERY | PH_CAP_CLOSE | PH_CAP_REFUND | PH_CAP_NOTICE
-                  | PH_CAP_REVERSE | PH_CAP_REPEAT,
+                  | PH_CAP_REVERSE | PH_CAP_REPEAT | PH_CAP_REFUND_BY_NO,
           .methods       = methods,
           .fields        = fields,
           .field_count   = PH_COUNT(fields),

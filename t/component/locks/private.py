@@ -6,15 +6,48 @@ import os
 import re
 import shutil
 import sys
+import time
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "../../.."))
 sys.path.insert(0, os.path.join(ROOT, "t/lib"))
 sys.dont_write_bytecode = True
 
 import payhub_private  # noqa: E402
+from chaos.locks import order_key  # noqa: E402
 
 Tap = payhub_private.Tap
 wait = payhub_private.wait
+
+
+FREE_S = 0.85  # who hears of nothing looks after 0.35, 0.75, 1.55 s
+WOKEN_S = 1.5
+TRIES = 5
+
+
+def woken(rig, numbers, cli, env=None):
+    """Payments of these numbers wait for a lock that another one holds.  Are
+    they told when it is free?  A machine that stands still makes a wait longer
+    and never shorter, so that one in time is proof.
+    (yes or no, [(status, seconds)])"""
+    seen = []
+    for number in numbers[:TRIES]:
+        key = order_key(rig.app["app_id"], number)
+        rig.run([*cli, "FCALL", "ph_lock", "1", key, "other", "60000"],
+                env=env)
+        began = time.monotonic()
+        rig.start("free", ["sh", "-c", f'sleep {FREE_S}; exec "$@"', "sh",
+                           *cli, "FCALL", "ph_unlock", "1", key, "other"], env)
+        status = rig.pay(order_no=number).status
+        seen.append((status, time.monotonic() - began))
+        if status != 201 or seen[-1][1] < FREE_S:
+            return False, seen
+        if seen[-1][1] < WOKEN_S:
+            return True, seen
+    return False, seen
+
+
+def numbers(name):
+    return [f"{name}-{i}" for i in range(TRIES)]
 
 
 def rights(password):
