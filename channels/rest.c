@@ -2,6 +2,7 @@
 #include "channels/rest.h"
 
 #include "libpayhub/base/money.h"
+#include "libpayhub/wire/form.h"
 
 /* ---- amounts ---- */
 
@@ -157,6 +158,31 @@ ph_rest_header(struct ph_channel_request *request, struct ph_str name,
     }
 }
 
+struct ph_str
+ph_rest_joined(struct ph_str head, struct ph_str tail, struct ph_arena *arena)
+{
+    struct ph_buf buf;
+
+    ph_arena_open(arena, &buf);
+    ph_buf_add(&buf, head);
+    ph_buf_add(&buf, tail);
+    return ph_arena_close(arena, &buf);
+}
+
+struct ph_str
+ph_rest_url(struct ph_str base, const char *head, struct ph_str id,
+            const char *tail, struct ph_arena *arena)
+{
+    struct ph_buf buf;
+
+    ph_arena_open(arena, &buf);
+    ph_buf_add(&buf, base);
+    ph_buf_add(&buf, ph_str_z(head));
+    ph_url_encode(&buf, id, PH_URL_SPACE_HEX);
+    ph_buf_add(&buf, ph_str_z(tail));
+    return ph_arena_close(arena, &buf);
+}
+
 struct ph_channel_result
 ph_rest_unknown(struct ph_str error_class)
 {
@@ -164,4 +190,41 @@ ph_rest_unknown(struct ph_str error_class)
                                        .amount         = -1,
                                        .refunded_total = -1,
                                        .error_class    = error_class };
+}
+
+/* ---- webhooks ---- */
+
+int
+ph_rest_event_of(const struct ph_rest_event *rows, size_t count,
+                 struct ph_str type)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (ph_str_eq(rows[i].type, type)) {
+            return rows[i].event;
+        }
+    }
+    return 0;
+}
+
+enum ph_rc
+ph_rest_event_read(struct ph_str body, struct ph_arena *arena,
+                   enum ph_rc (*take)(const struct ph_doc *doc,
+                                      const void *data, struct ph_arena *arena,
+                                      struct ph_channel_notice_out *out),
+                   const void *data, struct ph_channel_notice_out *out)
+{
+    struct ph_doc *doc;
+    enum ph_rc     rc = ph_doc_json(&doc, body);
+
+    *out = (struct ph_channel_notice_out){
+        .result           = ph_rest_unknown(ph_str_make(NULL, 0)),
+        .ack_body         = PH_STR("ok"),
+        .ack_content_type = PH_STR("text/plain"),
+    };
+    if (rc != PH_OK) {
+        return rc;
+    }
+    rc = take(doc, data, arena, out);
+    ph_doc_free(doc);
+    return arena->full ? PH_E_FULL : rc;
 }

@@ -45,6 +45,15 @@ bool ph_rest_is_plain(struct ph_str text, size_t most);
 void ph_rest_header(struct ph_channel_request *request, struct ph_str name,
                     struct ph_str value);
 
+/* head and tail in one */
+struct ph_str ph_rest_joined(struct ph_str head, struct ph_str tail,
+                             struct ph_arena *arena);
+
+/* base, head, the id in hex where it needs to be, tail */
+struct ph_str ph_rest_url(struct ph_str base, const char *head,
+                          struct ph_str id, const char *tail,
+                          struct ph_arena *arena);
+
 /* nothing told, nothing proved */
 struct ph_channel_result ph_rest_unknown(struct ph_str error_class);
 
@@ -56,5 +65,26 @@ const char *ph_rest_why(const char *key, struct ph_str value,
  * another type or there is no room. */
 bool ph_rest_text(const struct ph_doc *doc, const char *path,
                   struct ph_arena *arena, struct ph_str *out) PH_MUST_CHECK;
+
+/* ---- webhooks ---- */
+
+/* a type of event, and what it is to the channel */
+struct ph_rest_event {
+    struct ph_str type;
+    int           event; /* 0 = nothing to us, as of a type without a row */
+};
+
+int ph_rest_event_of(const struct ph_rest_event *rows, size_t count,
+                     struct ph_str type);
+
+/* A body whose signature was right: `take` reads it, with `ok` as the word that
+ * acknowledges it. */
+enum ph_rc
+ph_rest_event_read(struct ph_str body, struct ph_arena *arena,
+                   enum ph_rc (*take)(const struct ph_doc *doc,
+                                      const void *data, struct ph_arena *arena,
+                                      struct ph_channel_notice_out *out),
+                   const void                   *data,
+                   struct ph_channel_notice_out *out) PH_MUST_CHECK;
 
 #endif

@@ -2,7 +2,8 @@
  * channel_add.c - `payhub channel add FILE`: a declared channel, live.
  *
  * The file is compiled and its tapes are played before a row is written.
- * Accounts that the channel has already must still be whole by the new file.
+ * Accounts that the channel has already must be whole and readable by the new
+ * file.
  */
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -11,34 +12,60 @@
 #include "cli/channel_file.h"
 #include "cli/channels.h"
 #include "cli/secrets.h"
+#include "libpayhub/io/daemon.h"
 #include "libpayhub/wire/digest.h"
 
 #define SECRETS_MAX 16000
+#define READ_MAX (256 * 1024) /* for the channel to read keys in */
 #define SQL_MAX (4 * PH_DECLARED_FILE_MAX)
 
 /* ---- accounts that there are ---- */
 
-static bool
-has_key(const json_t *settings, const json_t *secrets,
-        const struct ph_channel_field *field)
+static struct ph_str
+value_of(const json_t *settings, const json_t *secrets,
+         const struct ph_channel_field *field)
 {
-    return json_is_string(
-        json_object_get(field->secret ? secrets : settings, field->key));
+    const json_t *value
+        = json_object_get(field->secret ? secrets : settings, field->key);
+
+    return ph_str_make(json_string_value(value), json_string_length(value));
 }
 
-/* the first key that the account lacks; NULL = it is whole */
-static const char *
-key_lacking(const struct ph_channel *channel, const json_t *settings,
-            const json_t *secrets)
+/* Whether the channel reads what the account has, as workers will. */
+static enum cli_exit
+values_read(struct cli *cli, const struct ph_channel *channel, const char *id,
+            const json_t *settings, const json_t *secrets)
 {
+    static char               memory[READ_MAX];
+    struct ph_channel_account face = { .id = ph_str_z(id), .channel = channel };
+    const struct ph_channel_env *env = cli_channel_env(cli);
+    const char                  *why = NULL;
+    struct ph_arena              arena;
+
+    if (env == NULL) {
+        return CLI_FAILED;
+    }
     for (size_t i = 0; i < channel->field_count; i++) {
-        if (channel->fields[i].required
-            && !has_key(settings, secrets, &channel->fields[i]))
-        {
-            return channel->fields[i].key;
+        face.values[i] = value_of(settings, secrets, &channel->fields[i]);
+        if (channel->fields[i].required && face.values[i].ptr == NULL) {
+            return cli_usage("account %s has no %s, which the file asks for: "
+                             "set it first, or make it optional",
+                             id, channel->fields[i].key);
         }
     }
-    return NULL;
+    ph_arena_init(&arena, memory, sizeof(memory));
+    why = ph_channel_values_check(channel, face.values, &arena);
+    if (why == NULL
+        && ph_channel_account_open(&face, env, ph_now_ms(), &arena, &why))
+    {
+        ph_channel_account_close(&face);
+        why = NULL;
+    }
+    enum cli_exit code
+        = why == NULL ? CLI_OK : cli_usage("account %s: %s", id, why);
+
+    OPENSSL_cleanse(memory, sizeof(memory));
+    return code;
 }
 
 static enum cli_exit
@@ -48,7 +75,7 @@ account_check(struct cli *cli, const struct ph_channel *channel, MYSQL_ROW row,
     static char   plain[SECRETS_MAX];
     struct ph_buf text = PH_BUF_INIT(plain);
     json_t       *settings, *secrets;
-    const char   *lacking;
+    enum cli_exit code;
 
     if (!cli_unseal(cli, &text, "channel_account", row[0], "secrets",
                     ph_str_make(row[2], lengths[2])))
@@ -58,14 +85,10 @@ account_check(struct cli *cli, const struct ph_channel *channel, MYSQL_ROW row,
     settings = json_loads(row[1], JSON_REJECT_DUPLICATES, NULL);
     secrets  = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
     OPENSSL_cleanse(plain, sizeof(plain));
-    lacking = key_lacking(channel, settings, secrets);
+    code = values_read(cli, channel, row[0], settings, secrets);
     json_decref(settings);
     json_decref(secrets);
-    return lacking == NULL
-               ? CLI_OK
-               : cli_usage("account %s has no %s, which the file asks for: set "
-                           "it first, or make it optional",
-                           row[0], lacking);
+    return code;
 }
 
 static enum cli_exit

@@ -79,6 +79,11 @@ $(B)/bench/signatures: $(call obj,bench/signatures.c) $(B)/libpayhub.a
 	@echo "  LD   $@"
 	@$(CC) -o $@ $^ $(LDFLAGS_ALL) $(LIBS_PURE)
 
+$(B)/bench/signing: $(call obj,bench/signing.c) $(B)/libpayhub.a
+	@mkdir -p $(@D)
+	@echo "  LD   $@"
+	@$(CC) -o $@ $^ $(LDFLAGS_ALL) -luv $(LIBS_PURE) -lpthread
+
 $(B)/bench/route: $(call obj,bench/route.c) $(B)/libpayhub.a
 	@mkdir -p $(@D)
 	@echo "  LD   $@"

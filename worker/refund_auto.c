@@ -14,7 +14,7 @@ wk_refund_auto_id(struct ph_str attempt_id, char id[27])
 void
 wk_refund_auto_fill(struct wk_refund *refund, struct wk_payment *payment,
                     const struct wk_attempt *attempt, const char id[27],
-                    const char *kind, int64_t amount, uint64_t now_ms)
+                    const char *kind, uint64_t now_ms)
 {
     *refund = (struct wk_refund){
         .id            = ph_str_make(id, PH_ID_LEN),
@@ -28,7 +28,7 @@ wk_refund_auto_fill(struct wk_refund *refund, struct wk_payment *payment,
         .channel       = attempt->channel,
         .account_id    = attempt->account_id,
         .method        = attempt->method,
-        .amount        = amount,
+        .amount        = refund->amount,
         .currency      = attempt->currency,
         .proof_source  = PH_STR("none"),
         .created_at_ms = now_ms,

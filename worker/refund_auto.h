@@ -20,13 +20,13 @@
 void wk_refund_auto_id(struct ph_str attempt_id, char id[27]);
 
 /*
- * Fills a `created` refund of `amount` of the attempt.  For `late` the
+ * Fills a `created` refund of refund->amount of the attempt.  For `late` the
  * payment's amount_refunding grows, refund_id and refund->prev_id chain; a
  * duplicate touches no amount of the payment.  Pure; texts are views of the
  * order's and of `id`, which has to live as long.
  */
 void wk_refund_auto_fill(struct wk_refund *refund, struct wk_payment *payment,
                          const struct wk_attempt *attempt, const char id[27],
-                         const char *kind, int64_t amount, uint64_t now_ms);
+                         const char *kind, uint64_t now_ms);
 
 #endif

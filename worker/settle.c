@@ -110,10 +110,10 @@ plan_refund(struct wk_batch *batch, struct wk_settle *settle, size_t which)
         return true;
     }
     wk_refund_auto_id(settle->attempt_id, settle->refund_id);
+    settle->refund.amount = settle->verdict.refund_amount;
     wk_refund_auto_fill(&settle->refund, &settle->after.payment,
                         &settle->after.attempt[which], settle->refund_id,
-                        settle->verdict.refund_kind,
-                        settle->verdict.refund_amount, now_ms);
+                        settle->verdict.refund_kind, now_ms);
     settle->verdict.payment_moved = true; /* its amounts, or only its ver */
     settle->store.crash_after     = "auto_refund_after_commit";
     return wk_batch_insert_once(batch, &wk_refund_table, &settle->refund)

@@ -53,6 +53,31 @@ body_text(const struct wk_op *op, struct ph_buf *out, struct ph_str body)
     return ph_buf_str(out);
 }
 
+/* {NULL, 0} = it was answered */
+static struct ph_str
+why_of(const struct wk_call *call)
+{
+    return call->outcome == WK_CALL_ANSWERED ? ph_str_make(NULL, 0)
+                                             : ph_str_z(call->error);
+}
+
+/* What only the one who called knows is told without log.wire as well. */
+static void
+unanswered_log(const struct wk_op *op, const struct wk_call *call)
+{
+    if (call->outcome == WK_CALL_ANSWERED) {
+        return;
+    }
+    ph_log(PH_LOG_INFO, "call_unanswered",
+           { "op", ph_str_z(wk_op_word(op->kind)) },
+           { "account", op->account->face.id },
+           { "attempt", op->order.attempt_id },
+           { "refund", op->order.refund_id },
+           { "outcome", ph_str_z(outcome_word(call->outcome)) },
+           { "why", why_of(call) },
+           { "us", ph_log_i64((int64_t) call->total_us) });
+}
+
 void
 wk_wire_call(const struct wk_op *op, const struct wk_call *call)
 {
@@ -66,6 +91,7 @@ wk_wire_call(const struct wk_op *op, const struct wk_call *call)
     struct ph_buf ids   = PH_BUF_INIT(ids_memory);
 
     if (!wire_is_on(op->worker)) {
+        unanswered_log(op, call);
         return;
     }
     wk_wire_path(&path, request->url);
@@ -76,7 +102,7 @@ wk_wire_call(const struct wk_op *op, const struct wk_call *call)
            { "refund", op->order.refund_id }, { "method", request->method },
            { "path", ph_buf_str(&path) },
            { "outcome", ph_str_z(outcome_word(call->outcome)) },
-           { "status", ph_log_i64(reply->status) },
+           { "why", why_of(call) }, { "status", ph_log_i64(reply->status) },
            { "us", ph_log_i64((int64_t) call->total_us) },
            { "asked_len", ph_log_i64((int64_t) request->body.len) },
            { "told_len", ph_log_i64((int64_t) reply->body.len) },

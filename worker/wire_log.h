@@ -14,7 +14,8 @@
 /* "create", "refund_query" */
 const char *wk_op_word(enum ph_channel_op kind);
 
-/* a call of the operation that has ended */
+/* A call of the operation that has ended; one that nobody answered is told, and
+ * why, without log.wire too. */
 void wk_wire_call(const struct wk_op *op, const struct wk_call *call);
 
 /* rc: what the adapter said of it; of what is not genuine no member is shown */

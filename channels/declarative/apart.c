@@ -51,6 +51,44 @@ apart_is_told(const struct compile *c, const struct declared_template *text)
 }
 
 static bool
+is_left_out(const struct declared_sign *sign, const struct declared_source *at)
+{
+    struct ph_str path = at->name, name = { NULL, 0 };
+
+    if (sign == NULL
+        || !((sign->join == JOIN_IN && at->kind == SOURCE_IN)
+             || (sign->join == JOIN_INNER && at->kind == SOURCE_INNER))
+        || !ph_str_next(&path, '.', &name))
+    {
+        return false;
+    }
+    for (size_t i = 0; i < sign->skip.count; i++) {
+        if (ph_str_eq(sign->skip.items[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+/* NOLINTNEXTLINE(misc-no-recursion): a `let` names those above it alone */
+apart_is_unsigned(const struct compile *c, const struct declared_template *text)
+{
+    for (size_t i = 0; i < text->count; i++) {
+        const struct declared_source *source = &text->pieces[i].source;
+        const struct declared_let    *let
+            = source->kind == SOURCE_LET ? let_find(c, source->name) : NULL;
+
+        if (is_left_out(c->signed_by, source)
+            || (let != NULL && apart_is_unsigned(c, &let->value)))
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
 piece_is_told(const struct compile *c, const struct declared_piece *piece)
 {
     const struct declared_let *let = piece->source.kind == SOURCE_LET

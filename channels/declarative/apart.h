@@ -16,6 +16,10 @@ bool apart_check(struct compile *c, struct declared_verify *verify);
 bool apart_is_told(const struct compile           *c,
                    const struct declared_template *text);
 
+/* Does it name a member that the recipe of what is told leaves out? */
+bool apart_is_unsigned(const struct compile           *c,
+                       const struct declared_template *text);
+
 /* Where values of it are to be kept apart: are they?  Of the pieces and the
  * whole as they are in this call. */
 bool apart_holds(const struct declared_template *text,

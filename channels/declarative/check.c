@@ -7,11 +7,9 @@
 #include "channels/declarative/apart.h"
 #include "channels/load.h"
 
-#define HTTPS PH_STR("https://")
-
-static bool
-fault_at(struct compile *c, const char *member, const char *found,
-         const char *expected)
+bool
+check_fault(struct compile *c, const char *member, const char *found,
+            const char *expected)
 {
     char          name[64];
     struct ph_str path = ph_str_z(member), part;
@@ -130,20 +128,36 @@ holds_secret(const struct compile *c, const struct declared_template *text)
     return false;
 }
 
-/* A digest that anybody can make proves nothing. */
+static bool
+/* NOLINTNEXTLINE(misc-no-recursion): a `let` names those above it alone */
+ends_in_secret(const struct compile *c, const struct declared_template *text)
+{
+    struct declared_template last = *text;
+
+    if (text->count == 0) {
+        return false;
+    }
+    last.pieces = &text->pieces[text->count - 1];
+    last.count  = 1;
+    return holds_secret(c, &last);
+}
+
+/* A digest that anybody can make proves nothing; one with the secret in front
+ * alone can be made of a longer text by who has seen it. */
 static bool
 digest_check(struct compile *c, const struct declared_verify *verify)
 {
     const struct declared_sign *of = verify->of;
 
-    return (of == NULL
-                ? holds_secret(c, &verify->text)
-                : holds_secret(c, &of->head) || holds_secret(c, &of->tail)
-                      || holds_secret(c, &of->text)
+    return (of == NULL ? ends_in_secret(c, &verify->text)
+            : of->join == JOIN_NONE
+                ? ends_in_secret(c, &of->text)
+                      || filters_hold_secret(c, of->then, of->then_count)
+                : holds_secret(c, &of->tail)
                       || filters_hold_secret(c, of->then, of->then_count))
-           || fault_at(c, "of", "no secret of the account",
-                       "one, of kind secret or base64 and not optional, in "
-                       "what is digested");
+           || check_fault(c, "of", "no secret of the account at the end",
+                          "one, of kind secret or base64 and not optional, "
+                          "behind all that is digested");
 }
 
 bool
@@ -152,13 +166,17 @@ check_verify(struct compile *c, void *at)
     struct declared_verify *verify = at;
 
     if (!verify->has_key && declared_alg_key(verify->alg) != ARG_NONE) {
-        return fault_at(c, "key", "", "account.KEY");
+        return check_fault(c, "key", "", "account.KEY");
+    }
+    if (verify->has_key && !c->file->channel.fields[verify->key].required) {
+        return check_fault(c, "key", "an optional key",
+                           "one that every account has");
     }
     if (declared_alg_key(verify->alg) == ARG_NONE && !digest_check(c, verify)) {
         return false;
     }
     if (verify->has_old_key && !verify->has_key) {
-        return fault_at(c, "key", "", "account.KEY");
+        return check_fault(c, "key", "", "account.KEY");
     }
     if (verify->at.is_set != (verify->window_s != 0)) {
         return compile_fault(c, PH_STR("at or window alone"), "both");
@@ -166,12 +184,13 @@ check_verify(struct compile *c, void *at)
     if (!apart_check(c, verify)) {
         return false;
     }
+    c->signed_by = verify->of;
     /* a recipe that ends in its own digest would be digested twice */
     return verify->of == NULL || verify->of->then_count == 0
            || verify->of->then[verify->of->then_count - 1].row->arg
                   != ARG_SECRET
-           || fault_at(c, "of", "a recipe that ends in a key's filter",
-                       "one that gives what `alg` is told to check");
+           || check_fault(c, "of", "a recipe that ends in a key's filter",
+                          "one that gives what `alg` is told to check");
 }
 
 /* ---- what is told ---- */
@@ -191,12 +210,18 @@ echo_check(struct compile *c, const struct declared_told *told)
         { "seller", &told->seller },
         { "app", &told->app },
         { "order_number", &told->order_number },
+        { "status",
+          told->status != NULL ? &told->status->from : &told->number },
     };
 
     for (size_t i = 0; i < PH_COUNT(rows); i++) {
         if (rows[i].from->is_set && !apart_is_told(c, rows[i].from)) {
-            return fault_at(c, rows[i].name, "a text of ours",
-                            "one that names what was told");
+            return check_fault(c, rows[i].name, "a text of ours",
+                               "one that names what was told");
+        }
+        if (apart_is_unsigned(c, rows[i].from)) {
+            return check_fault(c, rows[i].name, "a member that is skipped",
+                               "one that is signed");
         }
     }
     return true;
@@ -219,7 +244,8 @@ check_told(struct compile *c, void *at)
     if (told->action != NULL && !told->action->data.is_set
         && told->action->fields.count == 0)
     {
-        return fault_at(c, "action", "neither data nor fields", "one of them");
+        return check_fault(c, "action", "neither data nor fields",
+                           "one of them");
     }
     return echo_check(c, told);
 }
@@ -230,10 +256,10 @@ check_refund(struct compile *c, void *at)
     const struct declared_told *told = at;
 
     if (told->status == NULL) {
-        return fault_at(c, "status", "", "the state of a refund");
+        return check_fault(c, "status", "", "the state of a refund");
     }
     if (!told->number.is_set) {
-        return fault_at(c, "number", "", "our number of the refund");
+        return check_fault(c, "number", "", "our number of the refund");
     }
     return echo_check(c, told);
 }
@@ -245,6 +271,7 @@ begin_message(struct compile *c, const json_t *value, void *at)
 
     c->has_inner = json_object_get(value, "open") != NULL;
     c->lets      = &message->lets;
+    c->signed_by = NULL;
     c->op        = (enum ph_channel_op) 0;
 }
 
@@ -264,234 +291,22 @@ check_notice(struct compile *c, void *at)
     const struct declared_told    *refund  = message->told.refund;
 
     if (ph_str_has_control(message->ack_type)) {
-        return fault_at(c, "ack/type", message->ack_type.ptr, "one line");
+        return check_fault(c, "ack/type", message->ack_type.ptr, "one line");
     }
     if (!message->told.number.is_set) {
-        return fault_at(c, "number", "", "our number of the payment");
+        return check_fault(c, "number", "", "our number of the payment");
     }
     if (message->told.status == NULL) {
-        return fault_at(c, "status", "", "the state of the payment");
+        return check_fault(c, "status", "", "the state of the payment");
     }
     if ((refund != NULL) != (message->refund_when != NULL)) {
         return compile_fault(c, PH_STR("refund or refund_when alone"), "both");
     }
     if (refund != NULL && !refund->order_number.is_set) {
-        return fault_at(c, "refund/order_number", "",
-                        "our number of the payment that it is of");
+        return check_fault(c, "refund/order_number", "",
+                           "our number of the payment that it is of");
     }
     return echo_check(c, &message->told);
-}
-
-/* ---- requests ---- */
-
-void
-begin_request(struct compile *c, const json_t *value, void *at)
-{
-    struct declared_request *request = at;
-
-    (void) value;
-    c->has_inner  = false;
-    c->lets       = &request->lets;
-    request->root = PH_STR("xml");
-}
-
-/* "https://" and a host that ends in the plain text */
-static bool
-is_host(struct ph_str literal)
-{
-    struct ph_str head, tail;
-
-    return ph_str_starts(literal, HTTPS)
-           && ph_str_cut(
-               ph_str_make(literal.ptr + HTTPS.len, literal.len - HTTPS.len),
-               '/', &head, &tail)
-           && head.len != 0;
-}
-
-/* A value may lengthen an address, never lead it elsewhere. */
-static bool
-url_check(struct compile *c, const struct declared_template *url)
-{
-    for (size_t i = 0; i < url->count; i++) {
-        const struct declared_piece *piece = &url->pieces[i];
-        size_t                       last  = piece->filter_count;
-
-        if (i == 0) {
-            bool is_base = piece->source.kind == SOURCE_ACCOUNT && last == 0
-                           && c->file->channel.fields[piece->source.index].kind
-                                  == PH_VALUE_URL;
-
-            if (!is_base
-                && (piece->source.kind != SOURCE_NONE
-                    || !is_host(piece->literal))) {
-                return fault_at(c, "url", "another beginning",
-                                "{account.KEY} of kind url, or https://HOST/");
-            }
-            continue;
-        }
-        /* or it would be one more piece of the host's name */
-        if (i == 1 && url->pieces[0].source.kind != SOURCE_NONE
-            && (piece->source.kind != SOURCE_NONE
-                || (piece->literal.ptr[0] != '/'
-                    && piece->literal.ptr[0] != '?')))
-        {
-            return fault_at(c, "url", "something right behind the host",
-                            "a text that begins with / or ?");
-        }
-        if (piece->source.kind != SOURCE_NONE
-            && piece->source.kind != SOURCE_ORDER_NUMBER
-            && piece->source.kind != SOURCE_REFUND_NUMBER
-            && (last == 0
-                || strcmp(piece->filters[last - 1].row->name, "url") != 0))
-        {
-            return fault_at(c, "url", "a value as it is", "|url behind it");
-        }
-    }
-    return url->count != 0 || fault_at(c, "url", "", "an address");
-}
-
-static bool
-fields_are_flat(const struct declared_fields *fields)
-{
-    for (size_t i = 0; i < fields->count; i++) {
-        if (fields->items[i].count != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* what a merchant or a payer wrote may hold quotes and brackets */
-static bool
-is_free_text(const struct declared_source *source)
-{
-    switch ((int) source->kind) {
-    case SOURCE_ORDER_SUBJECT:
-    case SOURCE_ORDER_DESCRIPTION:
-    case SOURCE_ORDER_RETURN_URL:
-    case SOURCE_REFUND_REASON:
-    case SOURCE_EXTRA:
-    case SOURCE_LET:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static bool
-is_escaped(const struct declared_piece *piece)
-{
-    static const char *const names[]
-        = { "b64", "form", "hex", "html", "json", "number", "url", "xml" };
-    const char *last = piece->filter_count == 0
-                           ? ""
-                           : piece->filters[piece->filter_count - 1].row->name;
-
-    for (size_t i = 0; i < PH_COUNT(names); i++) {
-        if (strcmp(names[i], last) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A text may stand in a body, never end what it stands in. */
-static bool
-text_check(struct compile *c, const char *member,
-           const struct declared_template *text)
-{
-    for (size_t i = 0; i < text->count; i++) {
-        if (is_free_text(&text->pieces[i].source)
-            && !is_escaped(&text->pieces[i])) {
-            return fault_at(c, member, "a text as it is",
-                            "|json, |xml, |html, |form, |url, |b64, |hex or "
-                            "|number behind it");
-        }
-    }
-    return true;
-}
-
-static bool
-has_field(const struct declared_fields *fields, struct ph_str name)
-{
-    for (size_t i = 0; i < fields->count; i++) {
-        if (ph_str_eq(fields->items[i].name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-body_check(struct compile *c, const struct declared_request *request)
-{
-    bool is_get = ph_str_eq(request->http, PH_STR("GET"));
-
-    if (request->fields.count != 0
-        && (request->form == FORM_NONE || request->form == FORM_TEMPLATE))
-    {
-        return fault_at(c, "body", "fields without their form",
-                        "form, json or xml");
-    }
-    if (request->fields.count == 0 && request->form != FORM_NONE
-        && request->form != FORM_TEMPLATE)
-    {
-        return fault_at(c, "fields", "", "what is sent in the body");
-    }
-    if (is_get && request->form != FORM_NONE && request->form != FORM_FORM) {
-        return fault_at(c, "body", "a body of a GET",
-                        "form, which goes into the address");
-    }
-    if (request->form == FORM_FORM && !fields_are_flat(&request->fields)) {
-        return fault_at(c, "fields", "fields in fields of a form",
-                        "them in json or xml alone");
-    }
-    if (request->sign != NULL && !request->sign_is_header
-        && (request->form == FORM_NONE || request->form == FORM_TEMPLATE))
-    {
-        return fault_at(c, "sign", "a field without fields",
-                        "fields and their form");
-    }
-    if (request->sign != NULL && !request->sign_is_header
-        && has_field(&request->fields, request->sign_name))
-    {
-        return fault_at(c, "sign/as", "a field that is there already",
-                        "one of its own");
-    }
-    return true;
-}
-
-/* the address itself, or a page that posts the fields to it */
-static bool
-makes_page(const struct declared_request *request)
-{
-    return request->action->type == PH_ACTION_REDIRECT
-           || (request->action->type == PH_ACTION_FORM
-               && request->form == FORM_FORM
-               && !ph_str_eq(request->http, PH_STR("GET")));
-}
-
-bool
-check_request(struct compile *c, void *at)
-{
-    const struct declared_request *request = at;
-
-    if (request->is_no_call != (request->action != NULL)) {
-        return compile_fault(c, PH_STR("no_call or action alone"), "both");
-    }
-    if (request->is_no_call && c->op != PH_OP_CREATE) {
-        return fault_at(c, "no_call", "true", "it in create alone");
-    }
-    if (request->is_no_call && !request->action->data.is_set
-        && request->action->fields.count == 0 && !makes_page(request))
-    {
-        return fault_at(c, "action", "neither data nor fields",
-                        "one of them, or the type redirect, or form with a "
-                        "POST of a form");
-    }
-    return url_check(c, &request->url) && body_check(c, request)
-           && text_check(c, "body", &request->body)
-           && text_check(c, "wrap", &request->wrap);
 }
 
 /* ---- the whole ---- */
@@ -548,7 +363,7 @@ methods_check(struct compile *c)
                 && !has_row(&ops[op], method))
             {
                 (void) compile_enter(c, grammar_ops[op]);
-                return fault_at(c, method.ptr, "", rows[k].lacking);
+                return check_fault(c, method.ptr, "", rows[k].lacking);
             }
         }
     }
@@ -565,8 +380,8 @@ reverse_check(struct compile *c)
         found |= is_bar(ph_str_z(c->file->channel.methods[i]));
     }
     return found
-           || fault_at(c, "reverse", "no method of a bar code",
-                       "one whose name ends in _bar");
+           || check_fault(c, "reverse", "no method of a bar code",
+                          "one whose name ends in _bar");
 }
 
 static bool
@@ -586,11 +401,47 @@ refunds_check(struct compile *c)
     bool has = c->file->ops[PH_OP_REFUND].count != 0;
 
     if (has != (c->file->ops[PH_OP_REFUND_QUERY].count != 0)) {
-        return fault_at(c, has ? "refund_query" : "refund", "",
-                        "refund and refund_query together");
+        return check_fault(c, has ? "refund_query" : "refund", "",
+                           "refund and refund_query together");
     }
     return !has || c->file->answer.told.refund != NULL
-           || fault_at(c, "answer/refund", "", "what answers tell of a refund");
+           || check_fault(c, "answer/refund", "",
+                          "what answers tell of a refund");
+}
+
+static const char *
+told_lacking(const struct ph_declared *file, const struct declared_told *told)
+{
+    const char *const *currencies = file->channel.currencies;
+    const bool         has_one    = currencies != NULL && currencies[1] == NULL;
+
+    return !told->number.is_set                          ? "number"
+           : !told->amount.is_set                        ? "amount"
+           : !told->currency.is_set && !has_one          ? "currency"
+           : !told->seller.is_set && file->seller.is_set ? "seller"
+           : !told->app.is_set && file->app.is_set       ? "app"
+                                                         : NULL;
+}
+
+/* An answer to a query that can never be evidence ends no payment. */
+static bool
+queries_check(struct compile *c)
+{
+    const struct declared_op *query = &c->file->ops[PH_OP_QUERY];
+
+    for (size_t i = 0; !c->file->answer.verify->is_none && i < query->count;
+         i++) {
+        const struct declared_told *own = query->items[i].told;
+        const char                 *lacking
+            = told_lacking(c->file, own != NULL ? own : &c->file->answer.told);
+
+        if (lacking != NULL) {
+            (void) compile_enter(c, "answer");
+            return check_fault(c, lacking, "",
+                               "it told: a query proves nothing without it");
+        }
+    }
+    return true;
 }
 
 /* the bounds that hold for every channel */
@@ -609,16 +460,16 @@ check_file(struct compile *c)
     size_t at = 0;
 
     if (!is_plain(&c->file->seller)) {
-        return fault_at(c, "seller", "a template with parts or filters",
-                        "one source alone");
+        return check_fault(c, "seller", "a template with parts or filters",
+                           "one source alone");
     }
     if (!is_plain(&c->file->app)) {
-        return fault_at(c, "app", "a template with parts or filters",
-                        "one source alone");
+        return check_fault(c, "app", "a template with parts or filters",
+                           "one source alone");
     }
     if (ph_channel_find(c->file->name) != NULL) {
-        return fault_at(c, "name", c->file->channel.name,
-                        "a name that no built-in channel has");
+        return check_fault(c, "name", c->file->channel.name,
+                           "a name that no built-in channel has");
     }
     enum ph_codes_fault fault = ph_codes_check(&c->file->channel, &at);
 
@@ -628,5 +479,5 @@ check_file(struct compile *c)
         return compile_fault(c, c->codes[at].code, ph_codes_expected(fault));
     }
     return methods_check(c) && reverse_check(c) && refunds_check(c)
-           && table_check(c);
+           && queries_check(c) && table_check(c);
 }

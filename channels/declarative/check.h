@@ -19,6 +19,10 @@ bool check_answer(struct compile *c, void *at);
 bool check_notice(struct compile *c, void *at);
 bool check_request(struct compile *c, void *at);
 
+/* A fault of a member, "a" or "a/b", of what is read; gives false. */
+bool check_fault(struct compile *c, const char *member, const char *found,
+                 const char *expected);
+
 /* the whole, when all of it was read */
 bool check_file(struct compile *c);
 

@@ -20,6 +20,7 @@ struct compile {
     uint32_t                    base;  /* sources that are known here */
     uint32_t                    where; /* and in this member */
     const struct declared_lets *lets;
+    const struct declared_sign *signed_by; /* of what is told; or NULL */
     bool                        has_inner; /* what is read may name {inner.*} */
     enum ph_channel_op          op;        /* whose request is read; 0 = none */
     size_t                      fields;    /* of the message so far */

@@ -81,8 +81,6 @@ struct declared_template {
     size_t                 count;
 };
 
-/* ---- what the members of a file become ---- */
-
 struct declared_texts {
     struct ph_str *items;
     size_t         count;

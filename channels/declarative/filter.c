@@ -263,38 +263,43 @@ FILTER_FN(number)
     return is_whole(digits) || declared_fault(run, FAULT_VALUE);
 }
 
-/* as written, else the currency's: the order's, or of all in the file */
+/* of the order's currency, or of all in the file */
 static int
-places_of(const struct declared_run *run, const struct declared_filter *filter)
+places_of(const struct declared_run *run)
 {
-    if (filter->number >= 0) {
-        return (int) filter->number;
-    }
     return run->order != NULL ? ph_currency_exponent(run->order->currency)
                               : run->file->places;
 }
 
+/* N says how the amount is written, never how much it is. */
 FILTER_FN(decimal)
 {
-    int           places = places_of(run, filter);
+    int           own    = places_of(run);
+    int           places = filter->number >= 0 ? (int) filter->number : own;
     uint64_t      value;
+    int64_t       scaled;
     struct ph_buf buf;
 
-    if (places < 0 || !ph_str_u64(in, PH_AMOUNT_MAX, &value)) {
+    if (own < 0 || !ph_str_u64(in, PH_AMOUNT_MAX, &value)
+        || !ph_money_rescale((int64_t) value, own, places, &scaled))
+    {
         return declared_fault(run, FAULT_VALUE);
     }
     ph_arena_open(run->arena, &buf);
-    ph_money_format(&buf, (int64_t) value, places);
+    ph_money_format(&buf, scaled, places);
     return declared_filter_end(run, &buf, out);
 }
 
 FILTER_FN(parse_decimal)
 {
-    int           places = places_of(run, filter);
-    int64_t       value;
+    int           own    = places_of(run);
+    int           places = filter->number >= 0 ? (int) filter->number : own;
+    int64_t       written, value;
     struct ph_buf buf;
 
-    if (places < 0 || ph_money_parse(in, places, &value) != PH_OK) {
+    if (own < 0 || ph_money_parse(in, places, &written) != PH_OK
+        || !ph_money_rescale(written, places, own, &value))
+    {
         return declared_fault(run, FAULT_VALUE);
     }
     ph_arena_open(run->arena, &buf);

@@ -292,10 +292,10 @@ arg_parse(struct compile *c, struct ph_str text, bool is_given,
         return is_given || compile_fault(c, text, "a text behind a colon");
     case ARG_PLACES:
         out->number = -1;
-        if (!is_given && c->file->places < 0 && (c->where & ON_ORDER) == 0) {
-            return compile_fault(
-                c, text,
-                "the number of places: the currencies of the file differ");
+        if (c->file->places < 0 && (c->where & ON_ORDER) == 0) {
+            return compile_fault(c, text,
+                                 "currencies of one number of places in the "
+                                 "file, or |minor: theirs differ");
         }
         return !is_given
                || count_parse(c, text, PLACES_MAX, "0 to 4 places",

@@ -363,10 +363,11 @@ nulls_take(const json_t *value, struct declared_told *told)
 
 COMPILE_OWN(own_told)
 {
-    struct declared_told      **told = at;
-    const struct declared_lets *lets = c->lets;
-    json_t                     *rest;
-    bool                        had_inner = c->has_inner, ok;
+    struct declared_told        **told   = at;
+    const struct declared_lets   *lets   = c->lets;
+    const struct declared_verify *verify = c->file->answer.verify;
+    json_t                       *rest;
+    bool                          had_inner = c->has_inner, ok;
 
     if (!json_is_object(value)) {
         return compile_fault_type(c, value, "an object");
@@ -381,6 +382,7 @@ COMPILE_OWN(own_told)
         return compile_fault(c, PH_STR("no memory"), "some");
     }
     c->lets      = &c->file->answer.lets;
+    c->signed_by = verify != NULL ? verify->of : NULL;
     c->has_inner = c->file->answer.open != NULL;
     ok           = compile_object(c, rest, &grammar_told, *told);
     json_decref(rest);

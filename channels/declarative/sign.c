@@ -11,6 +11,8 @@
 #include "libpayhub/wire/json_member.h"
 #include "libpayhub/wire/rsa.h"
 
+#define CUT_SHARE 4 /* so many places are looked at for one byte of fuel */
+
 enum alg_kind { ALG_DIGEST, ALG_HMAC, ALG_KEY };
 
 struct alg {
@@ -87,9 +89,11 @@ static bool
 exact_text(struct declared_run *run, const struct declared_doc *doc,
            struct ph_str name, struct ph_str *out)
 {
-    return (doc->form == FORM_JSON
-            && ph_json_member(doc->text, name, out) == PH_OK)
-           || declared_fault(run, FAULT_UNREADABLE);
+    /* the text is read from its beginning for each */
+    return declared_burn(run, doc->text.len / DECLARED_READ_SHARE)
+           && ((doc->form == FORM_JSON
+                && ph_json_member(doc->text, name, out) == PH_OK)
+               || declared_fault(run, FAULT_UNREADABLE));
 }
 
 static bool
@@ -147,6 +151,13 @@ declared_can_be_cut(const struct ph_declared   *file,
     return false;
 }
 
+/* Each place of the value is looked at for each name that the file reads. */
+static size_t
+cut_cost(const struct ph_declared *file, struct ph_str value)
+{
+    return value.len / CUT_SHARE * (1 + file->reads.count);
+}
+
 static bool
 name_is_plain(struct ph_str name)
 {
@@ -192,6 +203,9 @@ doc_pairs(struct declared_run *run, const struct declared_sign *sign,
         }
         if (!value_text(run, doc, pair->name, json_object_iter_value(at),
                         &pair->value)) {
+            return false;
+        }
+        if (!declared_burn(run, cut_cost(run->file, pair->value))) {
             return false;
         }
         if (!name_is_plain(pair->name)

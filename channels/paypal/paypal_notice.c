@@ -183,10 +183,7 @@ enum event {
 };
 
 /* clang-format off */
-static const struct {
-    struct ph_str type;
-    enum event    event;
-} types[] = {
+static const struct ph_rest_event types[] = {
     { PH_STR_INIT("CHECKOUT.ORDER.APPROVED"), EVENT_ORDER },
     { PH_STR_INIT("CHECKOUT.ORDER.COMPLETED"), EVENT_ORDER },
     { PH_STR_INIT("CHECKOUT.ORDER.VOIDED"), EVENT_ORDER },
@@ -201,17 +198,6 @@ static const struct {
     { PH_STR_INIT("PAYMENT.REFUND.PENDING"), EVENT_REFUND },
 };
 /* clang-format on */
-
-static enum event
-event_of(struct ph_str type)
-{
-    for (size_t i = 0; i < PH_COUNT(types); i++) {
-        if (ph_str_eq(types[i].type, type)) {
-            return types[i].event;
-        }
-    }
-    return EVENT_OTHER;
-}
 
 /* No amount and no number of PayPal's: what may be forged is no conflict. */
 static struct ph_channel_result
@@ -346,13 +332,14 @@ refund_event(const struct ph_doc *resource, struct ph_arena *arena,
 }
 
 static enum ph_rc
-event_take(const struct ph_doc *doc, struct ph_arena *arena,
+event_take(const struct ph_doc *doc, const void *data, struct ph_arena *arena,
            struct ph_channel_notice_out *out)
 {
     const struct ph_doc *resource = ph_doc_at(doc, "resource");
     struct ph_str        type;
     enum event           event;
 
+    (void) data;
     if (!ph_rest_text(doc, "id", arena, &out->id)
         || !ph_rest_text(doc, "event_type", arena, &type))
     {
@@ -361,7 +348,7 @@ event_take(const struct ph_doc *doc, struct ph_arena *arena,
     if (out->id.len == 0 || type.len == 0) {
         return PH_E_MISSING;
     }
-    event = event_of(type);
+    event = (enum event) ph_rest_event_of(types, PH_COUNT(types), type);
     if (event != EVENT_OTHER && resource == NULL) {
         return PH_E_MISSING;
     }
@@ -383,20 +370,7 @@ enum ph_rc
 paypal_event_read(struct ph_str body, struct ph_arena *arena,
                   struct ph_channel_notice_out *out)
 {
-    struct ph_doc *doc;
-    enum ph_rc     rc = ph_doc_json(&doc, body);
-
-    *out = (struct ph_channel_notice_out){
-        .result           = ph_rest_unknown(ph_str_make(NULL, 0)),
-        .ack_body         = PH_STR("ok"),
-        .ack_content_type = PH_STR("text/plain"),
-    };
-    if (rc != PH_OK) {
-        return rc;
-    }
-    rc = event_take(doc, arena, out);
-    ph_doc_free(doc);
-    return arena->full ? PH_E_FULL : rc;
+    return ph_rest_event_read(body, arena, event_take, NULL, out);
 }
 
 enum ph_rc

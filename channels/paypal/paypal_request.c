@@ -78,25 +78,8 @@ url_text(const struct ph_channel_call *call, const char *head, struct ph_str id,
          const char *tail)
 {
     const struct paypal_account *account = call->account->context;
-    struct ph_buf                buf;
 
-    ph_arena_open(call->arena, &buf);
-    ph_buf_add(&buf, account->base);
-    ph_buf_add(&buf, ph_str_z(head));
-    ph_url_encode(&buf, id, PH_URL_SPACE_HEX);
-    ph_buf_add(&buf, ph_str_z(tail));
-    return ph_arena_close(call->arena, &buf);
-}
-
-static struct ph_str
-joined(struct ph_str head, struct ph_str tail, struct ph_arena *arena)
-{
-    struct ph_buf buf;
-
-    ph_arena_open(arena, &buf);
-    ph_buf_add(&buf, head);
-    ph_buf_add(&buf, tail);
-    return ph_arena_close(arena, &buf);
+    return ph_rest_url(account->base, head, id, tail, call->arena);
 }
 
 static bool
@@ -108,7 +91,7 @@ request_end(const struct ph_channel_call *call,
     paypal_kept_read(call->account->kept, &known);
     ph_rest_header(request, PH_STR("Accept"), PH_STR("application/json"));
     ph_rest_header(request, PH_STR("Authorization"),
-                   joined(PH_STR("Bearer "), known.token, call->arena));
+                   ph_rest_joined(PH_STR("Bearer "), known.token, call->arena));
     return !call->arena->full && known.token.len != 0;
 }
 

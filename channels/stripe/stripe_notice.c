@@ -102,10 +102,7 @@ enum event {
 };
 
 /* clang-format off */
-static const struct {
-    struct ph_str type;
-    enum event    event;
-} types[] = {
+static const struct ph_rest_event types[] = {
     { PH_STR_INIT("charge.refund.updated"), EVENT_REFUND },
     { PH_STR_INIT("payment_intent.amount_capturable_updated"), EVENT_LOOK },
     { PH_STR_INIT("payment_intent.canceled"), EVENT_CANCELED },
@@ -118,17 +115,6 @@ static const struct {
     { PH_STR_INIT("refund.updated"), EVENT_REFUND },
 };
 /* clang-format on */
-
-static enum event
-event_of(struct ph_str type)
-{
-    for (size_t i = 0; i < PH_COUNT(types); i++) {
-        if (ph_str_eq(types[i].type, type)) {
-            return types[i].event;
-        }
-    }
-    return EVENT_OTHER;
-}
 
 /* The type says what happened, the object how things stand; where they do not
  * say the same, somebody has to look. */
@@ -242,7 +228,7 @@ mode_fits(const struct ph_doc *doc, const struct stripe_account *account)
 }
 
 static enum ph_rc
-event_take(const struct ph_doc *doc, const struct stripe_account *account,
+event_take(const struct ph_doc *doc, const void *account,
            struct ph_arena *arena, struct ph_channel_notice_out *out)
 {
     const struct ph_doc *object = ph_doc_at(doc, "data.object");
@@ -258,7 +244,7 @@ event_take(const struct ph_doc *doc, const struct stripe_account *account,
     if (out->id.len == 0 || type.len == 0) {
         return PH_E_MISSING;
     }
-    event = event_of(type);
+    event = (enum event) ph_rest_event_of(types, PH_COUNT(types), type);
     if (event == EVENT_OTHER) {
         out->is_ignored = true;
         return PH_OK;
@@ -281,20 +267,7 @@ enum ph_rc
 stripe_event_read(const struct stripe_account *account, struct ph_str body,
                   struct ph_arena *arena, struct ph_channel_notice_out *out)
 {
-    struct ph_doc *doc;
-    enum ph_rc     rc = ph_doc_json(&doc, body);
-
-    *out = (struct ph_channel_notice_out){
-        .result           = ph_rest_unknown(ph_str_make(NULL, 0)),
-        .ack_body         = PH_STR("ok"),
-        .ack_content_type = PH_STR("text/plain"),
-    };
-    if (rc != PH_OK) {
-        return rc;
-    }
-    rc = event_take(doc, account, arena, out);
-    ph_doc_free(doc);
-    return arena->full ? PH_E_FULL : rc;
+    return ph_rest_event_read(body, arena, event_take, account, out);
 }
 
 enum ph_rc

@@ -71,17 +71,6 @@ lower(struct ph_str text, struct ph_arena *arena)
 }
 
 static struct ph_str
-joined(struct ph_str head, struct ph_str tail, struct ph_arena *arena)
-{
-    struct ph_buf buf;
-
-    ph_arena_open(arena, &buf);
-    ph_buf_add(&buf, head);
-    ph_buf_add(&buf, tail);
-    return ph_arena_close(arena, &buf);
-}
-
-static struct ph_str
 form_text(const struct form *form, struct ph_arena *arena)
 {
     struct ph_buf buf;
@@ -93,20 +82,13 @@ form_text(const struct form *form, struct ph_arena *arena)
 
 /* ---- requests ---- */
 
-/* base, `head`, the id in hex where it needs to be, `tail` */
 static struct ph_str
 url_text(const struct ph_channel_call *call, const char *head, struct ph_str id,
          const char *tail)
 {
     const struct stripe_account *account = call->account->context;
-    struct ph_buf                buf;
 
-    ph_arena_open(call->arena, &buf);
-    ph_buf_add(&buf, account->base);
-    ph_buf_add(&buf, ph_str_z(head));
-    ph_url_encode(&buf, id, PH_URL_SPACE_HEX);
-    ph_buf_add(&buf, ph_str_z(tail));
-    return ph_arena_close(call->arena, &buf);
+    return ph_rest_url(account->base, head, id, tail, call->arena);
 }
 
 static bool
@@ -116,9 +98,9 @@ request_end(const struct ph_channel_call *call,
     ph_rest_header(request, PH_STR("Accept"), PH_STR("application/json"));
     ph_rest_header(request, PH_STR("Stripe-Version"), PH_STR(STRIPE_VERSION));
     ph_rest_header(request, PH_STR("Authorization"),
-                   joined(PH_STR("Bearer "),
-                          call->account->values[STRIPE_SECRET_KEY],
-                          call->arena));
+                   ph_rest_joined(PH_STR("Bearer "),
+                                  call->account->values[STRIPE_SECRET_KEY],
+                                  call->arena));
     return !call->arena->full;
 }
 
@@ -205,7 +187,8 @@ stripe_confirm_make(const struct ph_channel_call *call, struct ph_str id,
     pair_add(&form, "return_url", call->order->return_url);
     return post_make(
         call, url_text(call, "/v1/payment_intents/", id, "/confirm"), &form,
-        joined(call->order->attempt_id, PH_STR("-c"), call->arena), request);
+        ph_rest_joined(call->order->attempt_id, PH_STR("-c"), call->arena),
+        request);
 }
 
 /* With a key of its own each time: a cancel does the same however often it is

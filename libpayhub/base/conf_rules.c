@@ -78,6 +78,7 @@ ph_conf_split_times(struct ph_str text, int64_t ms[PH_CONF_TIMES_MAX],
 /* clang-format off */
 static bool text_is_listen(struct ph_str text);
 static bool text_is_roles(struct ph_str text);
+static bool text_is_tls(struct ph_str text);
 static bool text_is_prefix(struct ph_str text);
 static bool text_is_name(struct ph_str text);
 static bool text_is_offset(struct ph_str text);
@@ -97,6 +98,7 @@ static const struct text_rule {
     { PH_CONF_worker_listen, text_is_listen, "unix:/PATH of at most 107 bytes" },
     { PH_CONF_worker_roles, text_is_roles,
       "a comma list of pay, notify, janitor, admin, each once" },
+    { PH_CONF_store_tls, text_is_tls, "off, on or verify" },
     { PH_CONF_redis_user, text_is_word, "a name without blanks" },
     { PH_CONF_redis_prefix, text_is_prefix, "1 to 16 of [A-Za-z0-9_-]" },
     { PH_CONF_redis_lock_layout, text_is_layout, "string or redisson" },
@@ -165,6 +167,14 @@ text_is_roles(struct ph_str text)
         seen |= 1u << i;
     }
     return seen != 0;
+}
+
+static bool
+text_is_tls(struct ph_str text)
+{
+    static const char *const words[] = { "off", "on", "verify" };
+
+    return text_choice(text, words, PH_COUNT(words)) < PH_COUNT(words);
 }
 
 static bool

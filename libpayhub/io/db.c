@@ -1,18 +1,23 @@
 /*
  * db.c - opening MySQL connections.
  *
- * Only calls that MariaDB's Connector/C and Oracle's libmysqlclient share.
+ * Only calls that MariaDB's Connector/C and Oracle's libmysqlclient share, but
+ * for the words by which each is told to use TLS.
  * Automatic reconnection is off by default in both and stays off: a statement
  * that may have run is never sent again behind our back.
  */
 #include "libpayhub/io/db.h"
 
+#include <errmsg.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "libpayhub/io/daemon.h"
 
 #define DB_PASSWORD_MAX 256
+
+enum db_tls { DB_TLS_OFF, DB_TLS_ON, DB_TLS_VERIFY };
 
 struct db_login {
     const char *user;
@@ -64,17 +69,23 @@ login_read(const struct ph_conf *conf, enum ph_db_user user,
 
 /* "MySQL USER@WHERE: found ERROR, expected WHAT" */
 static void
-why_mysql(struct ph_buf *why, const char *user, const char *where, MYSQL *mysql,
-          const char *expected)
+why_mysql(struct ph_buf *why, const char *user, const char *where, MYSQL *mysql)
 {
+    unsigned    number   = mysql_errno(mysql);
+    const char *expected = number == 0 || number == CR_SSL_CONNECTION_ERROR
+                               ? "TLS as store.tls and store.tls_ca ask for it"
+                               : "a running server and this account; see "
+                                 "[store]";
+
     ph_buf_add(why, PH_STR("MySQL "));
     ph_buf_add(why, ph_str_z(user));
     ph_buf_byte(why, '@');
     ph_buf_add(why, ph_str_z(where));
     ph_buf_add(why, PH_STR(": found \""));
-    ph_buf_add(why, ph_str_z(mysql_error(mysql)));
+    ph_buf_add(why, number == 0 ? PH_STR("a server without TLS")
+                                : ph_str_z(mysql_error(mysql)));
     ph_buf_add(why, PH_STR("\" ("));
-    ph_buf_u64(why, mysql_errno(mysql));
+    ph_buf_u64(why, number);
     ph_buf_add(why, PH_STR("), expected "));
     ph_buf_add(why, ph_str_z(expected));
 }
@@ -87,6 +98,69 @@ timeout_s(const struct ph_conf *conf)
                        / 1000);
 }
 
+static enum db_tls
+tls_of(const struct ph_conf *conf)
+{
+    struct ph_str word = ph_str_z(ph_conf_text(conf, PH_CONF_store_tls));
+
+    if (ph_str_eq(word, PH_STR("verify"))) {
+        return DB_TLS_VERIFY;
+    }
+    return ph_str_eq(word, PH_STR("on")) ? DB_TLS_ON : DB_TLS_OFF;
+}
+
+/* An authority that nobody would look at, or that cannot be read, is refused:
+ * the library's own words for it name neither the key nor the file. */
+static bool
+tls_ca_fits(const struct ph_conf *conf, struct ph_buf *why)
+{
+    const char *file = ph_conf_text(conf, PH_CONF_store_tls_ca);
+    const char *found
+        = tls_of(conf) != DB_TLS_VERIFY ? "found a file beside store.tls = "
+          : access(file, R_OK) != 0     ? "found nothing that can be read, "
+                                          "expected certificates in PEM"
+                                        : NULL;
+
+    if (file[0] == '\0' || found == NULL) {
+        return true;
+    }
+    ph_buf_add(why, PH_STR("store.tls_ca: "));
+    ph_buf_add(why, ph_str_z(file));
+    ph_buf_add(why, PH_STR(": "));
+    ph_buf_add(why, ph_str_z(found));
+    if (tls_of(conf) != DB_TLS_VERIFY) {
+        ph_buf_add(why, ph_str_z(ph_conf_text(conf, PH_CONF_store_tls)));
+        ph_buf_add(why, PH_STR(", expected store.tls = verify"));
+    }
+    return false;
+}
+
+static bool
+tls_set_up(MYSQL *mysql, const struct ph_conf *conf)
+{
+    const char *ca = ph_conf_text(conf, PH_CONF_store_tls_ca);
+
+    if (ca[0] != '\0' && mysql_options(mysql, MYSQL_OPT_SSL_CA, ca) != 0) {
+        return false;
+    }
+#ifdef MARIADB_BASE_VERSION
+    my_bool is_on     = tls_of(conf) != DB_TLS_OFF;
+    my_bool is_proved = tls_of(conf) == DB_TLS_VERIFY;
+
+    return mysql_options(mysql, MYSQL_OPT_SSL_ENFORCE, &is_on) == 0
+           && mysql_options(mysql, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &is_proved)
+                  == 0;
+#else
+    static const unsigned modes[] = {
+        [DB_TLS_OFF]    = SSL_MODE_DISABLED,
+        [DB_TLS_ON]     = SSL_MODE_REQUIRED,
+        [DB_TLS_VERIFY] = SSL_MODE_VERIFY_IDENTITY,
+    };
+
+    return mysql_options(mysql, MYSQL_OPT_SSL_MODE, &modes[tls_of(conf)]) == 0;
+#endif
+}
+
 static bool
 mysql_set_up(MYSQL *mysql, const struct ph_conf *conf)
 {
@@ -97,7 +171,16 @@ mysql_set_up(MYSQL *mysql, const struct ph_conf *conf)
            && mysql_options(mysql, MYSQL_OPT_READ_TIMEOUT, &timeout) == 0
            && mysql_options(mysql, MYSQL_OPT_WRITE_TIMEOUT, &timeout) == 0
            && mysql_options(mysql, MYSQL_OPT_LOCAL_INFILE, &off) == 0
-           && mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0;
+           && mysql_options(mysql, MYSQL_SET_CHARSET_NAME, "utf8mb4") == 0
+           && tls_set_up(mysql, conf);
+}
+
+/* Connector/C goes on in the clear when a server offers no TLS and nobody asked
+ * for its certificate. */
+static bool
+tls_holds(MYSQL *mysql, const struct ph_conf *conf)
+{
+    return tls_of(conf) == DB_TLS_OFF || mysql_get_ssl_cipher(mysql) != NULL;
 }
 
 static bool
@@ -115,6 +198,7 @@ mysql_join(MYSQL *mysql, const struct ph_conf *conf, enum ph_db_user user,
                user == PH_DB_SIDECAR ? NULL : schema, local ? 0 : port,
                local ? socket : NULL, CLIENT_MULTI_STATEMENTS)
                != NULL
+           && tls_holds(mysql, conf)
            && (user == PH_DB_SIDECAR
                || (mysql_query(mysql, db_session) == 0
                    && mysql_query(mysql, db_isolation) == 0));
@@ -130,7 +214,7 @@ ph_mysql_open(const struct ph_conf *conf, enum ph_db_user user,
     struct db_login login;
     MYSQL          *mysql;
 
-    if (!login_read(conf, user, &login, why)) {
+    if (!tls_ca_fits(conf, why) || !login_read(conf, user, &login, why)) {
         OPENSSL_cleanse(login.password, sizeof(login.password));
         return NULL;
     }
@@ -140,8 +224,7 @@ ph_mysql_open(const struct ph_conf *conf, enum ph_db_user user,
     } else if (!mysql_set_up(mysql, conf)
                || !mysql_join(mysql, conf, user, &login, host))
     {
-        why_mysql(why, login.user, where, mysql,
-                  "a running server and this account; see [store]");
+        why_mysql(why, login.user, where, mysql);
         mysql_close(mysql);
         mysql = NULL;
     }

@@ -21,7 +21,9 @@ enum ph_db_user {
 /*
  * Connected and set up: utf8mb4, time_zone +00:00, strict mode, READ
  * COMMITTED, multi statements, timeouts of store.timeout, no auto-reconnect.
- * The sidecar's gets none of the session SQL.  NULL = `why` says what failed.
+ * The sidecar's gets none of the session SQL.  With store.tls nothing but the
+ * login goes over a link that is not what it asks for; with verify not even
+ * that.  NULL = `why` says what failed.
  * @owns: caller, mysql_close().
  */
 MYSQL *ph_mysql_open(const struct ph_conf *conf, enum ph_db_user user,

@@ -329,7 +329,8 @@ function close (asked, books) {
   return { ...DONE, ...ids(order) }
 }
 
-/* A knob's "retry" does nothing and says Y. */
+/* A knob's "retry" does nothing and says Y; with "late" the payer pays at that
+ * moment, and what becomes of the cancel is not told. */
 function reverse (asked, books) {
   const order = orderOf(asked, books)
   if (asked.fault === 'retry') {
@@ -337,6 +338,10 @@ function reverse (asked, books) {
   }
   if (!order) {
     return { ...DONE, out_trade_no: asked.number, retry_flag: 'N' }
+  }
+  if (asked.fault === 'late') {
+    books.pay(asked.number)
+    return failed('ACQ.SYSTEM_ERROR')
   }
   const action = { open: 'close', paid: 'refund' }[order.status]
   if (action === 'refund' && order.refunds.size > 0) {
@@ -371,7 +376,10 @@ function refund (asked, books) {
   if (!old && backOf(order) + asked.amount > order.amount) {
     return failed('ACQ.REFUND_AMT_NOT_EQUAL_TOTAL')
   }
-  books.refund(order, asked.refund, asked.amount)
+  const isDone = asked.fault !== 'nothing_changed'
+  if (isDone) {
+    books.refund(order, asked.refund, asked.amount)
+  }
   if (asked.fault === 'system_error_done') {
     return failed('ACQ.SYSTEM_ERROR')
   }
@@ -379,7 +387,7 @@ function refund (asked, books) {
     ...DONE,
     ...ids(order),
     buyer_logon_id: '158****1562',
-    fund_change: old ? 'N' : 'Y',
+    fund_change: old || !isDone ? 'N' : 'Y',
     refund_fee: yuan(backOf(order)),
     send_back_fee: yuan(asked.amount),
     gmt_refund_pay: beijing(Date.now())

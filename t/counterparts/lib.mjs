@@ -112,7 +112,7 @@ export class Counterpart {
     this.sent = new Map() /* the last notice by "number/refund" */
     this.refused = [] /* what the SDK did not accept */
     this.notices = [] /* {number, refund, bend, status, body} */
-    this.seen = [] /* {op, number, fault, http, agent} */
+    this.seen = [] /* {op, number, fault, at, http, agent} */
   }
 
   /* A knob may name whose order it means: by our number, or by an amount. */
@@ -139,7 +139,7 @@ export class Counterpart {
     const fault = knob?.fault
     asked.fault = fault
     const agent = request.headers['user-agent']
-    this.seen.push({ op: asked.op, number: asked.number, fault, http: request.version, agent })
+    this.seen.push({ op: asked.op, number: asked.number, fault, at: Date.now(), http: request.version, agent })
     if (BEFORE.has(fault)) {
       return this.channel.broken?.(fault) ?? this.broken(fault)
     }
@@ -244,6 +244,13 @@ export class Counterpart {
     if (request.url.startsWith('/_')) {
       const text = JSON.stringify(await this.control(request.url, bytes.length ? JSON.parse(bytes) : {}))
       reply.writeHead(200, { 'content-type': 'application/json' }).end(text)
+      return
+    }
+    /* who gave up before it was begun has asked nothing: what comes of a busy
+     * machine must not look like a request that took minutes on its way */
+    await new Promise(resolve => setImmediate(resolve))
+    const link = request.stream ?? request.socket
+    if (link.destroyed || link.closed || (!request.stream && link.readableEnded)) {
       return
     }
     let answer

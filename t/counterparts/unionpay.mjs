@@ -277,6 +277,18 @@ class UnionPay {
     }
   }
 
+  consoleRefund (order, refund) {
+    const { fields, queryId } = this.trades.get(order.number)
+    this.keep({
+      ...fields,
+      txnType: '04',
+      txnSubType: '00',
+      orderId: refund.number,
+      origQryId: queryId,
+      txnAmt: String(refund.amount)
+    }, order, refund)
+  }
+
   door (path, asked) {
     if (path === '/_signer') { /* {key, cert}: PEM */
       this.signer = asked

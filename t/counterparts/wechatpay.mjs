@@ -327,7 +327,9 @@ function reverse (asked, books) {
     return refuse(404, 'ORDER_NOT_EXIST')
   }
   need(order.kind === 'codepay', 'reverse is for code pay')
-  if (order.status === 'open' || order.status === 'paid') {
+  if (asked.fault === 'late') { /* the payer pays now, and it goes back later */
+    books.pay(asked.number)
+  } else if (order.status === 'open' || order.status === 'paid') {
     order.status = 'reversed'
   }
   return { status: 200, body: { ...parties(order), out_trade_no: order.number } }

@@ -115,7 +115,8 @@ def bar_is_declined():
 
 
 def test_bar_codes_that_wait_fail_or_stay_unfinished(_stack):
-    at_once([(held["key"].bar_paid_meanwhile,), (bar_is_declined,)]
+    at_once([(held["key"].bar_paid_meanwhile,), (bar_is_declined,),
+             (held["key"].bar_taken_back_later,)]
             + [(bar_waits_and_is_taken_back, fault)
                for fault in (None, "retry", "drop_before", "drop_after",
                              "bad_sign", "no_sign", "system_error")],
@@ -372,6 +373,7 @@ def test_faults_and_lies_of_every_operation(_stack):
     rows += [(channel.refund_row, "wrong_amount"),
              (channel.refund_row, "wrong_order"),
              (channel.refund_row, "system_error_done"),
+             (channel.refund_row, "nothing_changed"),
              (channel.query_row, "odd_amount"),
              (channel.query_row, "odd_status")]
     rows += lies()

@@ -312,7 +312,7 @@ def test_faults_and_lies_of_every_operation(_stack):
              (provider.query_row, "bad_sign"), (provider.query_lie, "own_key"),
              (provider.close_row, "drop_after"),
              (provider.bar_row, "hang_after")]
-    rows += [(lambda _: channel.bar_paid_meanwhile(), None)]
+    rows += [(channel.bar_paid_meanwhile,), (channel.bar_taken_back_later,)]
     rows += [(row, fault) for fault in FAULTS
              for row in (channel.refund_row, channel.refund_query_row,
                          channel.close_row, channel.create_row,
@@ -327,7 +327,8 @@ def test_faults_and_lies_of_every_operation(_stack):
              (channel.query_row, "odd_amount"),
              (channel.query_row, "odd_status")]
     rows += lies()
-    slow = ("bar_taken_back", "refund_query_lie", "refund_row")
+    slow = ("bar_taken_back", "bar_taken_back_later", "refund_query_lie",
+            "refund_row")
     rows.sort(key=lambda row: row[0].__name__ not in slow)
     at_once(rows, lambda row, *words: row(*words), ROWS)
 

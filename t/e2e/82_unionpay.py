@@ -184,6 +184,10 @@ def test_a_whole_refund_of_the_day_revokes(stack):
     channel.holds()
 
 
+def test_refunds_of_the_console(stack):
+    at(stack).console_refund_row()
+
+
 def test_a_refused_refund_gives_back_what_it_held(stack):
     channel = at(stack)
     answer, number = channel.paid(amount=10000)

@@ -9,6 +9,12 @@ from payhub_client import Receiver
 from payhub_counterpart import Counterpart
 
 SETTINGS = ("pay.late=accept",)
+OTHERS = {"alipay": {"app_id": "2021000122671081"},
+          "wechatpay": {"mchid": "1900009192"},
+          "unionpay": {"mer_id": "777290058110097"},
+          "paypal": {"client_id": "AYanother"}}
+
+held = {}
 
 
 def channels(stack):
@@ -44,4 +50,15 @@ def row(stack, channel):
 
 
 def test_money_that_comes_late_is_kept(stack):
-    at_once([(stack, channel) for channel in channels(stack)], row)
+    held["channels"] = channels(stack)
+    at_once([(stack, channel) for channel in held["channels"]], row)
+
+
+def test_an_account_that_took_payments_stays_whose_it_is(stack):
+    """Another merchant would say of them, truly, that he knows none."""
+    for channel in held["channels"]:
+        for name, other in OTHERS.get(channel.channel, {}).items():
+            done = stack.cli("channel", "account", "set", channel.id, "--set",
+                             f"{name}={other}")
+            assert done.returncode == 2, done
+            assert done.stderr.startswith(f"payhub: {name}: found"), done

@@ -133,6 +133,15 @@ class Wallet(Channel):
     def refund_query_row(self, fault):
         self.refund_row("drop_after", fault)
 
+    def bar_taken_back_later(self):
+        """Paid at the moment of the reverse, which is carried out later than
+        it is answered: what queries say in between is no success."""
+        answer, number = self.bar_pay("wait", reverse="late")
+        self.ends(answer, "closed", wait_s=SLOW_S + 5)
+        assert self.book(number)["status"] == "reversed", self.book(number)
+        assert self.asked(number, "reverse")[:2] == [
+            ("reverse", "late"), ("reverse", None)], self.asked(number)
+
     # ---- rows: what somebody else answers in the channel's place ----
 
     def bar_lie(self, how):

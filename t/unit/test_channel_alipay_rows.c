@@ -206,8 +206,9 @@ a_late_payment_that_went_back_is_refunded_once(void **unused)
     const struct wk_verdict verdict = noticed("TRADE_SUCCESS", NULL, NULL);
     assert_int_equal(rows.payment.status, PH_PAYMENT_PAID_LATE);
     t_same(ph_str_z(verdict.refund_kind), PH_STR(WK_REFUND_LATE));
+    refund.amount = verdict.refund_amount;
     wk_refund_auto_fill(&refund, &rows.payment, &rows.attempt[0], REFUND,
-                        verdict.refund_kind, verdict.refund_amount, T_NOW_MS);
+                        verdict.refund_kind, T_NOW_MS);
     refund.status       = PH_REFUND_PROCESSING;
     order.refund_amount = TOTAL;
     sums_are(0, TOTAL);

@@ -3,6 +3,7 @@
  * among them.
  */
 #include "t/unit/channel_stripe.h"
+#include "t/unit/channel_rest_bad.h"
 
 /* ---- statuses ---- */
 
@@ -180,22 +181,22 @@ every_refusal_proves_what_its_row_says(void **state)
 }
 
 /* a row that the table above forgot would be a row that nobody judged */
+static bool
+is_listed(struct ph_str code)
+{
+    for (size_t i = 0; i < PH_COUNT(refusals); i++) {
+        if (ph_str_eq(code, ph_str_z(refusals[i].word))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 every_row_of_the_table_is_in_the_list(void **state)
 {
     (void) state;
-    for (size_t i = 0; i < channel->code_count; i++) {
-        bool is_listed = false;
-
-        for (size_t k = 0; k < PH_COUNT(refusals); k++) {
-            is_listed = is_listed
-                        || ph_str_eq(channel->codes[i].code,
-                                     ph_str_z(refusals[k].word));
-        }
-        if (!is_listed) {
-            fail_msg("%s", channel->codes[i].code.ptr);
-        }
-    }
+    codes_are_listed(is_listed);
 }
 
 /* A proxy's page is no word of Stripe's. */
@@ -267,53 +268,21 @@ hostile_answers_prove_nothing(void **state)
         PH_STR_INIT("{\"id\":\"pi_1\",\"status\":\"succeeded\","
                     "\"metadata\":[]}"),
     };
-    static const enum ph_channel_op ops[]
-        = { PH_OP_CREATE, PH_OP_QUERY, PH_OP_CLOSE, PH_OP_REFUND,
-            PH_OP_REFUND_QUERY };
 
     (void) state;
     order.trade_no          = PH_STR("pi_1");
     order.channel_refund_no = PH_STR("re_1");
-    for (size_t op = 0; op < PH_COUNT(ops); op++) {
-        for (size_t i = 0; i < PH_COUNT(bodies); i++) {
-            state_forget();
-            begin(ops[op]);
-            assert_int_equal(answer_with(200, bodies[i], NULL, 0),
-                             PH_STEP_DONE);
-            if (out.result.class != PH_RESULT_UNKNOWN) {
-                fail_msg("operation %d: %s", (int) ops[op], bodies[i].ptr);
-            }
-            assert_true(out.result.error_class.len != 0);
-        }
-    }
+    bodies_prove_nothing(bodies, PH_COUNT(bodies), state_forget);
 }
 
 static void
 huge_answers_prove_nothing(void **state)
 {
-    static const struct {
-        const char *head, *piece, *tail;
-        size_t      count;
-    } rows[] = {
-        { "{\"id\":\"", "x", "\"}", 10 * 1024 * 1024 },
-        { "{\"a\":", "[", "]", 100 },
-        { "{\"a\":", "[", "", 100000 },
-        { "{\"a\":", "{\"a\":", "", 100000 },
-        { "{\"a\":[0", ",0", "]}", 50000 },
-        { "{\"id\":\"pi_1\"", " ", "}", 300000 },
-    };
+    static const struct huge own = { "{\"id\":\"pi_1\"", " ", "}", 300000 };
 
     (void) state;
     order.trade_no = PH_STR("pi_1");
-    for (size_t i = 0; i < PH_COUNT(rows); i++) {
-        begin(PH_OP_QUERY);
-        assert_int_equal(answer_with(200,
-                                     long_text(rows[i].head, rows[i].piece,
-                                               rows[i].count, rows[i].tail),
-                                     NULL, 0),
-                         PH_STEP_DONE);
-        proves(PH_RESULT_UNKNOWN, "unreadable");
-    }
+    huge_answers_of(&own, state_forget);
 }
 
 /* The core compares: the adapter has to tell it. */

@@ -86,8 +86,9 @@ an_automatic_refund_has_the_attempts_number(void **unused)
     wk_refund_auto_id(order.attempt[0].id, id);
     t_same(ph_str_make(id, 27), PH_STR("R01M8420KW2F8Q97J1VDRRY0Y8R"));
 
+    refund.amount = order.attempt[0].amount;
     wk_refund_auto_fill(&refund, &order.payment, &order.attempt[0], id,
-                        WK_REFUND_DUPLICATE, order.attempt[0].amount, 99);
+                        WK_REFUND_DUPLICATE, 99);
     t_same(refund.id, PH_STR("R01M8420KW2F8Q97J1VDRRY0Y8R"));
     t_same(refund.prev_id, PH_STR("R0"));
     t_same(order.payment.refund_id, refund.id);
@@ -99,8 +100,9 @@ an_automatic_refund_has_the_attempts_number(void **unused)
     assert_int_equal(refund.created_at_ms, 99);
     assert_int_equal(order.payment.amount_refunding, 0);
 
+    refund.amount = order.attempt[0].amount;
     wk_refund_auto_fill(&refund, &order.payment, &order.attempt[0], id,
-                        WK_REFUND_LATE, order.attempt[0].amount, 99);
+                        WK_REFUND_LATE, 99);
     assert_int_equal(order.payment.amount_refunding, 1234);
 }
 

@@ -2,6 +2,7 @@
 folder; single ones on unix sockets, those that must find each other on free
 ports of 127.0.0.1."""
 
+import itertools
 import os
 import re
 import shutil
@@ -30,7 +31,7 @@ def woken(rig, numbers, cli, env=None):
     and never shorter, so that one in time is proof.
     (yes or no, [(status, seconds)])"""
     seen = []
-    for number in numbers[:TRIES]:
+    for number in itertools.islice(numbers, TRIES):
         key = order_key(rig.app["app_id"], number)
         rig.run([*cli, "FCALL", "ph_lock", "1", key, "other", "60000"],
                 env=env)

@@ -212,6 +212,22 @@ def met(channels, shop):
     return seen, missing
 
 
+def story(stack, banks, texts):
+    """What the channels were asked about the orders that `texts` name, and
+    when: for who has to find out."""
+    told = []
+    for order_no in sorted({text.split()[0] for text in texts})[:10]:
+        for number, status, at in stack.rows(
+                "SELECT a.id,a.status,a.created_at FROM attempt a JOIN payment "
+                f"p ON p.id=a.payment_id WHERE p.order_no='{order_no}'"):
+            asked = [(one["at"], one["op"], one.get("fault"))
+                     for bank in banks
+                     for one in bank.counterpart.seen()["seen"]
+                     if one.get("number") == number]
+            told.append(f"{order_no} {number} {status} of {at}: {asked}")
+    return told
+
+
 def channels(stack, payments=2000, kills=25, full=1, seed=1, say=print):
     """full: bar codes too, and refunds whose answers are lost."""
     told = os.path.join(stack.scratch, "told.jsonl")
@@ -235,6 +251,8 @@ def channels(stack, payments=2000, kills=25, full=1, seed=1, say=print):
                           watch.close())
     more = judge_refunds(books, log)
     lost, doubled = lost + more[0], doubled + more[1]
+    for line in story(stack, banks, lost + doubled):
+        say("#", line)
     faults += missing + lost + doubled + checks(stack, told)
     faults += [f"{one.channel} refused {text}" for one in banks
                for text in one.counterpart.seen()["refused"][:2]]
