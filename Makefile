@@ -52,7 +52,7 @@ IO_OBJS   := $(call obj,$(IO_SRCS)) $(B)/obj/gen/redis_library.o
 LIBS_PURE    := -linih -lcrypto
 LIBS_DB      := -lmysqlclient -lhiredis
 LIBS_WORKER  := -luv -lcurl -lssl -ljansson -lexpat -lz $(LIBS_DB) $(LIBS_PURE) -lpthread
-LIBS_SIDECAR := $(LIBS_DB) -ljansson -lz $(LIBS_PURE) -lpthread
+LIBS_SIDECAR := $(LIBS_DB) -ljansson -lz -lzstd $(LIBS_PURE) -lpthread
 LIBS_SANDBOX := -lmicrohttpd -lcurl -ljansson $(LIBS_PURE) -lpthread
 LIBS_CLI     := -lcurl -ljansson -lexpat -lz $(LIBS_DB) $(LIBS_PURE)
 

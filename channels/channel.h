@@ -22,7 +22,8 @@
 
 #define PH_CHANNEL_ABI 1
 #define PH_CHANNEL_FIELDS_MAX 24
-#define PH_CHANNEL_LOADED_MAX 64 /* shared objects and declared files */
+#define PH_CHANNEL_ACCOUNTS_MAX 4096 /* of an installation, of all channels */
+#define PH_CHANNEL_LOADED_MAX 64     /* shared objects and declared files */
 
 enum ph_channel_cap {
     PH_CAP_QUERY   = 1 << 0,

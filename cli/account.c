@@ -336,6 +336,26 @@ sql_done(MYSQL *db, const struct ph_buf *sql)
     return cli_sql_run(db, ph_buf_str(sql));
 }
 
+/* Workers read so many, drained ones too, and none beyond. */
+static enum cli_exit
+room_check(MYSQL *db)
+{
+    char          text[24];
+    struct ph_buf out   = PH_BUF_INIT(text);
+    uint64_t      count = 0;
+
+    if (!cli_sql_text(db, PH_STR("SELECT COUNT(*) FROM channel_account"), &out)
+        || !ph_str_u64(ph_buf_str(&out), UINT32_MAX, &count))
+    {
+        return CLI_FAILED;
+    }
+    return count < PH_CHANNEL_ACCOUNTS_MAX
+               ? CLI_OK
+               : cli_usage("found %d accounts, drained ones too, expected "
+                           "room for one more of %d",
+                           (int) count, PH_CHANNEL_ACCOUNTS_MAX);
+}
+
 static enum cli_exit
 account_insert(struct cli *cli, MYSQL *db, const struct account *account)
 {
@@ -368,7 +388,10 @@ account_insert(struct cli *cli, MYSQL *db, const struct account *account)
     {
         return CLI_FAILED;
     }
-    code = cli_channel_keep(db, account->channel, &account->file);
+    code = room_check(db);
+    code = code == CLI_OK
+               ? cli_channel_keep(db, account->channel, &account->file)
+               : code;
     ph_buf_byte(&sql, ',');
     cli_sql_bytes(&sql, ph_buf_str(&sealed));
     ph_buf_add(&sql, PH_STR(",UTC_TIMESTAMP(3),UTC_TIMESTAMP(3))"));

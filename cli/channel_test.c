@@ -87,7 +87,8 @@ cli_channel_tapes(struct cli *cli, const struct cli_channel_file *file,
 
     if (count <= 0 || count > TAPES_MAX) {
         free((void *) entries);
-        return cli_usage("%s: found %s tapes, expected 1 to %d files *.json",
+        return cli_usage("%s: found %s tapes, expected 1 to %d files *.json; "
+                         "`payhub channel add --no-tapes` goes without",
                          folder, count <= 0 ? "no" : "too many", TAPES_MAX);
     }
     for (int i = 0; i < count; i++) {

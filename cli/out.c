@@ -150,6 +150,17 @@ table_print(json_t *rows)
     }
 }
 
+/* values alone, one a line */
+static void
+list_print(const json_t *list)
+{
+    char memory[CELL_MAX];
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        (void) printf("  %s\n", cell_text(json_array_get(list, i), memory));
+    }
+}
+
 static void
 text_print(json_t *value)
 {
@@ -165,7 +176,11 @@ text_print(json_t *value)
     {
         if (json_is_array(member) && json_array_size(member) != 0) {
             (void) printf("%s:\n", key);
-            table_print(member);
+            if (json_is_object(json_array_get(member, 0))) {
+                table_print(member);
+            } else {
+                list_print(member);
+            }
         }
     }
 }

@@ -120,7 +120,7 @@ $(B)/bench/http/responder: $(call obj,bench/http/responder.c) $(B)/libpayhub.a
 
 # Tests of rooms beside libpayhub name the objects that they need.
 $(B)/t/test_address: $(call obj,worker/address.c)
-$(B)/t/test_worker_ask: $(call obj,$(addprefix worker/,ask.c judge.c row.c schedule.c))
+$(B)/t/test_worker_ask: $(call obj,$(addprefix worker/,ask.c judge.c judge_text.c row.c schedule.c))
 $(B)/t/test_worker_op: $(call obj,worker/op.c worker/health.c)
 $(B)/t/test_worker_wire: $(call obj,worker/wire_text.c channels/pick.c \
         channels/channel.c)
@@ -130,17 +130,17 @@ $(B)/t/test_worker_cut: $(call obj,worker/cut.c)
 $(B)/t/test_worker_batch_sql: $(call obj,$(addprefix worker/,batch_sql.c \
         sql_text.c row.c time_text.c))
 $(B)/t/test_worker_judge $(B)/t/test_worker_judge_ends: \
-        $(call obj,worker/judge.c worker/schedule.c)
+        $(call obj,worker/judge.c worker/judge_text.c worker/schedule.c)
 $(B)/t/test_worker_hook: $(call obj,worker/hook_rule.c worker/hook_endpoint.c)
 $(B)/t/test_worker_hook: LIBS_PURE += -lcurl
 $(B)/t/test_worker_refund: $(call obj,$(addprefix worker/,address.c \
-        card_number.c judge.c payment_method.c payment_request.c payment_view.c \
+        card_number.c judge.c judge_text.c payment_method.c payment_request.c payment_view.c \
         refund_judge.c refund_request.c refund_view.c request_body.c schedule.c \
         time_text.c url_check.c view.c))
 $(B)/t/test_worker_refund: LIBS_PURE += -ljansson
-$(B)/t/test_worker_refund_foreign: $(call obj,$(addprefix worker/,judge.c \
+$(B)/t/test_worker_refund_foreign: $(call obj,$(addprefix worker/,judge.c judge_text.c \
         refund_judge.c schedule.c))
-$(B)/t/test_channel_alipay_rows: $(call obj,$(addprefix worker/,judge.c \
+$(B)/t/test_channel_alipay_rows: $(call obj,$(addprefix worker/,judge.c judge_text.c \
         refund_auto.c refund_judge.c schedule.c))
 $(B)/t/test_worker_schedule: $(call obj,worker/schedule.c)
 $(B)/t/test_worker_refresh: $(call obj,worker/refresh_ids.c)
@@ -187,10 +187,15 @@ $(B)/t/signatures-driver: $(call obj,t/differential/signatures/driver.c) \
 
 # The sidecar's decoder and sums: no socket, no thread, no client library.
 SIDECAR_PURE_SRCS := $(addprefix sidecar/,count.c decoder.c event.c out.c \
-        position.c print.c rows.c sums.c table.c unpack.c value.c when.c words.c)
-$(B)/t/test_sidecar $(B)/t/replay_binlog: $(call obj,$(SIDECAR_PURE_SRCS))
-$(B)/t/test_sidecar $(B)/t/replay_binlog build/fuzz/fuzz_binlog: LIBS_PURE += -lz
-build/fuzz/fuzz_binlog: $(call fuzz_obj,$(SIDECAR_PURE_SRCS))
+        payload.c position.c print.c rows.c sums.c table.c unpack.c value.c when.c words.c)
+SIDECAR_UNITS := $(addprefix $(B)/t/,test_sidecar test_sidecar_payload \
+        replay_binlog replay_binlog_event replay_binlog_payload \
+        replay_binlog_rows)
+SIDECAR_FUZZ := $(addprefix build/fuzz/fuzz_,binlog binlog_event \
+        binlog_payload binlog_rows)
+$(SIDECAR_UNITS): $(call obj,$(SIDECAR_PURE_SRCS))
+$(SIDECAR_UNITS) $(SIDECAR_FUZZ): LIBS_PURE += -lz -lzstd
+$(SIDECAR_FUZZ): $(call fuzz_obj,$(SIDECAR_PURE_SRCS))
 
 # The worker's cutter of frames.
 $(B)/t/replay_cut: $(call obj,worker/cut.c)

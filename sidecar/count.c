@@ -7,6 +7,7 @@
 #include "sidecar/count.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "libpayhub/domain/counter.h"
@@ -14,6 +15,7 @@
 #include "sidecar/when.h"
 
 #define TABLE PH_STR("payment")
+#define UNDO_FIRST 1024
 
 enum slot {
     SLOT_CHANNEL,
@@ -136,6 +138,11 @@ count_begin(void *context, struct bl_decoder *decoder,
     if (count->sums == NULL) {
         return bl_refuse(decoder, "stopped");
     }
+    count->xids_at_begin    = count->sums->xids;
+    count->pending_at_begin = count->sums->has_pending;
+    count->undo_used        = 0;
+    count->undo_lost        = false;
+    count->was_cut          = false;
     if (count->unsure != NULL) {
         unsure_note(count->sums, count->unsure);
         count->unsure = NULL;
@@ -165,6 +172,37 @@ rc_refuse(struct bl_decoder *decoder, enum ph_rc rc)
                            "schema/0001_core.sql, or a sum beyond 64 bits");
 }
 
+static void
+undo_note(struct bl_count *count, struct bl_undo entry)
+{
+    if (count->undo_used == count->undo_size) {
+        size_t size = count->undo_size == 0 ? UNDO_FIRST : count->undo_size * 2;
+        struct bl_undo *more
+            = size > BL_UNDO_MAX
+                  ? NULL
+                  : realloc(count->undo, size * sizeof(*count->undo));
+
+        if (more == NULL) {
+            count->undo_lost = true;
+            return;
+        }
+        count->undo      = more;
+        count->undo_size = size;
+    }
+    count->undo[count->undo_used++] = entry;
+}
+
+static enum ph_rc
+cell_add(struct bl_count *count, uint64_t key, int64_t n, int64_t amount)
+{
+    enum ph_rc rc = bl_cells_add(&count->sums->cells, key, n, amount);
+
+    if (rc == PH_OK) {
+        undo_note(count, (struct bl_undo){ key, n, amount });
+    }
+    return rc;
+}
+
 static enum ph_rc
 account_add(struct bl_count *count, struct ph_str account, uint32_t minute,
             unsigned which, int64_t sign)
@@ -173,10 +211,10 @@ account_add(struct bl_count *count, struct ph_str account, uint32_t minute,
     enum ph_rc rc = bl_sums_account(count->sums, account, &dim);
 
     return rc != PH_OK ? rc
-                       : bl_cells_add(&count->sums->cells,
-                                      bl_cell_key(minute, which, count->xa, dim)
-                                          | BL_CELL_ACCOUNT,
-                                      sign, 0);
+                       : cell_add(count,
+                                  bl_cell_key(minute, which, count->xa, dim)
+                                      | BL_CELL_ACCOUNT,
+                                  sign, 0);
 }
 
 /* Adds the happening `which` of an image, times `sign`. */
@@ -204,9 +242,8 @@ happening_add(struct bl_count *count, struct bl_decoder *decoder,
         /* -INT64_MIN does not fit; no amount comes near it */
         rc = amount == INT64_MIN
                  ? PH_E_RANGE
-                 : bl_cells_add(&count->sums->cells,
-                                bl_cell_key(minute, which, count->xa, dim),
-                                sign, sign * amount);
+                 : cell_add(count, bl_cell_key(minute, which, count->xa, dim),
+                            sign, sign * amount);
     }
     if (rc == PH_OK && ph_counter_happenings[which].is_end) {
         rc = account_add(count, value[SLOT_ACCOUNT], minute, which, sign);
@@ -407,7 +444,10 @@ count_end(void *context, struct bl_decoder *decoder, enum bl_end how)
     uint64_t              at_ms = (uint64_t) decoder->head.time_s * 1000;
 
     if (sums == NULL) {
-        return true; /* the end of what a file began with */
+        /* what a file began with may end; what was left out may not */
+        return !count->was_cut
+               || bl_refuse(decoder, "a transaction that was taken as cut off "
+                                     "ends after all");
     }
     if (how == BL_END_XA_COMMIT || how == BL_END_XA_ROLLBACK) {
         sums->xid[count->xa - 1].is_resolved  = true;
@@ -428,6 +468,50 @@ count_end(void *context, struct bl_decoder *decoder, enum bl_end how)
     return true;
 }
 
+/*
+ * Takes back what the transaction has added: the batch holds whole ones
+ * before it, and the position does not move.
+ */
+static bool
+count_abort(void *context, struct bl_decoder *decoder)
+{
+    struct bl_count *count = context;
+    struct bl_sums  *sums  = count->sums;
+
+    if (sums == NULL) {
+        return true;
+    }
+    if (count->undo_lost) {
+        return bl_refuse(decoder, "the transaction before it was cut off by a "
+                                  "crash and is too large to be left out");
+    }
+    for (size_t i = count->undo_used; i-- != 0;) {
+        const struct bl_undo *undo = &count->undo[i];
+
+        if (bl_cells_add(&sums->cells, undo->key, -undo->count, -undo->amount)
+            != PH_OK) {
+            return bl_refuse(decoder, "a sum went beyond 64 bits");
+        }
+    }
+    sums->xids        = count->xids_at_begin;
+    sums->has_pending = count->pending_at_begin;
+    count->sums       = NULL;
+    count->was_cut    = true;
+    if (count->cut != NULL) {
+        count->cut(decoder);
+    }
+    count->batches.end(count->batches.context);
+    return true;
+}
+
+void
+bl_count_deinit(struct bl_count *count)
+{
+    free(count->undo);
+    count->undo      = NULL;
+    count->undo_size = 0;
+}
+
 struct bl_visitor
 bl_count_visitor(struct bl_count *count)
 {
@@ -438,5 +522,6 @@ bl_count_visitor(struct bl_count *count)
                                 .row      = count_row,
                                 .query    = count_query,
                                 .end      = count_end,
+                                .abort    = count_abort,
                                 .incident = count_incident };
 }

@@ -4,6 +4,8 @@
  * A transaction of MariaDB begins with its GTID event.  It ends with XID,
  * with the statement COMMIT or ROLLBACK (engines without transactions), with
  * XA_PREPARE, or, when the GTID says standalone, with its one statement.
+ * A transaction never goes on in another file: one that is open when a file
+ * begins was cut off by a crash, and recovery has rolled it back.
  */
 #include "sidecar/decoder.h"
 
@@ -30,6 +32,7 @@ bl_decoder_deinit(struct bl_decoder *decoder)
 {
     bl_tables_clear(&decoder->tables);
     bl_unpacker_deinit(&decoder->unpacker);
+    bl_payload_deinit(&decoder->payload);
     free(decoder->before);
     free(decoder->after);
 }
@@ -75,6 +78,15 @@ transaction_end(struct bl_decoder *decoder, enum bl_end how)
 }
 
 static bool
+transaction_abort(struct bl_decoder *decoder)
+{
+    const struct bl_visitor *visitor = &decoder->visitor;
+
+    decoder->in_transaction = false;
+    return visitor->abort == NULL || visitor->abort(visitor->context, decoder);
+}
+
+static bool
 format_take(struct bl_decoder *decoder, struct ph_str event)
 {
     struct bl_format format;
@@ -92,7 +104,7 @@ format_take(struct bl_decoder *decoder, struct ph_str event)
     decoder->format     = format;
     decoder->has_format = true;
     bl_tables_clear(&decoder->tables);
-    return true;
+    return !decoder->in_transaction || transaction_abort(decoder);
 }
 
 static bool
@@ -287,10 +299,6 @@ static bool
 refuse_type(struct bl_decoder *decoder)
 {
     switch (decoder->head.type) {
-    case BL_TRANSACTION_PAYLOAD:
-        return bl_refuse(decoder, "compressed transactions of MySQL are not "
-                                  "read; SET GLOBAL "
-                                  "binlog_transaction_compression = OFF");
     case BL_ENCRYPTION: /* a server that decrypts marks it as ignorable */
         return decoder->head.flags & BL_HEAD_IGNORABLE
                || bl_refuse(decoder,
@@ -325,10 +333,14 @@ incident_take(struct bl_decoder *decoder, struct ph_cur body)
            || visitor->incident(visitor->context, decoder);
 }
 
+static bool payload_take(struct bl_decoder *decoder, struct ph_cur body);
+
 static bool
 event_take(struct bl_decoder *decoder, struct ph_cur body)
 {
     switch (decoder->head.type) {
+    case BL_TRANSACTION_PAYLOAD:
+        return payload_take(decoder, body);
     case BL_GTID:
         return gtid_take(decoder, body);
     case BL_TABLE_MAP:
@@ -353,6 +365,62 @@ event_take(struct bl_decoder *decoder, struct ph_cur body)
         return bl_type_is_rows(decoder->head.type) ? rows_take(decoder, body)
                                                    : refuse_type(decoder);
     }
+}
+
+/* What frames files and transactions stands outside of payloads. */
+static bool
+type_is_packable(uint8_t type)
+{
+    switch (type) {
+    case BL_START_V3:
+    case BL_ROTATE:
+    case BL_FORMAT:
+    case BL_GTID:
+    case BL_TRANSACTION_PAYLOAD:
+        return false;
+    default:
+        return true;
+    }
+}
+
+/* An event of a payload: no checksum, and an end position of nowhere. */
+static bool
+inner_take(void *context, struct ph_str event)
+{
+    struct bl_decoder *decoder = context;
+    struct bl_head    *head    = &decoder->head;
+    uint32_t           end_pos = head->end_pos;
+    struct ph_cur      cur;
+
+    ph_cur_init(&cur, event);
+    if (!bl_head_read(&cur, head)) {
+        return bl_refuse(decoder, "its length is impossible");
+    }
+    head->end_pos = end_pos;
+    decoder->events++;
+    if (!type_is_packable(head->type)) {
+        return bl_refuse(decoder, "it cannot be part of a payload");
+    }
+    if (ph_cur_left(&cur) < (size_t) decoder->format.head_len - BL_HEAD_LEN) {
+        return bl_refuse(decoder, "its length is impossible");
+    }
+    cur.ptr += decoder->format.head_len - BL_HEAD_LEN;
+    return event_take(decoder, cur);
+}
+
+static bool
+payload_take(struct bl_decoder *decoder, struct ph_cur body)
+{
+    struct bl_head head = decoder->head;
+    const char    *why  = NULL;
+
+    bool ok
+        = bl_payload_walk(&decoder->payload, body, inner_take, decoder, &why);
+    if (!ok && why == NULL) {
+        return false; /* the event that was refused has said so */
+    }
+    decoder->head = head;
+    return ok || bl_refuse(decoder, why);
 }
 
 bool

@@ -7,6 +7,7 @@
  * that nobody hears of is worse than a stop.
  *
  *   GTID -> begin   rows -> row...   query   XID, COMMIT, XA PREPARE -> end
+ *   FORMAT_DESCRIPTION of the next file in a transaction -> abort
  *
  * Pure but for its memory; one thread.
  */
@@ -14,6 +15,7 @@
 #define SIDECAR_DECODER_H
 
 #include "libpayhub/base/buf.h"
+#include "sidecar/payload.h"
 #include "sidecar/rows.h"
 #include "sidecar/unpack.h"
 
@@ -54,6 +56,9 @@ struct bl_visitor {
     bool (*query)(void *context, struct bl_decoder *decoder,
                   const struct bl_query *query);
     bool (*end)(void *context, struct bl_decoder *decoder, enum bl_end how);
+    /* the server crashed before it had written the end, and undid what the
+     * transaction did; may be NULL */
+    bool (*abort)(void *context, struct bl_decoder *decoder);
     /* the server lost events and says so; may be NULL */
     bool (*incident)(void *context, struct bl_decoder *decoder);
 };
@@ -64,6 +69,7 @@ struct bl_decoder {
     bool               has_format;
     struct bl_tables   tables;
     struct bl_unpacker unpacker;
+    struct bl_payload  payload;
     struct bl_head     head; /* of the current event */
     struct bl_gtid     gtid; /* of the current transaction */
     char               xid[BL_XID_MAX];

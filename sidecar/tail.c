@@ -50,6 +50,22 @@ alarm_log(const struct bl_decoder *decoder, const char *what)
            { "position", ph_log_i64(decoder->head.end_pos) });
 }
 
+/* Nothing is lost: the server that crashed has rolled it back. */
+static void
+cut_log(const struct bl_decoder *decoder)
+{
+    char          memory[64];
+    struct ph_buf gtid = PH_BUF_INIT(memory);
+
+    ph_buf_u64(&gtid, decoder->gtid.domain);
+    ph_buf_byte(&gtid, '-');
+    ph_buf_u64(&gtid, decoder->gtid.server_id);
+    ph_buf_byte(&gtid, '-');
+    ph_buf_u64(&gtid, decoder->gtid.seq);
+    ph_log(PH_LOG_WARN, "transaction_cut", { "gtid", ph_buf_str(&gtid) },
+           { "before_file", ph_str_z(decoder->file) });
+}
+
 bool
 bl_tail_init(struct bl_tail *tail, const struct ph_conf *conf, bool to_the_end,
              struct ph_buf *why)
@@ -64,6 +80,7 @@ bl_tail_init(struct bl_tail *tail, const struct ph_conf *conf, bool to_the_end,
     tail->count.database = ph_str_z(ph_conf_text(conf, PH_CONF_store_database));
     tail->count.batches  = (struct bl_batches){ tail, batch_begin, batch_end };
     tail->count.alarm    = alarm_log;
+    tail->count.cut      = cut_log;
     struct bl_visitor visitor = bl_count_visitor(&tail->count);
     if (!bl_sink_init(&tail->sink, conf, why)) {
         return false;
@@ -82,6 +99,7 @@ void
 bl_tail_deinit(struct bl_tail *tail)
 {
     bl_decoder_deinit(&tail->decoder);
+    bl_count_deinit(&tail->count);
     bl_queue_deinit(&tail->queue);
     bl_stream_deinit(&tail->stream);
     bl_sink_deinit(&tail->sink);
@@ -241,7 +259,8 @@ stream_read(struct bl_tail *tail, const struct bl_position *position)
 
     if (rc == BL_STREAM_OK) {
         bl_decoder_reset(&tail->decoder, tail->stream.checksum);
-        tail->count.sums = NULL;
+        tail->count.sums    = NULL;
+        tail->count.was_cut = false;
         ph_log(PH_LOG_INFO, "streaming",
                { "from", ph_str_z(tail->sink.stored) },
                { "epoch", ph_log_i64((int64_t) tail->sink.epoch) });

@@ -16,7 +16,7 @@
 #include "worker/share.h"
 #include "worker/worker.h"
 
-#define WK_ACCOUNTS_MAX 4096
+#define WK_ACCOUNTS_MAX PH_CHANNEL_ACCOUNTS_MAX
 
 struct wk_channel;
 

@@ -16,53 +16,6 @@ struct judging {
     struct wk_verdict              *verdict;
 };
 
-struct ph_str
-wk_action_text(enum ph_action_type action)
-{
-    static const struct ph_str texts[] = {
-        [PH_ACTION_NONE]          = PH_STR_INIT("none"),
-        [PH_ACTION_QR_CODE]       = PH_STR_INIT("qr_code"),
-        [PH_ACTION_REDIRECT]      = PH_STR_INIT("redirect"),
-        [PH_ACTION_FORM]          = PH_STR_INIT("form"),
-        [PH_ACTION_APP]           = PH_STR_INIT("app"),
-        [PH_ACTION_JSAPI]         = PH_STR_INIT("jsapi"),
-        [PH_ACTION_CLIENT_SECRET] = PH_STR_INIT("client_secret"),
-    };
-
-    return (size_t) action < PH_COUNT(texts) ? texts[action] : texts[0];
-}
-
-bool
-wk_number_is_plain(struct ph_str number)
-{
-    for (size_t i = 0; i < number.len; i++) {
-        if (number.ptr[i] <= 0x20 || number.ptr[i] > 0x7e) {
-            return false;
-        }
-    }
-    return number.len <= WK_NUMBER_MAX;
-}
-
-struct ph_str
-wk_source_text(enum wk_source source)
-{
-    return source == WK_SOURCE_ANSWER   ? PH_STR("answer")
-           : source == WK_SOURCE_NOTICE ? PH_STR("notice")
-                                        : PH_STR("query");
-}
-
-struct ph_str
-wk_text_cut(struct ph_str text, size_t len_max)
-{
-    while (text.len > len_max || ph_str_utf8_count(text) == SIZE_MAX) {
-        if (text.len == 0) {
-            break;
-        }
-        text.len--; /* never through the middle of a character */
-    }
-    return text;
-}
-
 /* ---- marks ---- */
 
 void
@@ -460,13 +413,22 @@ look_in_ms(const struct judging *it, int64_t usual_ms)
     return it->result->is_hint ? LOOK_AT_ONCE_MS : usual_ms;
 }
 
+/* The create that is on its way tells more, also that nothing came of it. */
+static bool
+is_hint_of_sent(const struct judging *it)
+{
+    return it->result->is_hint && it->attempt->status == PH_ATTEMPT_SENT;
+}
+
 static void
 judge_wait_user(struct judging *it)
 {
     struct ph_str shown    = it->attempt->action_type;
     bool          is_first = shown.len == 0 || ph_str_eq(shown, PH_STR("none"));
 
-    if (it->attempt->status == PH_ATTEMPT_CLOSING) { /* as if not yet asked */
+    if (it->attempt->status == PH_ATTEMPT_CLOSING /* as if not yet asked */
+        || is_hint_of_sent(it))
+    {
         trade_keep(it);
         it->verdict->look_in_ms = look_in_ms(it, it->rules->unknown_first_ms);
         return;
@@ -495,7 +457,7 @@ judge_unknown(struct judging *it)
         return;
     }
     /* Silence about what was known before changes nothing. */
-    if (it->attempt->status == PH_ATTEMPT_SENT) {
+    if (it->attempt->status == PH_ATTEMPT_SENT && !is_hint_of_sent(it)) {
         (void) attempt_step(it, PH_ATTEMPT_UNKNOWN);
         attempt_error(it, PH_ERROR_CHANNEL_UNKNOWN);
     }

@@ -24,7 +24,7 @@ entry_next(struct ph_cur *cur, struct entry *entry)
     at                 = ph_cur_le(cur, TIME_LEN);
     entry->at_ms       = at / 2;
     entry->is_answered = at % 2 != 0;
-    return !cur->failed;
+    return !cur->failed && entry->digest.ptr != NULL;
 }
 
 /* false = no SHA-256 */

@@ -68,6 +68,15 @@ ask_on_settled(struct wk_refund_settle *settle)
     ask_end(ask);
 }
 
+/* What to judge by after a question: it, or the refusal that it bears out. */
+static const struct ph_channel_result *
+result_of(const struct wk_refund_ask *ask)
+{
+    return ask->has_refusal && ask->op.result.class == PH_RESULT_NOT_FOUND
+               ? &ask->refusal
+               : &ask->op.result;
+}
+
 /* Only the answer to the first call may say that nothing was sent. */
 static void
 ask_on_op(struct wk_op *op)
@@ -76,23 +85,32 @@ ask_on_op(struct wk_op *op)
     struct wk_refund_settle *settle = &ask->settle;
 
     ask->was_asked = true;
-    *settle        = (struct wk_refund_settle){
-               .worker   = ask->worker,
-               .account  = ask->account,
-               .arena    = ask->arena,
-               .rows     = ask->rows,
-               .evidence = { .source = op->kind == PH_OP_REFUND && !ask->has_repeated
-                                           ? WK_SOURCE_ANSWER
-                                           : WK_SOURCE_QUERY,
-                             .result = &op->result,
-                             .fence  = ask->lock.fence,
-                             .config_error = op->config_error,
-                             /* the row outlives the operation */
-                             .state = ph_arena_dup(
-                                 ask->arena, ph_str_make((const char *) op->state,
-                                                         op->state_len)) },
-               .done     = ask_on_settled,
-               .data     = ask
+    if (op->kind == PH_OP_REFUND && ask->has_repeated
+        && (op->result.class == PH_RESULT_FAILED
+            || op->result.class == PH_RESULT_CLOSED))
+    {
+        ask->has_refusal = true;
+        ask->refusal     = op->result;
+        ask_call(ask, PH_OP_REFUND_QUERY);
+        return;
+    }
+    *settle = (struct wk_refund_settle){
+        .worker   = ask->worker,
+        .account  = ask->account,
+        .arena    = ask->arena,
+        .rows     = ask->rows,
+        .evidence = { .source = op->kind == PH_OP_REFUND && !ask->has_repeated
+                                    ? WK_SOURCE_ANSWER
+                                    : WK_SOURCE_QUERY,
+                      .result = result_of(ask),
+                      .fence  = ask->lock.fence,
+                      .config_error = op->config_error,
+                      /* the row outlives the operation */
+                      .state = ph_arena_dup(
+                          ask->arena, ph_str_make((const char *) op->state,
+                                                  op->state_len)) },
+        .done     = ask_on_settled,
+        .data     = ask
     };
     if (op->has_digest) {
         settle->evidence.digest

@@ -4,6 +4,8 @@
  * A refund that payhub owes and has not begun is begun here: moved to
  * `processing` in a commit of its own, then called.  Any other is queried; one
  * of which the channel twice knew nothing is sent again, with the same number.
+ * When that one is refused the first may be the cause: the refusal counts when
+ * the channel, asked once more, still knows nothing of it.
  * @thread loop.
  */
 #ifndef WK_REFUND_ASK_H
@@ -28,15 +30,17 @@ struct wk_refund_ask {
     bool was_locked; /* somebody else works on the order */
 
     /* private */
-    struct wk_account      *account;
-    struct wk_lock          lock;
-    struct wk_store_job     store;
-    struct wk_want          want;
-    struct wk_refund        before;
-    bool                    has_begun; /* `processing` is committed by us */
-    bool                    has_repeated;
-    struct wk_op            op;
-    struct wk_refund_settle settle;
+    struct wk_account       *account;
+    struct wk_lock           lock;
+    struct wk_store_job      store;
+    struct wk_want           want;
+    struct wk_refund         before;
+    bool                     has_begun; /* `processing` is committed by us */
+    bool                     has_repeated;
+    bool                     has_refusal; /* of the repeated one: */
+    struct ph_channel_result refusal;
+    struct wk_op             op;
+    struct wk_refund_settle  settle;
 };
 
 void wk_refund_ask_start(struct wk_refund_ask *ask);

@@ -210,8 +210,6 @@ echo_check(struct compile *c, const struct declared_told *told)
         { "seller", &told->seller },
         { "app", &told->app },
         { "order_number", &told->order_number },
-        { "status",
-          told->status != NULL ? &told->status->from : &told->number },
     };
 
     for (size_t i = 0; i < PH_COUNT(rows); i++) {
@@ -224,7 +222,9 @@ echo_check(struct compile *c, const struct declared_told *told)
                                "one that is signed");
         }
     }
-    return true;
+    return told->status == NULL || !apart_is_unsigned(c, &told->status->from)
+           || check_fault(c, "status", "a member that is skipped",
+                          "one that is signed");
 }
 
 bool
@@ -415,8 +415,7 @@ told_lacking(const struct ph_declared *file, const struct declared_told *told)
     const char *const *currencies = file->channel.currencies;
     const bool         has_one    = currencies != NULL && currencies[1] == NULL;
 
-    return !told->number.is_set                          ? "number"
-           : !told->amount.is_set                        ? "amount"
+    return !told->amount.is_set                          ? "amount"
            : !told->currency.is_set && !has_one          ? "currency"
            : !told->seller.is_set && file->seller.is_set ? "seller"
            : !told->app.is_set && file->app.is_set       ? "app"

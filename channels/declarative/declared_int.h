@@ -21,8 +21,6 @@
 #define DECLARED_READS_MAX 128    /* names of members that the file reads */
 #define DECLARED_WINDOW_MAX 86400 /* s */
 
-/* ---- templates ---- */
-
 /* Rows of sources.def; the bits tell where a source may be named. */
 enum declared_source_kind {
     SOURCE_NONE = 0,

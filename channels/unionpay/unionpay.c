@@ -196,6 +196,12 @@ notice(const struct ph_channel_account *account,
     if (rc != PH_OK) {
         return rc;
     }
+    /* UnionPay signs for every merchant: another one's says nothing here */
+    if (said.mer_id.len != 0
+        && !ph_str_eq(said.mer_id, account->values[UNION_MER_ID]))
+    {
+        return PH_E_RANGE;
+    }
     *out = (struct ph_channel_notice_out){ 0 };
     return union_notice_judge(&said, arena, out);
 }

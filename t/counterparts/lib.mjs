@@ -85,6 +85,8 @@ export class Books {
   }
 }
 
+const turn = () => new Promise(resolve => setImmediate(resolve))
+
 function body (request) {
   return new Promise((resolve, reject) => {
     const parts = []
@@ -111,6 +113,7 @@ export class Counterpart {
     this.knobs = [] /* {op, fault, times, ms} */
     this.sent = new Map() /* the last notice by "number/refund" */
     this.refused = [] /* what the SDK did not accept */
+    this.gone = 0 /* requests whose client had left */
     this.notices = [] /* {number, refund, bend, status, body} */
     this.seen = [] /* {op, number, fault, at, http, agent} */
   }
@@ -228,7 +231,7 @@ export class Counterpart {
       case '/_books':
         return this.books
       case '/_seen':
-        return { seen: this.seen, refused: this.refused, notices: this.notices }
+        return { seen: this.seen, refused: this.refused, gone: this.gone, notices: this.notices }
       default:
         return (await this.channel.door?.(path, asked, this)) ?? { error: 'no such door' }
     }
@@ -246,11 +249,15 @@ export class Counterpart {
       reply.writeHead(200, { 'content-type': 'application/json' }).end(text)
       return
     }
-    /* who gave up before it was begun has asked nothing: what comes of a busy
-     * machine must not look like a request that took minutes on its way */
-    await new Promise(resolve => setImmediate(resolve))
+    /* Who gave up before it was begun has asked nothing: on a busy machine a
+     * connection can wait here longer than its client does, and answers to
+     * queries on another may come first.  The end of what came is read one turn
+     * of the loop behind it. */
+    await turn()
+    await turn()
     const link = request.stream ?? request.socket
     if (link.destroyed || link.closed || (!request.stream && link.readableEnded)) {
+      this.gone++
       return
     }
     let answer

@@ -199,7 +199,7 @@ def tapes(number):
     """One that is read, to see that the others would be."""
     return [tape(plain(number, "PAID"), {
         "class": "succeeded", "number": number, "amount": 8888,
-        "currency": "CNY"})] + [
+        "currency": "CNY", "seller": "shop-7"})] + [
         tape(text, {"class": "unknown", "error_class": "unreadable"})
         for target in targets()
         for text in entities(target, number, "PAID").values()]

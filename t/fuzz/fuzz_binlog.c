@@ -84,6 +84,7 @@ count_walk(struct ph_str bytes, uint64_t printed)
     FUZZ_HOLDS(!ok || decoder.events >= printed);
     words_walk();
     bl_decoder_deinit(&decoder);
+    bl_count_deinit(&count);
     bl_sums_deinit(&fuzz_sums);
 }
 

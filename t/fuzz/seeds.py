@@ -445,6 +445,72 @@ def declared_files():
         put("declared_file", pathlib.Path(path).stem, short.encode())
 
 
+
+def binlog_events(name):
+    """(type, body) of each event of a file without checksums."""
+    data, at = (ROOT / "t/data/binlog" / name).read_bytes(), 4
+    while at < len(data):
+        length = int.from_bytes(data[at + 9:at + 13], "little")
+        body = data[at + 19:at + length]
+        # the FORMAT_DESCRIPTION has a checksum whatever it says
+        yield data[at + 4], body[:-4] if data[at + 4] == 15 else body
+        at += length
+
+
+def zstd_stored(raw):
+    """A zstd frame of one stored block."""
+    return (b"\x28\xb5\x2f\xfd\xa0" + len(raw).to_bytes(4, "little")
+            + (len(raw) << 3 | 1).to_bytes(3, "little") + raw)
+
+
+def lenenc(number):
+    return b"\xfe" + number.to_bytes(8, "little")
+
+
+def payload(packed, algorithm, raw):
+    return (bytes([2, 1, algorithm]) if algorithm == 0
+            else bytes([2, 3, 252, algorithm, 0])) + \
+        b"\x03\x09" + lenenc(raw) + b"\x01\x09" + lenenc(len(packed)) + \
+        b"\0" + packed
+
+
+def binlog_parts():
+    head = bytes([1, 0, 0, 0, 30, 7, 0, 0, 0, 20, 0, 0, 0, 4, 3, 2, 1, 0, 0])
+    put("binlog_event", "head", b"\0" + head)
+    for i, text in enumerate(("0-1-100", "7-2-5,0-1-1", "4294967295-4294967295-"
+                              "18446744073709551615", "0-1-2-3", "0-1-2,")):
+        put("binlog_event", f"position-{i}", b"\2" + text.encode())
+    inner = b""
+    for name in ("payments-plain.binlog", "types-plain.binlog",
+                 "compressed-plain.binlog"):
+        short, table = name.split("-")[0], b""
+        for i, (kind, body) in enumerate(binlog_events(name)):
+            if kind in (2, 4, 18, 162):
+                way = {162: 1, 2: 4, 18: 5, 4: 6}[kind]
+                put("binlog_event", f"{short}-{i}", bytes([way]) + body)
+            elif kind == 19:
+                table = body
+            elif 23 <= kind <= 32 or 166 <= kind <= 171:
+                put("binlog_rows", f"{short}-{i}", bytes([kind])
+                    + len(table).to_bytes(2, "little") + table + body)
+            if short == "payments" and kind in (2, 16, 19, 23, 24, 25):
+                inner += (bytes(4) + bytes([kind, 1, 0, 0, 0])
+                          + (len(body) + 19).to_bytes(4, "little") + bytes(6)
+                          + body)
+    packed = zstd_stored(inner)
+    rows = {"stored": payload(packed, 0, len(inner)),
+            "none": payload(inner, 255, len(inner)),
+            "raw-less": payload(packed, 0, len(inner) - 1),
+            "raw-more": payload(packed, 0, len(inner) + 1),
+            "raw-giant": payload(packed, 0, 1 << 40),
+            "other": payload(packed, 1, len(inner)),
+            "cut": payload(packed[:-9], 0, len(inner)),
+            "twice": payload(packed + packed, 0, 2 * len(inner)),
+            "empty": payload(b"", 0, 0)}
+    for name, data in rows.items():
+        put("binlog_payload", name, data)
+
+
 frames()
 cuts()
 lists()
@@ -454,6 +520,7 @@ signatures()
 amounts()
 configurations()
 civil()
+binlog_parts()
 forms()
 members()
 xml()

@@ -23,6 +23,7 @@ END_S = 10
 PAUSE_MAX_S = 0.2
 LOG_CHARS = 3000
 DETAIL_LINES = 40
+LOG_SIZE = "--innodb-log-file-size=16M"
 
 
 def program(name):
@@ -216,6 +217,7 @@ class Private:
                          "--skip-test-db", "--datadir=" + self.path("data"),
                          "--tmpdir=" + self.path("tmp"),
                          "--auth-root-authentication-method=normal",
+                         LOG_SIZE,  # as the server has it, not 96 MiB
                          "--force"])  # the host's name need not resolve
         if made.returncode != 0:
             sys.exit(made.stdout + made.stderr)
@@ -230,7 +232,7 @@ class Private:
             "--datadir=" + self.path("data"),
             "--tmpdir=" + self.path("tmp"),
             "--socket=" + self.path("db.sock"),
-            "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=16M",
+            "--innodb-buffer-pool-size=32M", LOG_SIZE,
             "--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF",
             "--max-connections=64", "--server-id=1", "--log-bin=binlog",
             "--binlog-format=ROW", "--binlog-row-image=FULL",

@@ -36,7 +36,7 @@ XML_FILE = {
         "verify": {"of": "{body}", "alg": "hmac_sha256", "key": "account.key",
                    "signature": "{header.Sign|unhex}"},
         "number": "{in.no}", "amount": "{in.sum|parse_decimal}",
-        "currency": "{in.cur}",
+        "currency": "{in.cur}", "seller": "{in.shop}",
         "status": {"from": "{in.state}", "map": {"OPEN": "wait_user"}},
         "action": {"type": "qr_code", "data": "{in.qr}"}},
     "notice": {
@@ -73,6 +73,7 @@ class Gateway:
     def __init__(self):
         self.calls, gateway = [], self
         self.xml = None  # the next answers of rowxml
+        self.unit, self.is_captured = None, False  # of PayPal's last order
 
         class Handler(payhub_peer.Handler):
             def do_GET(self):
@@ -112,12 +113,14 @@ class Gateway:
         if path.startswith("/paypal/v1/notifications/certs/"):
             return 200, read("paypal/webhook_cert.pem").encode(), ()
         if path == "/paypal/v2/checkout/orders":
-            unit = json.loads(body)["purchase_units"][0]
-            return 201, json.dumps({
-                "id": "5O1", "status": "CREATED", "intent": "CAPTURE",
-                "purchase_units": [unit], "links": [
-                    {"rel": "payer-action", "href": "https://www.paypal.com/x",
-                     "method": "GET"}]}).encode(), ()
+            self.unit = json.loads(body)["purchase_units"][0]
+            return 201, self.paypal_order("CREATED", self.unit), ()
+        if path == "/paypal/v2/checkout/orders/5O1" and self.is_captured:
+            capture = {"id": "2G" + self.unit["custom_id"][1:17],
+                       "status": "COMPLETED", "amount": self.unit["amount"],
+                       "custom_id": self.unit["custom_id"]}
+            return 200, self.paypal_order("COMPLETED", {
+                **self.unit, "payments": {"captures": [capture]}}), ()
         if path == "/amberbank/orders":
             asked = json.loads(body)
             said = {"at": int(time.time()), "code": "0", "no": asked["no"],
@@ -131,6 +134,14 @@ class Gateway:
                     {"no": number, "state": "OPEN", "qr": "row://1"})
             return 200, data, [("Sign", mac(DECLARED_KEY, data))]
         return 500, b"", ()
+
+    @staticmethod
+    def paypal_order(status, unit):
+        return json.dumps({
+            "id": "5O1", "status": status, "intent": "CAPTURE",
+            "purchase_units": [unit], "links": [
+                {"rel": "payer-action", "href": "https://www.paypal.com/x",
+                 "method": "GET"}]}).encode()
 
 
 # ---- how each of them signs ----

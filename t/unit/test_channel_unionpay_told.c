@@ -195,6 +195,25 @@ test_echoes(void **state)
     t_same(result.currency, PH_STR("840"));
 }
 
+/* UnionPay signs for every merchant alike: whoever is one could have a notice
+ * about a number of ours sent to our address. */
+static void
+test_notice_of_another_merchant(void **state)
+{
+    struct ph_channel_notice_out out;
+
+    (void) state;
+    paid("00");
+    tell("merId", "777290058110099");
+    told_sign(KEYS "acpsign_pkcs8.pem");
+    ph_arena_reset(&arena);
+    assert_int_equal(noticed(&account, told_form(), NULL, &out), PH_E_RANGE);
+    tell("merId", MER_ID);
+    told_sign(KEYS "acpsign_pkcs8.pem");
+    ph_arena_reset(&arena);
+    assert_int_equal(noticed(&account, told_form(), NULL, &out), PH_OK);
+}
+
 /* The answer to another kind of request is none to this one. */
 static void
 test_other_answers(void **state)
@@ -449,6 +468,7 @@ main(void)
         cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_odd_values),
         cmocka_unit_test(test_echoes),
+        cmocka_unit_test(test_notice_of_another_merchant),
         cmocka_unit_test(test_other_answers),
         cmocka_unit_test(test_defects),
         cmocka_unit_test(test_kinds_of_notices),

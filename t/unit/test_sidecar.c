@@ -331,7 +331,108 @@ test_file(void **state)
     assert_true(file_sums.xid[1].is_resolved);
     assert_false(file_sums.xid[1].is_committed);
     bl_decoder_deinit(&decoder);
+    bl_count_deinit(&count);
     bl_sums_deinit(&file_sums);
+}
+
+static int64_t
+cell_count(const struct bl_cells *cells, uint64_t key)
+{
+    for (size_t i = 0; i < cells->size; i++) {
+        if (cells->cell[i].key == key) {
+            return cells->cell[i].count;
+        }
+    }
+    return 0;
+}
+
+/* what Redis would hear of both is the same */
+static bool
+sums_same(const struct bl_sums *a, const struct bl_sums *b)
+{
+    for (size_t i = 0; i < a->cells.size; i++) {
+        uint64_t key = a->cells.cell[i].key;
+
+        if (key != 0 && a->cells.cell[i].count != cell_count(&b->cells, key)) {
+            return false;
+        }
+    }
+    return a->xids == b->xids && a->has_pending == b->has_pending
+           && a->transactions == b->transactions
+           && a->row_changes == b->row_changes;
+}
+
+static unsigned cuts;
+
+static void
+cut_heard(const struct bl_decoder *decoder)
+{
+    (void) decoder;
+    cuts++;
+}
+
+/* file_sums of the first `len` bytes of the file and then its FORMAT again */
+static bool
+cut_count(struct ph_str file, size_t len, size_t format_len, bool *was_open)
+{
+    static struct bl_decoder decoder;
+    struct bl_count count = { .batches  = { NULL, file_begin, file_end },
+                              .database = PH_STR("payhub"),
+                              .cut      = cut_heard };
+
+    bl_sums_clear(&file_sums);
+    struct bl_visitor visitor = bl_count_visitor(&count);
+    assert_true(bl_decoder_init(&decoder, &visitor, 0));
+    bool ok   = bl_bytes_decode(&decoder, ph_str_make(file.ptr, len));
+    *was_open = decoder.in_transaction;
+    ok = ok && bl_decode(&decoder, ph_str_make(file.ptr + 4, format_len));
+    bl_decoder_deinit(&decoder);
+    bl_count_deinit(&count);
+    return ok;
+}
+
+/*
+ * A file that a crash has cut between any two events counts as it did before
+ * the transaction that has no end.
+ */
+static void
+test_cut(void **state)
+{
+    struct ph_str  file       = t_file("t/data/binlog/payments.binlog");
+    size_t         format_len = 0;
+    size_t         open       = 0;
+    struct bl_sums whole;
+    struct ph_cur  cur;
+
+    (void) state;
+    cuts = 0;
+    assert_true(bl_sums_init(&file_sums) && bl_sums_init(&whole));
+    ph_cur_init(&cur, file);
+    (void) ph_cur_take(&cur, 4);
+    while (ph_cur_left(&cur) != 0) {
+        struct ph_cur  peek = cur;
+        struct bl_head head;
+        bool           was_open;
+
+        assert_true(bl_head_read(&peek, &head));
+        (void) ph_cur_take(&cur, head.len);
+        format_len = format_len == 0 ? head.len : format_len;
+        assert_true(cut_count(file, file.len - ph_cur_left(&cur), format_len,
+                              &was_open));
+        if (was_open) {
+            open++;
+            assert_true(sums_same(&file_sums, &whole));
+        } else {
+            struct bl_sums kept = whole;
+
+            whole     = file_sums;
+            file_sums = kept;
+        }
+    }
+    assert_true(open > 10);
+    assert_int_equal(cuts, open);
+    bl_sums_deinit(&file_sums);
+    bl_sums_deinit(&whole);
 }
 
 /*
@@ -364,6 +465,7 @@ test_incident(void **state)
     assert_true(visitor.begin(visitor.context, &decoder, &gtid));
     t_same(ph_str_z(file_sums.unsure), PH_STR(""));
     bl_decoder_deinit(&decoder);
+    bl_count_deinit(&count);
     bl_sums_deinit(&file_sums);
 }
 
@@ -403,7 +505,7 @@ main(void)
         cmocka_unit_test(test_minute),   cmocka_unit_test(test_cells),
         cmocka_unit_test(test_dims),     cmocka_unit_test(test_unsure),
         cmocka_unit_test(test_file),     cmocka_unit_test(test_checksum),
-        cmocka_unit_test(test_incident),
+        cmocka_unit_test(test_incident), cmocka_unit_test(test_cut),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -510,7 +510,7 @@ static const struct {
     int64_t               look_in_ms; /* -1 = paying_first, -2 = unknown_first */
     bool                  is_unknown; /* else "the payer acts" */
 } hints[] = {
-    { P(PAYING), A(SENT),      A(WAIT_USER), true,  1, false },
+    { P(PAYING), A(SENT),      A(SENT),      true,  1, false },
     { P(PAYING), A(UNKNOWN),   A(WAIT_USER), true,  1, false },
     { P(PAYING), A(WAIT_USER), A(WAIT_USER), true,  1, false },
     { P(PAYING), A(CLOSING),   A(CLOSING),   true,  1, false },
@@ -519,7 +519,7 @@ static const struct {
     { P(PAID),   A(SUCCEEDED), A(SUCCEEDED), true,  0, false },
     { P(FAILED), A(FAILED),    A(FAILED),    true,  0, false },
     { P(CLOSED), A(CLOSED),    A(CLOSED),    true,  0, false },
-    { P(PAYING), A(SENT),      A(UNKNOWN),   true,  1, true },
+    { P(PAYING), A(SENT),      A(SENT),      true,  1, true },
     { P(PAYING), A(UNKNOWN),   A(UNKNOWN),   true,  1, true },
     { P(PAYING), A(WAIT_USER), A(WAIT_USER), true,  1, true },
     { P(PAYING), A(CLOSING),   A(CLOSING),   true,  1, true },

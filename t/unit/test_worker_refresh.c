@@ -138,7 +138,9 @@ looks_are_bounded(void **state)
     for (unsigned i = 0; i < 100; i++) {
         assert_false(wk_refresh_look_take(&looks, PH_STR("same"), now_ns + i));
     }
-    for (char id = '1'; id < '0' + WK_REFRESH_LOOKS_MAX; id++) {
+    for (size_t i = 1; i < WK_REFRESH_LOOKS_MAX; i++) {
+        const char id = (char) ('0' + i);
+
         assert_true(
             wk_refresh_look_take(&looks, ph_str_make(&id, 1), now_ns + 9));
     }

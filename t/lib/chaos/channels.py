@@ -260,9 +260,11 @@ def channels(stack, payments=2000, kills=25, full=1, seed=1, say=print):
         faults.append(f"the killer: {killer.fault!r}")
     if killer.killed < kills / 2:
         faults.append(f"only {killer.killed} of {kills} kills")
+    gone = sum(one.counterpart.seen()["gone"] for one in banks)
     for one in banks:
         one.counterpart.end()
-    say(f"# {time.monotonic() - began:.0f} s; {dict(shop.done)}; {seen}")
+    say(f"# {time.monotonic() - began:.0f} s; {dict(shop.done)}; {seen}; "
+        f"left before they were read: {gone}")
     return {"channels.payments": (len(log.told), "payments"),
             "channels.refunds": (len(log.refunds), "refunds"),
             "channels.kills": (killer.killed, "kills"),
