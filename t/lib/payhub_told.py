@@ -304,7 +304,7 @@ class Unionpay(Said):
     secret = {"sign_key": read("unionpay/merchant_pkcs8.pem")}
     keys = {"own key": "unionpay/merchant_pkcs8.pem",
             "a stranger's key": "unionpay/evil_pkcs8.pem"}
-    conflicts = ("amount", "currency", "seller")
+    conflicts = ("amount", "currency")
     names = {"amount": "txnAmt", "currency": "currencyCode", "seller": "merId",
              "number": "orderId", "status": "respCode"}
     other_currency = "840"

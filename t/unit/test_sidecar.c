@@ -401,7 +401,7 @@ test_cut(void **state)
     struct ph_str  file       = t_file("t/data/binlog/payments.binlog");
     size_t         format_len = 0;
     size_t         open       = 0;
-    struct bl_sums whole;
+    static struct bl_sums whole;
     struct ph_cur  cur;
 
     (void) state;
