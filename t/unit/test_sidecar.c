@@ -398,11 +398,11 @@ cut_count(struct ph_str file, size_t len, size_t format_len, bool *was_open)
 static void
 test_cut(void **state)
 {
-    struct ph_str  file       = t_file("t/data/binlog/payments.binlog");
-    size_t         format_len = 0;
-    size_t         open       = 0;
+    struct ph_str         file       = t_file("t/data/binlog/payments.binlog");
+    size_t                format_len = 0;
+    size_t                open       = 0;
     static struct bl_sums whole;
-    struct ph_cur  cur;
+    struct ph_cur         cur;
 
     (void) state;
     cuts = 0;
