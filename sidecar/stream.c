@@ -154,11 +154,6 @@ variables_set(struct bl_stream *stream, const struct bl_stream_start *start,
     uint64_t      period_ms
         = (uint64_t) ph_conf_number(start->conf, PH_CONF_sidecar_heartbeat);
 
-    if (!bl_sql_value(stream->mysql, "SELECT @@global.binlog_checksum",
-                      &checksum)) {
-        return error_judge(stream->mysql, why);
-    }
-    stream->checksum = ph_str_eq(ph_buf_str(&checksum), PH_STR("CRC32"));
     ph_buf_add(&sql, PH_STR("SET @master_binlog_checksum = "
                             "@@global.binlog_checksum, "
                             "@mariadb_slave_capability = 4, "
@@ -168,9 +163,14 @@ variables_set(struct bl_stream *stream, const struct bl_stream_start *start,
     ph_buf_add(&sql, PH_STR(", @slave_connect_state = '"));
     bl_position_format(position, &sql);
     ph_buf_add(&sql, PH_STR("'"));
-    if (mysql_query(stream->mysql, ph_buf_z(&sql)) != 0) {
+    /* what was set is read back: the server's own may change meanwhile */
+    if (mysql_query(stream->mysql, ph_buf_z(&sql)) != 0
+        || !bl_sql_value(stream->mysql, "SELECT @master_binlog_checksum",
+                         &checksum))
+    {
         return error_judge(stream->mysql, why);
     }
+    stream->checksum = ph_str_eq(ph_buf_str(&checksum), PH_STR("CRC32"));
     return BL_STREAM_OK;
 }
 

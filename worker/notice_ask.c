@@ -29,22 +29,6 @@ ask_end(struct wk_notice_ask *ask, enum wk_notice_answer answer)
 
 /* ---- on a store thread ---- */
 
-/* One row of texts of a SELECT that the caller has filled in. */
-static enum wk_found
-texts_load(struct wk_db *db, struct ph_arena *arena, struct ph_str *texts,
-           size_t count)
-{
-    wk_sql_end(db);
-    if (!wk_db_run(db)) {
-        return WK_FOUND_FAILED;
-    }
-    if (!wk_db_fetch_texts(db, 0, arena, texts, count)) {
-        return arena->full || db->error_no != 0 ? WK_FOUND_FAILED
-                                                : WK_FOUND_NONE;
-    }
-    return WK_FOUND_ROW;
-}
-
 static enum wk_found
 seen_load(struct wk_db *db, struct wk_notice_ask *ask)
 {
@@ -55,7 +39,7 @@ seen_load(struct wk_db *db, struct wk_notice_ask *ask)
     wk_sql_text(db, ask->account->face.id);
     wk_sql(db, PH_STR(" AND notice_id="));
     wk_sql_text(db, ask->notice_id);
-    return texts_load(db, ask->arena, &text, 1);
+    return wk_texts_load(db, ask->arena, &text, 1);
 }
 
 static enum wk_found
@@ -88,7 +72,7 @@ trade_load(struct wk_db *db, struct wk_notice_ask *ask,
     wk_sql_text(db, ask->account->face.id);
     wk_sql(db, PH_STR(" AND trade_no="));
     wk_sql_text(db, ask->part->order_trade_no);
-    return texts_load(db, ask->arena, attempt_id, 1);
+    return wk_texts_load(db, ask->arena, attempt_id, 1);
 }
 
 /* The attempt that the part is about. */
@@ -152,7 +136,7 @@ known_load(struct wk_db *db, struct wk_notice_ask *ask)
         wk_sql(db, PH_STR("SELECT prev_id,kind,status,amount FROM refund "
                           "WHERE id="));
         wk_sql_text(db, id);
-        if (texts_load(db, ask->arena, texts, 4) != WK_FOUND_ROW
+        if (wk_texts_load(db, ask->arena, texts, 4) != WK_FOUND_ROW
             || !ph_str_u64(texts[3], INT64_MAX, &amount))
         {
             return false;

@@ -58,17 +58,17 @@ wk_order_load(struct wk_db *db, struct ph_arena *arena,
     return attempts_load(db, arena, order);
 }
 
-/* One row of `count` texts of a SELECT that the caller has filled in. */
-static enum wk_found
-texts_load(struct wk_db *db, struct ph_arena *arena, struct ph_str *texts,
-           size_t count)
+enum wk_found
+wk_texts_load(struct wk_db *db, struct ph_arena *arena, struct ph_str *texts,
+              size_t count)
 {
     wk_sql_end(db);
     if (!wk_db_run(db)) {
         return WK_FOUND_FAILED;
     }
     if (!wk_db_fetch_texts(db, 0, arena, texts, count)) {
-        return arena->full ? WK_FOUND_FAILED : WK_FOUND_NONE;
+        return arena->full || db->error_no != 0 ? WK_FOUND_FAILED
+                                                : WK_FOUND_NONE;
     }
     return WK_FOUND_ROW;
 }
@@ -82,7 +82,7 @@ wk_order_load_by_attempt(struct wk_db *db, struct ph_arena *arena,
     wk_db_clear(db);
     wk_sql(db, PH_STR("SELECT payment_id FROM attempt WHERE id="));
     wk_sql_text(db, attempt_id);
-    enum wk_found found = texts_load(db, arena, &payment_id, 1);
+    enum wk_found found = wk_texts_load(db, arena, &payment_id, 1);
 
     return found == WK_FOUND_ROW ? wk_order_load(db, arena, payment_id, order)
                                  : found;
@@ -101,7 +101,7 @@ wk_order_load_by_no(struct wk_db *db, struct ph_arena *arena,
     wk_sql_text(db, app_id);
     wk_sql(db, PH_STR(" AND order_no="));
     wk_sql_text(db, order_no);
-    enum wk_found found = texts_load(db, arena, texts, 2);
+    enum wk_found found = wk_texts_load(db, arena, texts, 2);
 
     if (found != WK_FOUND_ROW) {
         return found;

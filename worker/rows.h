@@ -12,6 +12,10 @@ enum wk_found {
     WK_FOUND_ROW
 };
 
+/* one row of `count` texts of a SELECT that the caller has filled in */
+enum wk_found wk_texts_load(struct wk_db *db, struct ph_arena *arena,
+                            struct ph_str *texts, size_t count) PH_MUST_CHECK;
+
 /* a payment and its attempts by the payment's id */
 enum wk_found wk_order_load(struct wk_db *db, struct ph_arena *arena,
                             struct ph_str    payment_id,
