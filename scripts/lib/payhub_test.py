@@ -10,6 +10,10 @@ Bands run side by side in two lanes: one for commands that only compute, which
 leaves the processor to the others whenever they want it, and one for the rest,
 which wait more than they work, so that several share a processor.  A band is
 reported when its last command ends; what took longest in each stands last.
+
+A command of REPEATED bands that failed is run once more when nothing else
+runs, if few did: whether it was the load.  Its faults stay shown; it is named
+as unsteady, and counts as what it was the second time (decision 0117).
 """
 
 import argparse
@@ -37,6 +41,7 @@ END_WAIT_S = 60  # for its servers to be ended, when a command took too long
 LOOK_S = 0.02
 WAITING_PER_CPU = 2
 SLOWEST = 5
+REPEATS_MAX = 3  # more that fail are no accident
 TIDY_NODES = "60000"  # a third of the time; `make check` goes to the end
 
 # used_s: of processor, with what its processes collected
@@ -188,6 +193,9 @@ BANDS = {"check": band_check, "tools": band_tools, "unit": band_unit,
          "short-chaos": band_short_chaos}
 # They only compute; one at a time, each uses every processor by itself.
 COMPUTING = {"check", "fuzz"}
+# They wait for servers and clocks.  What only computes fails for a reason, and
+# so do the runs that count money: those are never asked twice.
+REPEATED = {"component", "e2e", "nginx", "tools"}
 # Their longest commands take a minute: last, one would run alone.
 FIRST = ("short-chaos", "e2e")
 
@@ -306,6 +314,37 @@ def fault_lines(lines):
     return chosen
 
 
+NO_ACCIDENT = re.compile(r"Sanitizer: |runtime error: |\[alert\]|"
+                         r"(lost|doubled)[:= ]+[1-9]")
+
+
+def is_accident(result):
+    """Whether the machine's load may be why it failed."""
+    with open(result.log, encoding="utf-8", errors="replace") as file:
+        return not NO_ACCIDENT.search(file.read())
+
+
+def repeat(failures):
+    """[(band, command, result)] of all that failed, once more and alone.
+    Returns what is to be added to (passed, failed)."""
+    if len(failures) > REPEATS_MAX or not all(
+            band in REPEATED and is_accident(result)
+            for band, _, result in failures):
+        return 0, 0
+    passed = failed = 0
+    for band, command, first in failures:
+        print(f"once more, alone: {band}: {command.name}", flush=True)
+        again = run(command)
+        if again.failed:
+            show(again.log)
+        else:
+            print(f"UNSTEADY: {band}: {command.name}: {first.failed} failed, "
+                  "none when run alone", flush=True)
+        passed += again.passed - first.passed
+        failed += again.failed - first.failed
+    return passed, failed
+
+
 def show(log):
     """What failed and why, then the end of a log."""
     with open(log, encoding="utf-8", errors="replace") as file:
@@ -376,7 +415,7 @@ def report_band(band, results):
 def run_bands(picked, options):
     """Returns (passed, failed)."""
     passed = failed = 0
-    running, slowest = {}, []
+    running, slowest, failures = {}, [], []
     cpus = os.cpu_count() or 1
     computing = concurrent.futures.ThreadPoolExecutor(1)
     waiting = concurrent.futures.ThreadPoolExecutor(cpus * WAITING_PER_CPU)
@@ -390,22 +429,27 @@ def run_bands(picked, options):
                     f" with {' or '.join(parts)} in its name" if parts
                     else ""))
                 continue
-            running[band] = [
+            running[band] = {
                 computing.submit(run_polite, command) if band in COMPUTING
-                else waiting.submit(run, command) for command in commands]
+                else waiting.submit(run, command): command
+                for command in commands}
         for _ in concurrent.futures.as_completed(
                 [one for futures in running.values() for one in futures]):
             for band in [band for band, futures in running.items()
                          if all(one.done() for one in futures)]:
+                done = [(band, command, future.result())
+                        for future, command in running.pop(band).items()]
                 good, bad, text = report_band(
-                    band, [one.result() for one in running.pop(band)])
+                    band, [result for _, _, result in done])
                 passed, failed = passed + good, failed + bad
                 slowest.append(text)
+                failures += [one for one in done if one[2].failed]
     finally:
         for pool in (computing, waiting):
             pool.shutdown(cancel_futures=True)
     print(*slowest, sep="\n")
-    return passed, failed
+    good, bad = repeat(failures)
+    return passed + good, failed + bad
 
 
 def lock_take():
