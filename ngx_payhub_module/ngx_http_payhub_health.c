@@ -64,6 +64,7 @@ static struct {
 static ngx_http_payhub_health_head_t  *ngx_http_payhub_health_private;
 static ngx_uint_t                      ngx_http_payhub_health_slots_n;
 static time_t                          ngx_http_payhub_health_slots_at;
+static uint64_t                        ngx_http_payhub_health_slots_claims;
 static uint16_t
     ngx_http_payhub_health_slots[NGX_HTTP_PAYHUB_SLOTS_MAX];
 
@@ -330,19 +331,28 @@ ngx_http_payhub_health_renew(ngx_uint_t wanted)
 }
 
 
-/* Which slots have living processes, once a second. */
+/*
+ * Which slots have living processes, once a second, and when one has started:
+ * the cap of an account holds for its calls from the first on.
+ */
 
 static void
 ngx_http_payhub_health_living(void)
 {
+    uint64_t                     claims;
     ngx_uint_t                   i, n;
     ngx_http_payhub_slot_info_t  info;
 
-    if (ngx_http_payhub_health_slots_at == ngx_time()) {
+    claims = ngx_http_payhub_slot_claims();
+
+    if (ngx_http_payhub_health_slots_at == ngx_time()
+        && ngx_http_payhub_health_slots_claims == claims)
+    {
         return;
     }
 
     ngx_http_payhub_health_slots_at = ngx_time();
+    ngx_http_payhub_health_slots_claims = claims;
 
     n = 0;
 

@@ -17,7 +17,8 @@ typedef struct {
     uint64_t                 owner;         /* 0: nobody's */
     uint64_t                 generation;
     uint64_t                 epoch;
-    uint64_t                 spare[5];
+    uint64_t                 claims;        /* in the last slot: of all */
+    uint64_t                 spare[4];
     uint64_t                 counts[NGX_HTTP_PAYHUB_COUNTERS_MAX];
 } ngx_http_payhub_slot_t;
 
@@ -217,6 +218,22 @@ ngx_http_payhub_count_read(ngx_http_payhub_counter_e counter)
 }
 
 
+uint64_t
+ngx_http_payhub_slot_claims(void)
+{
+    ngx_http_payhub_slot_t  *slots;
+
+    slots = ngx_http_payhub_slots();
+
+    if (slots == NULL) {
+        return 0;
+    }
+
+    return __atomic_load_n(&slots[NGX_HTTP_PAYHUB_SLOTS_MAX - 1].claims,
+                           __ATOMIC_ACQUIRE);
+}
+
+
 /* free slots first, then those of the dead; the sums in them go on */
 
 void
@@ -270,6 +287,9 @@ found:
 
     slots[i].epoch = ngx_http_payhub_epoch();
     slots[i].generation = 0;
+
+    (void) __atomic_add_fetch(&slots[NGX_HTTP_PAYHUB_SLOTS_MAX - 1].claims, 1,
+                              __ATOMIC_ACQ_REL);
 }
 
 

@@ -85,6 +85,10 @@ typedef struct {
 ngx_uint_t ngx_http_payhub_slot_info(ngx_uint_t slot,
     ngx_http_payhub_slot_info_t *info);
 
+/* times a process has taken a slot: another number, other processes */
+
+uint64_t ngx_http_payhub_slot_claims(void);
+
 /* tells which generation this process serves */
 
 void ngx_http_payhub_slot_serves(uint64_t generation);
