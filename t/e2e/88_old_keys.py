@@ -181,6 +181,12 @@ def told_again(channel, number):
     return [one["status"] for one in told]
 
 
+def asked_about(rows):
+    """Whether the attempt is paid by what the worker asked by itself."""
+    status, _, source, *_ = rows[0]
+    return (status, source) == ("paid", "query")
+
+
 def row(stack, make):
     channel, at_the_channel, values, later = make(stack)
     told, asked, late = (begun(channel) for _ in range(3))
@@ -202,7 +208,8 @@ def row(stack, make):
     before = channel.rows(late[1])
     answers = channel.counterpart.pay(late[1])
     assert [one["status"] for one in answers] == [400], answers
-    assert channel.rows(late[1]) == before
+    after = channel.rows(late[1])
+    assert after == before or asked_about(after), (before, after)
     assert channel.get(late[0], sync=True)["status"] == "paid"
     assert pays_by_notice(channel)
     channel.holds()
